@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backing.h"
+#include "config.h"
+#include "pages.h"
+#include "report.h"
+#include "seccomp.h"
+#include "stats.h"
+#include <errno.h>
+
+#define CHUNK_FIRST (64 * SM_KIB)
+#define CHUNK_MOST  (4 * SM_MIB)
+#define COMMIT_STEP (64 * SM_KIB)
+
+static struct sm_lock present_lock; /* kernel pages larger than ours are shared by runs */
+static bool limit_raised, said_unavailable, said_limit, said_plain, said_cap, said_uncached;
+static int uncached = -1; /* whether the kernel takes the flag; -1: not tried */
+
+bool sm_backing_secret(unsigned part)
+{
+    return sm_config.route == SM_ROUTE_ALL || part == SM_PART_BYTES || part == SM_PART_KEY;
+}
+
+unsigned sm_backing_flags(unsigned part)
+{
+    if (part != SM_PART_BYTES || sm_config.uncached == SM_UNCACHED_OFF)
+        return 0;
+    if (uncached < 0) {
+        int error = sm_pages_probe(SM_SECRET_UNCACHED);
+        uncached = error == 0;
+        if (error)
+            sm_report_once(&said_uncached,
+                           "SECRETSSL_UNCACHED: the kernel refuses uncached "
+                           "memory (%s): key bytes are in cached secret memory",
+                           sm_errno_name(error));
+    }
+    return uncached ? SM_SECRET_UNCACHED : 0;
+}
+
+void sm_backing_check(void)
+{
+    int error;
+
+    if (sm_config.uncached == SM_UNCACHED_REQUIRE) {
+        error = sm_pages_probe(SM_SECRET_UNCACHED);
+        if (error)
+            sm_refuse("SECRETSSL_UNCACHED=require: the kernel refuses uncached memory (%s)",
+                      sm_errno_name(error));
+    }
+    if (sm_config.require) {
+        error = sm_pages_probe(0);
+        if (error)
+            sm_refuse("SECRETSSL_REQUIRE=1: no secret memory (%s)%s", sm_errno_name(error),
+                      error == -ENOSYS ? ": does the kernel have memfd_secret and is "
+                                         "secretmem.enable on?"
+                      : error == -EAGAIN || error == -EFAULT ? ": raise RLIMIT_MEMLOCK"
+                                                             : "");
+    }
+}
+
+void sm_backing_degraded(enum sm_kind kind, long error)
+{
+    if (kind == SM_KIND_PLAIN)
+        sm_report_once(&said_plain,
+                       "memory cannot be locked (%s): secrets are in undumpable "
+                       "memory that may be swapped out",
+                       sm_errno_name(error));
+    else if (error == -EAGAIN || error == -EFAULT || error == -ENOMEM)
+        sm_report_once(&said_limit,
+                       "the limit on secret memory is reached (%s): more secrets "
+                       "are in locked memory; raise RLIMIT_MEMLOCK",
+                       sm_errno_name(error));
+    else
+        sm_report_once(&said_unavailable,
+                       "no secret memory (memfd_secret: %s): secrets are in "
+                       "locked, undumpable memory",
+                       sm_errno_name(error));
+}
+
+/* Tables up to a page, in steps: one system call for every 4 MiB of blocks. */
+static bool commit(struct sm_partition *part, uint32_t pages)
+{
+    uintptr_t from, to;
+
+    if (pages <= part->committed && part->committed > part->first)
+        return true;
+    from = (uintptr_t)(sm_arena.pages + part->committed);
+    to = sm_round_up((uintptr_t)(sm_arena.pages + pages + 1), COMMIT_STEP);
+    from &= ~(uintptr_t)(COMMIT_STEP - 1);
+    from = sm_max(from, (uintptr_t)sm_arena.pages & ~(sm_os_page - 1));
+    to = sm_min(to, sm_round_up((uintptr_t)(sm_arena.pages + (sm_arena.span >> SM_PAGE_SHIFT)),
+                                sm_os_page));
+    if (sm_pages_commit((void *)from, to - from) != 0)
+        return false;
+    /* As many pages as are covered now, and the states that go with them. */
+    pages = (uint32_t)((to - (uintptr_t)sm_arena.pages) / sizeof(struct sm_page)) - 1;
+    from = (uintptr_t)(sm_arena.state + (size_t)part->committed * (SM_PAGE / SM_GRANULE));
+    to = (uintptr_t)(sm_arena.state + ((size_t)pages + 1) * (SM_PAGE / SM_GRANULE));
+    from &= ~(sm_os_page - 1);
+    to = sm_min(sm_round_up(to, sm_os_page), (uintptr_t)sm_arena.pages & ~(sm_os_page - 1));
+    if (sm_pages_commit((void *)from, to - from) != 0)
+        return false;
+    part->committed = pages;
+    return true;
+}
+
+static int map_some(unsigned p, size_t length, enum sm_kind *kind)
+{
+    char *at = sm_page_address(sm_arena.part[p].mapped);
+    struct sm_secret_map map = {at, length, sm_backing_flags(p), 0};
+
+    if (!sm_backing_secret(p)) {
+        *kind = SM_KIND_ORDINARY;
+        return sm_pages_map_anonymous(at, length);
+    }
+    /* Twice: under the accounting by user a child's copy counts as well. */
+    if (!__atomic_exchange_n(&limit_raised, true, __ATOMIC_RELAXED))
+        sm_pages_raise_limit(2 * sm_arena.cap);
+    *kind = SM_KIND_SECRET;
+    sm_pages_map_secret(&map);
+    return map.error;
+}
+
+/* Returns how many bytes it mapped. */
+static size_t map_chunk(unsigned p, size_t need, size_t wish)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    enum sm_kind kind;
+    size_t length = wish;
+    int error = map_some(p, length, &kind);
+
+    /* Where mapped length counts against the limit, a smaller chunk may still fit. */
+    while (error == -EAGAIN && length > need) {
+        length = sm_max(need, sm_round_up(length / 2, sm_os_page));
+        error = map_some(p, length, &kind);
+    }
+    if (error && kind == SM_KIND_SECRET && !sm_config.require) {
+        sm_backing_degraded(SM_KIND_LOCKED, error);
+        kind = SM_KIND_LOCKED;
+        /* Short of secret memory now, perhaps not later: little at a time. */
+        length = error == -EAGAIN ? sm_max(need, sm_min(wish, CHUNK_FIRST)) : wish;
+        error = sm_pages_map_anonymous(sm_page_address(part->mapped), length);
+    }
+    if (error)
+        return 0;
+    for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++)
+        sm_arena.pages[part->mapped + i].kind = (uint8_t)kind;
+    part->mapped += (uint32_t)(length >> SM_PAGE_SHIFT);
+    part->last_chunk = (uint32_t)(length >> SM_PAGE_SHIFT);
+    return length;
+}
+
+static size_t room_left(void)
+{
+    size_t mapped = __atomic_load_n(&sm_arena.mapped, __ATOMIC_RELAXED);
+
+    return sm_arena.cap > mapped ? sm_arena.cap - mapped : 0;
+}
+
+bool sm_backing_grow(unsigned p, uint32_t pages)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    size_t need = sm_round_up((size_t)pages << SM_PAGE_SHIFT, sm_os_page);
+    size_t room = room_left();
+    size_t have = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
+    size_t wish = sm_min(sm_max(have, CHUNK_FIRST), CHUNK_MOST);
+    uint32_t end = part->first + (uint32_t)(sm_arena.cap >> SM_PAGE_SHIFT);
+    size_t got;
+
+    if (sm_arena.fixed)
+        return false;
+    if (need > room || part->mapped + (need >> SM_PAGE_SHIFT) > end) {
+        sm_report_once(&said_cap, "the arena is full (SECRETSSL_ARENA_SIZE, %zu bytes): %s",
+                       sm_arena.cap,
+                       sm_config.require ? "allocations fail" : "more goes to the C library");
+        return false;
+    }
+    /* A small arena is shared by all partitions: small bites. */
+    wish = sm_min(wish, sm_round_up(sm_arena.cap / 16, sm_os_page));
+    wish = sm_min(sm_max(wish, need), room & ~(sm_os_page - 1));
+    wish = sm_min(wish, (size_t)(end - part->mapped) << SM_PAGE_SHIFT);
+    if (!commit(part, part->mapped + (uint32_t)(wish >> SM_PAGE_SHIFT)))
+        return false;
+    /* Other partitions grow at the same time: first the claim, then the memory. */
+    if (__atomic_add_fetch(&sm_arena.mapped, wish, __ATOMIC_RELAXED) > sm_arena.cap) {
+        __atomic_fetch_sub(&sm_arena.mapped, wish, __ATOMIC_RELAXED);
+        return false;
+    }
+    got = map_chunk(p, need, wish);
+    __atomic_fetch_sub(&sm_arena.mapped, wish - got, __ATOMIC_RELAXED);
+    sm_count(&sm_stats.mapped, got);
+    return got != 0;
+}
+
+static int lock_page(struct sm_page *page, char *at)
+{
+    int error = sm_pages_lock(at, sm_os_page, false);
+
+    if (error) {
+        page->kind = SM_KIND_PLAIN;
+        sm_backing_degraded(SM_KIND_PLAIN, error);
+    }
+    sm_count(&sm_stats.degraded, 1);
+    return 0;
+}
+
+/* One kernel page, by its first page entry. */
+static int present_page(struct sm_page *page, char *at)
+{
+    int error;
+
+    switch (page->kind) {
+    case SM_KIND_SECRET:
+        error = sm_pages_present(at);
+        if (error == 0)
+            return 0;
+        if (sm_config.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
+            return error;
+        sm_backing_degraded(SM_KIND_LOCKED, error);
+        page->kind = SM_KIND_LOCKED;
+        return lock_page(page, at);
+    case SM_KIND_LOCKED:
+        return lock_page(page, at);
+    default:
+        return 0;
+    }
+}
+
+/* After a filter that would kill for it, a secret page does not become present. */
+static bool may_present(const struct sm_page *page)
+{
+    return page->kind != SM_KIND_SECRET || !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
+}
+
+bool sm_backing_present(uint32_t first, uint32_t pages)
+{
+    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    bool good = true;
+
+    if (per_os > 1)
+        sm_lock_take(&present_lock);
+    for (uint32_t i = first; i < first + pages && good; i++) {
+        uint32_t os = i & ~(per_os - 1);
+        struct sm_page *page = &sm_arena.pages[os];
+        if (sm_arena.pages[i].present)
+            continue;
+        good = may_present(page) && present_page(page, sm_page_address(os)) == 0;
+        for (uint32_t j = os; good && j < os + per_os; j++) {
+            sm_arena.pages[j].kind = page->kind;
+            sm_arena.pages[j].present = true;
+        }
+        if (good)
+            sm_stats_pages((unsigned)(os >> (sm_arena.part_shift - SM_PAGE_SHIFT)), page->kind,
+                           per_os);
+    }
+    if (per_os > 1)
+        sm_lock_drop(&present_lock);
+    return good;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the arena's pages get memory behind them, and what happens when it is short. */
+#ifndef SM_BACKING_H
+#define SM_BACKING_H
+
+#include "arena.h"
+
+/*
+ * Maps more memory at the end of a partition: at least so many pages, more if that is
+ * cheap. False: the cap is reached, or nothing may be mapped. The partition is locked.
+ */
+bool sm_backing_grow(unsigned part, uint32_t pages);
+
+/*
+ * Makes the pages of a run present. A page for which there is no secret memory becomes
+ * locked or, where nothing may be locked, plain memory: counted, and said once; with
+ * SECRETSSL_REQUIRE, false instead. The run is the caller's.
+ */
+bool sm_backing_present(uint32_t page, uint32_t pages);
+
+/* Whether a partition's pages are to be secret at all (SECRETSSL_ROUTE). */
+bool sm_backing_secret(unsigned part);
+
+/* The flags for memfd_secret in this partition. */
+unsigned sm_backing_flags(unsigned part);
+
+/*
+ * At start, with SECRETSSL_REQUIRE or SECRETSSL_UNCACHED=require: refuses (exit 78) if
+ * this machine cannot do it.
+ */
+void sm_backing_check(void);
+
+/* Memory is only of this kind, for that reason: says so once. The caller counts. */
+void sm_backing_degraded(enum sm_kind kind, long error);
+
+#endif

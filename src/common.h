@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SM_COMMON_H
+#define SM_COMMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SM_EXPORT      __attribute__((visibility("default")))
+#define sm_likely(x)   __builtin_expect(!!(x), 1)
+#define sm_unlikely(x) __builtin_expect(!!(x), 0)
+#define sm_barrier()   __asm__ volatile("" ::: "memory")
+
+#define SM_KIB ((size_t)1024)
+#define SM_MIB (SM_KIB * 1024)
+#define SM_GIB (SM_MIB * 1024)
+#define SM_TIB (SM_GIB * 1024)
+
+static inline size_t sm_round_up(size_t n, size_t to)
+{
+    return (n + to - 1) & ~(to - 1);
+}
+
+static inline size_t sm_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t sm_max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+#if defined(__SANITIZE_THREAD__)
+#define SM_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SM_TSAN 1
+#endif
+#endif
+#ifndef SM_TSAN
+#define SM_TSAN 0
+#endif
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fork.h"
+#include "backing.h"
+#include "config.h"
+#include "helper.h"
+#include "pages.h"
+#include "report.h"
+#include "seccomp.h"
+#include "slab.h"
+#include "stats.h"
+#include "sys.h"
+#include "thread_cache.h"
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/single_threaded.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* The word that parent and child share; else the child's thread number and FUTEX_WAITERS. */
+#define WORD_START     0
+#define WORD_DONE      FUTEX_WAITERS
+#define WORD_ABANDONED FUTEX_TID_MASK
+#define PATIENCE       5  /* seconds without progress */
+#define SLICES         10 /* of a second */
+#define START_SLICES   10 /* for a child to show itself, if one was seen to have died */
+
+struct shared {
+    uint32_t word;
+    uint32_t progress;
+    struct robust_list_head robust;
+    struct robust_list node;
+};
+
+static struct {
+    struct sm_lock lock;
+    bool copying;  /* there are secrets to copy */
+    bool inherits; /* the child has the arena at first */
+    struct shared *shared;
+    uint64_t signals; /* the forking thread's mask */
+    int error;        /* its errno */
+    long dead;        /* a child of this process that was dead before, 0: none */
+} forking;
+
+/* This thread's fork goes by the handlers below. */
+static __thread bool announced __attribute__((tls_model("initial-exec")));
+
+static bool calls_allowed(void)
+{
+    return !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP) &&
+           !sm_seccomp_forbids(SM_CALL_FUTEX);
+}
+
+static void mask_signals(uint64_t mask, uint64_t *old)
+{
+    if (!sm_seccomp_forbids(SM_CALL_SIGPROCMASK))
+        sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof(mask));
+}
+
+/* The number of a child that is dead and was not waited for; 0: none is. It stays so. */
+static long dead_child(void)
+{
+    siginfo_t info = {0};
+
+    if (sm_seccomp_forbids(SM_CALL_WAITID) ||
+        sm_sys(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL) != 0)
+        return 0;
+    return info.si_pid;
+}
+
+static void lock_all(void)
+{
+    sm_slab_lock_all();
+    for (unsigned p = 0; p < SM_PARTS; p++)
+        sm_lock_take(&sm_arena.part[p].lock);
+}
+
+static void unlock_all(void)
+{
+    for (unsigned p = SM_PARTS; p-- > 0;)
+        sm_lock_drop(&sm_arena.part[p].lock);
+    sm_slab_unlock_all();
+}
+
+static void prepare(void)
+{
+    int error = errno;
+
+    /* A handler of a signal that came while this thread was in malloc: nothing can be copied.
+     */
+    if (sm_inside_now() || sm_unannounced())
+        return;
+    sm_lock_take(&forking.lock);
+    announced = true;
+    forking.error = error;
+    mask_signals(~0ULL, &forking.signals);
+    sm_gate_close();
+    lock_all();
+    forking.shared = NULL;
+    forking.inherits = false;
+    forking.copying = sm_fork_has_secrets();
+    if (forking.copying && calls_allowed())
+        forking.shared = sm_pages_shared(sm_os_page);
+    if (forking.shared)
+        forking.dead = dead_child();
+    /* A child that cannot copy must not share: it finds nothing, and ends (see child). */
+    if (forking.copying && !forking.shared)
+        sm_arena_inherit(false);
+    else
+        forking.inherits = sm_arena_inherit(true);
+    /* How the parent's handler learns whether there is a child at all: see there. */
+    errno = 0;
+}
+
+static void finish(void)
+{
+    uint64_t signals = forking.signals;
+
+    if (forking.shared)
+        sm_pages_unmap(forking.shared, sm_os_page);
+    announced = false;
+    sm_gate_open();
+    sm_lock_drop(&forking.lock);
+    mask_signals(signals, NULL);
+}
+
+static bool word_change(struct shared *shared, uint32_t from, uint32_t to)
+{
+    return __atomic_compare_exchange_n(&shared->word, &from, to, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+static bool over(uint32_t word)
+{
+    return word == WORD_DONE || word & FUTEX_OWNER_DIED;
+}
+
+static void wait_for_child(struct shared *shared)
+{
+    struct timespec slice = {0, 1000000000 / SLICES};
+    uint32_t word, progress = 0, idle = 0;
+    bool dead;
+
+    for (;;) {
+        word = __atomic_load_n(&shared->word, __ATOMIC_ACQUIRE);
+        if (over(word))
+            break;
+        if (sm_sys(SYS_futex, &shared->word, FUTEX_WAIT, word, &slice) != -ETIMEDOUT)
+            continue;
+        if (progress != __atomic_load_n(&shared->progress, __ATOMIC_RELAXED)) {
+            progress = __atomic_load_n(&shared->progress, __ATOMIC_RELAXED);
+            idle = 0;
+            continue;
+        }
+        idle++;
+        /* Killed before it could register: nothing tells but that there is a dead child. */
+        dead = word == WORD_START && idle >= START_SLICES && dead_child() != forking.dead;
+        if (idle < PATIENCE * SLICES && !dead)
+            continue;
+        if (__atomic_compare_exchange_n(&shared->word, &word, WORD_ABANDONED, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            if (!dead)
+                sm_report("a forked child made no progress for %d s in copying its secrets: it "
+                          "is given up",
+                          PATIENCE);
+            break;
+        }
+    }
+    sm_count(word == WORD_DONE ? &sm_stats.forks : &sm_stats.fork_failed, 1);
+}
+
+static void parent(void)
+{
+    /*
+     * fork() runs this handler after a failed clone as well, and says so only to its
+     * caller. But the failed system call set errno, and nothing else did since prepare.
+     */
+    int failure = errno;
+
+    if (!announced)
+        return;
+    sm_arena_inherit(false);
+    /* Some other handler may have set errno: a child that began to copy is waited for. */
+    if (forking.shared &&
+        (failure == 0 || !word_change(forking.shared, WORD_START, WORD_ABANDONED)))
+        wait_for_child(forking.shared);
+    errno = failure ? failure : forking.error;
+    unlock_all();
+    finish();
+}
+
+/* If this process dies, the kernel marks the word and wakes the parent. */
+static void *robust_begin(struct shared *shared)
+{
+    void *old = NULL;
+    size_t length;
+
+    if (sm_seccomp_forbids(SM_CALL_GET_ROBUST_LIST) ||
+        sm_seccomp_forbids(SM_CALL_SET_ROBUST_LIST))
+        return NULL;
+    shared->robust.list.next = &shared->node;
+    shared->node.next = &shared->robust.list;
+    shared->robust.futex_offset = (char *)&shared->word - (char *)&shared->node;
+    shared->robust.list_op_pending = NULL;
+    if (sm_sys(SYS_get_robust_list, 0, &old, &length) != 0 || !old)
+        return NULL; /* It could not be put back. */
+    sm_sys(SYS_set_robust_list, &shared->robust, sizeof(shared->robust));
+    return old;
+}
+
+static void robust_end(void *old)
+{
+    if (old)
+        sm_sys(SYS_set_robust_list, old, sizeof(struct robust_list_head));
+}
+
+static void copy_secrets(void)
+{
+    struct shared *shared = forking.shared;
+    struct sm_fork_copy copy = {
+        .progress = &shared->progress,
+        .threads = !__libc_single_threaded,
+        .deny = sm_config.fork == SM_FORK_DENY,
+    };
+    /* The number tells the kernel whose word it is; without it, any will do. */
+    uint32_t mine = sm_seccomp_forbids(SM_CALL_GETTID) ? 1 : (uint32_t)sm_sys(SYS_gettid);
+    void *robust = robust_begin(shared);
+    const char *error = NULL;
+    bool on_time = word_change(shared, WORD_START, mine | FUTEX_WAITERS);
+
+    if (on_time) {
+        error = sm_fork_copy_make(&copy);
+        if (error)
+            sm_refuse("%s: this child ends", error);
+        on_time = word_change(shared, mine | FUTEX_WAITERS, WORD_DONE);
+    }
+    /* What was read may have changed since. */
+    if (!on_time)
+        sm_refuse("the parent did not wait for this child's copy of the secrets: it ends");
+    sm_sys(SYS_futex, &shared->word, FUTEX_WAKE, 1);
+    robust_end(robust);
+    error = sm_fork_copy_place(&copy);
+    if (error)
+        sm_fatal(error, NULL);
+    sm_stats.fork_pages = copy.pages;
+}
+
+static bool locked(uint32_t page)
+{
+    return sm_arena.pages[page].kind == SM_KIND_LOCKED && sm_arena.pages[page].present;
+}
+
+static int lock_range(uint32_t page, uint32_t end)
+{
+    return sm_pages_lock(sm_page_address(page), (size_t)(end - page) << SM_PAGE_SHIFT, true);
+}
+
+/* What is locked, undumpable memory was copied by the kernel; the locks were not. */
+static void lock_again(unsigned p)
+{
+    uint32_t page = sm_arena.part[p].first, end;
+
+    for (; page < sm_arena.part[p].mapped; page = end) {
+        int error;
+        for (end = page; end < sm_arena.part[p].mapped && locked(end); end++)
+            ;
+        if (end++ == page || lock_range(page, end - 1) == 0)
+            continue;
+        for (; page < end - 1; page++) {
+            error = lock_range(page, page + 1);
+            if (error == 0)
+                continue;
+            sm_arena.pages[page].kind = SM_KIND_PLAIN;
+            sm_backing_degraded(SM_KIND_PLAIN, error);
+        }
+    }
+}
+
+static void clear_slot(char *slot, size_t size)
+{
+    uint16_t state = *sm_state_of(slot);
+
+    if (!state || state & SM_STATE_FREE)
+        memset(slot, 0, size);
+}
+
+/* With SECRETSSL_ZERO=0 pages that the kernel copied hold what was freed. */
+static void clear_free(unsigned p)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+
+    for (uint32_t page = part->first; page < part->frontier; page++) {
+        struct sm_page *entry = &sm_arena.pages[page];
+        char *at = sm_page_address(page);
+        if (entry->use == SM_USE_SLAB && entry->present) {
+            const struct sm_class *class = &sm_classes[entry->class];
+            for (unsigned s = 0; s < class->slots; s++)
+                clear_slot(at + s * class->size, class->size);
+        } else if ((entry->use == SM_USE_FREE || entry->use == SM_USE_NONE) && entry->present) {
+            memset(at, 0, SM_PAGE);
+        }
+    }
+}
+
+static void count_pages(void)
+{
+    uint64_t now = 0;
+
+    memset(sm_stats.pages, 0, sizeof(sm_stats.pages));
+    memset(sm_stats.part_pages, 0, sizeof(sm_stats.part_pages));
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        for (uint32_t i = sm_arena.part[p].first; i < sm_arena.part[p].mapped; i++) {
+            const struct sm_page *page = &sm_arena.pages[i];
+            sm_stats.pages[page->kind] += page->present;
+            sm_stats.part_pages[p] += page->present;
+            now += page->present;
+        }
+    }
+    sm_stats.pages_peak = now;
+    sm_stats.mapped = sm_arena.mapped;
+}
+
+static void child(void)
+{
+    uint64_t blocks = 0;
+    int64_t bytes = 0;
+
+    if (!announced)
+        return;
+    errno = forking.error;
+    sm_helper_alone(true);
+    if (!forking.inherits && sm_arena.mapped)
+        sm_refuse("the secrets cannot be copied at fork (no memory, or a filter forbids it): "
+                  "this child ends");
+    sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = 0;
+    if (forking.shared)
+        copy_secrets();
+    if (sm_config.fork == SM_FORK_DENY && sm_arena.span && !sm_fork_withhold(SM_PART_BYTES))
+        sm_refuse("key material could not be withheld from this child: it ends");
+    unlock_all();
+    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
+        lock_again(p);
+        if (!sm_config.zero)
+            clear_free(p);
+        sm_slab_rebuild(p, &blocks, &bytes);
+        sm_partition_rebuild(p);
+    }
+    if (sm_arena.span)
+        count_pages();
+    sm_arena_inherit(false);
+    sm_thread_cache_after_fork(blocks, 0, bytes);
+    sm_lock_reset(&forking.lock);
+    sm_helper_alone(false);
+    finish();
+}
+
+void sm_fork_init(void)
+{
+    pthread_atfork(prepare, parent, child);
+}

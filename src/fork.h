@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A child's own copy of the secrets. The design is in docs/fork.md. */
+#ifndef SM_FORK_H
+#define SM_FORK_H
+
+#include "arena.h"
+
+/* Once, at start: registers the handlers, before anybody else's if it is called first. */
+void sm_fork_init(void);
+
+/* fork_copy.c: the copy itself, in the child, while the parent waits. */
+struct sm_fork_copy {
+    char *temp[SM_PARTS];        /* where a partition's copy is being made; NULL: none */
+    volatile uint32_t *progress; /* counts pages, for the parent to see */
+    bool threads;                /* the parent has others that may write meanwhile */
+    bool deny;                   /* SECRETSSL_FORK=deny */
+    uint64_t pages;              /* out */
+};
+
+/* Whether there are secret pages, which a child would share. */
+bool sm_fork_has_secrets(void);
+
+/* Makes the copy beside the arena. NULL, or why there is none. */
+const char *sm_fork_copy_make(struct sm_fork_copy *copy);
+
+/* Puts it in the arena's place. The parent need not wait any more. */
+const char *sm_fork_copy_place(struct sm_fork_copy *copy);
+
+/* SECRETSSL_FORK=deny: a partition's places stay taken, and a touch is SIGSEGV. */
+bool sm_fork_withhold(unsigned part);
+
+#endif

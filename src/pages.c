@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pages.h"
+#include "helper.h"
+#include "seccomp.h"
+#include "sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+size_t sm_os_page = 4096;
+
+static bool failed(long result)
+{
+    return (unsigned long)result > (unsigned long)-4096;
+}
+
+void sm_pages_init(void)
+{
+    sm_os_page = getauxval(AT_PAGESZ);
+    if (sm_os_page == 0)
+        sm_os_page = 4096;
+}
+
+uint64_t sm_pages_random(void)
+{
+    uint64_t value = 0;
+
+    if (sm_seccomp_forbids(SM_CALL_GETRANDOM) ||
+        sm_sys(SYS_getrandom, &value, sizeof(value), GRND_NONBLOCK) != sizeof(value)) {
+        /* Not a secret, only a place: what the kernel gave this process must do. */
+        const uint64_t *seed = (const uint64_t *)getauxval(AT_RANDOM);
+        value = ((uintptr_t)&value >> 4) * 0x9e3779b97f4a7c15ULL;
+        value ^= seed ? seed[0] * 0xd1342543de82ef95ULL : 0;
+    }
+    return value;
+}
+
+static void *reserve_at(uintptr_t at, size_t length, int prot, int flags)
+{
+    long result = sm_sys(SYS_mmap, at, length, prot,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+    return failed(result) ? NULL : (void *)result;
+}
+
+void *sm_pages_reserve_table(size_t length)
+{
+    /* Read-only is not charged, and any index may be looked up. */
+    return reserve_at(0, length, PROT_READ, 0);
+}
+
+void *sm_pages_reserve(size_t length)
+{
+    /* The stack is near the top of the address space, whatever its size. */
+    uintptr_t here = (uintptr_t)&length;
+    uintptr_t space = (uintptr_t)1 << (64 - __builtin_clzl(here));
+    uintptr_t low = space / 8, span = space / 2 - low;
+
+    if (SM_TSAN || length >= span)
+        return reserve_at(0, length, PROT_NONE, 0);
+    for (int i = 0; i < 16; i++) {
+        /*
+         * The kernel places mappings downwards from near the stack and executables at
+         * two thirds: an eighth to a half is nobody's, and a child that lost the arena
+         * to MADV_DONTFORK gets none of its mappings there.
+         */
+        uintptr_t at = low + sm_pages_random() % (span - length);
+        void *got = reserve_at(at & ~(uintptr_t)(2 * SM_MIB - 1), length, PROT_NONE,
+                               MAP_FIXED_NOREPLACE);
+        if (got && (uintptr_t)got >= low && (uintptr_t)got < low + span)
+            return got;
+        if (got) /* a kernel older than the flag took it as a hint */
+            sm_pages_unmap(got, length);
+    }
+    return reserve_at(0, length, PROT_NONE, 0);
+}
+
+void *sm_pages_reserve_anywhere(size_t length)
+{
+    return reserve_at(0, length, PROT_NONE, 0);
+}
+
+int sm_pages_commit(void *address, size_t length)
+{
+    if (sm_seccomp_forbids(SM_CALL_MPROTECT))
+        return -EPERM;
+    return (int)sm_sys(SYS_mprotect, address, length, PROT_READ | PROT_WRITE);
+}
+
+void *sm_pages_private(size_t length, bool wipe)
+{
+    long result;
+
+    if (wipe && sm_seccomp_forbids(SM_CALL_MADVISE))
+        return NULL;
+    result = sm_sys(SYS_mmap, NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                    -1, 0);
+    if (failed(result))
+        return NULL;
+    if (wipe && sm_sys(SYS_madvise, result, length, MADV_WIPEONFORK) != 0) {
+        sm_pages_unmap((void *)result, length);
+        return NULL;
+    }
+    return (void *)result;
+}
+
+void *sm_pages_shared(size_t length)
+{
+    long result = sm_sys(SYS_mmap, NULL, length, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return failed(result) ? NULL : (void *)result;
+}
+
+void sm_pages_unmap(void *address, size_t length)
+{
+    sm_sys(SYS_munmap, address, length);
+}
+
+static long open_secret(unsigned flags)
+{
+    long fd;
+
+    do {
+        fd = sm_sys(SYS_memfd_secret, flags | O_CLOEXEC);
+    } while (fd == -EMFILE && sm_helper_free_a_slot());
+    return fd;
+}
+
+static bool file_size_limited(size_t length)
+{
+    struct rlimit limit = {0};
+
+    return !sm_seccomp_forbids(SM_CALL_PRLIMIT) &&
+           sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.rlim_cur < length;
+}
+
+/* ftruncate beyond the limit raises SIGXFSZ; a helper has signals blocked and its own limit. */
+static void raise_file_size(void)
+{
+    struct rlimit limit = {0};
+
+    if (sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, &limit, NULL);
+    }
+}
+
+static void map_secret(void *arg)
+{
+    struct sm_secret_map *map = arg;
+    int fixed = map->address ? MAP_FIXED : 0;
+    long result, fd = open_secret(map->flags);
+
+    if (fd < 0) {
+        map->error = (int)fd;
+        return;
+    }
+    if (sm_helper_here() && file_size_limited(map->length))
+        raise_file_size();
+    result = sm_sys(SYS_ftruncate, fd, map->length);
+    if (result == 0)
+        result = sm_sys(SYS_mmap, map->address, map->length, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | fixed, fd, 0);
+    map->error = failed(result) ? (int)result : 0;
+    if (!failed(result))
+        map->address = (void *)result;
+    sm_sys(SYS_close, fd);
+}
+
+static bool secret_calls_kill(void)
+{
+    return sm_seccomp_forbids(SM_CALL_MREMAP) || sm_seccomp_forbids(SM_CALL_MEMFD_SECRET) ||
+           sm_seccomp_forbids(SM_CALL_FTRUNCATE) || sm_seccomp_forbids(SM_CALL_MMAP) ||
+           sm_seccomp_forbids(SM_CALL_CLOSE) || sm_seccomp_forbids(SM_CALL_MADVISE) ||
+           sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
+}
+
+void sm_pages_map_secret(struct sm_secret_map *map)
+{
+    if (secret_calls_kill()) {
+        map->error = -EPERM;
+        return;
+    }
+    map->error = -EFBIG;
+    if (file_size_limited(map->length))
+        sm_helper_force(map_secret, map);
+    else
+        sm_helper_run(map_secret, map);
+    if (map->error == -EMFILE)
+        sm_helper_force(map_secret, map);
+    /* mmap over a range that was not inheritable makes one that is. */
+    if (map->error == 0) {
+        map->error = sm_pages_inherit(map->address, map->length, false);
+        if (map->error)
+            sm_pages_withhold(map->address, map->length);
+    }
+}
+
+int sm_pages_present(void *page)
+{
+    /*
+     * A touch may raise SIGBUS where pages are charged when they are faulted; a system
+     * call that writes there gets EFAULT instead. This one writes the signal mask.
+     */
+    long result = sm_sys(SYS_rt_sigprocmask, 0, NULL, page, sizeof(uint64_t));
+
+    if (result != 0)
+        return (int)result;
+    *(volatile uint64_t *)page = 0;
+    return 0;
+}
+
+int sm_pages_map_anonymous(void *address, size_t length)
+{
+    long result;
+
+    if (sm_seccomp_forbids(SM_CALL_MMAP))
+        return -EPERM;
+    result = sm_sys(SYS_mmap, address, length, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (failed(result))
+        return (int)result;
+    if (!sm_seccomp_forbids(SM_CALL_MADVISE)) {
+        sm_sys(SYS_madvise, address, length, MADV_DONTDUMP);
+        /* A merged neighbour could be swapped out or dumped with it: harmless, both are ours.
+         */
+        sm_pages_inherit(address, length, false);
+    }
+    return 0;
+}
+
+int sm_pages_lock(void *address, size_t length, bool on_fault)
+{
+    if (sm_seccomp_forbids(SM_CALL_MLOCK))
+        return -EPERM;
+    if (on_fault && !sm_seccomp_forbids(SM_CALL_MLOCK2) &&
+        sm_sys(SYS_mlock2, address, length, MLOCK_ONFAULT) == 0)
+        return 0;
+    return (int)sm_sys(SYS_mlock, address, length);
+}
+
+int sm_pages_withhold(void *address, size_t length)
+{
+    long result = sm_sys(SYS_mmap, address, length, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return failed(result) ? (int)result : 0;
+}
+
+static bool withheld; /* some memory was, at some time */
+
+int sm_pages_inherit(void *address, size_t length, bool inherit)
+{
+    long result;
+
+    if (sm_seccomp_forbids(SM_CALL_MADVISE))
+        return withheld ? -EPERM : 0;
+    result = sm_sys(SYS_madvise, address, length, inherit ? MADV_DOFORK : MADV_DONTFORK);
+    if (result == 0 && !inherit)
+        withheld = true;
+    /* What was never withheld is inherited. */
+    return inherit && !withheld ? 0 : (int)result;
+}
+
+int sm_pages_move(void *from, void *to, size_t length)
+{
+    long result;
+
+    if (sm_seccomp_forbids(SM_CALL_MREMAP)) {
+        result = sm_pages_map_anonymous(to, length);
+        if (result == 0)
+            memcpy(to, from, length);
+        return (int)result;
+    }
+    result = sm_sys(SYS_mremap, from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+    return failed(result) ? (int)result : 0;
+}
+
+void sm_pages_raise_limit(size_t more)
+{
+    struct rlimit now = {0}, wanted;
+
+    if (sm_seccomp_forbids(SM_CALL_PRLIMIT) ||
+        sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, NULL, &now) != 0 ||
+        now.rlim_cur == RLIM_INFINITY)
+        return;
+    wanted.rlim_cur = now.rlim_cur + more;
+    if (wanted.rlim_cur < more)
+        wanted.rlim_cur = RLIM_INFINITY;
+    wanted.rlim_max = sm_max(now.rlim_max, wanted.rlim_cur);
+    if (sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &wanted, NULL) == 0)
+        return;
+    wanted.rlim_cur = sm_min(wanted.rlim_cur, now.rlim_max);
+    wanted.rlim_max = now.rlim_max;
+    sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &wanted, NULL);
+}
+
+int sm_pages_probe(unsigned flags)
+{
+    struct sm_secret_map map = {.length = sm_os_page, .flags = flags};
+
+    sm_pages_map_secret(&map);
+    if (map.error)
+        return map.error;
+    map.error = sm_pages_present(map.address);
+    sm_pages_unmap(map.address, map.length);
+    return map.error;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory from the kernel: the only file that makes memory system calls. Knows nothing of
+ * size classes or partitions. Failures are negative errno values; errno is kept.
+ */
+#ifndef SM_PAGES_H
+#define SM_PAGES_H
+
+#include "common.h"
+
+/* SECRETMEM_UNCACHED of the kernel patch set */
+#define SM_SECRET_UNCACHED 2U
+
+extern size_t sm_os_page; /* bytes */
+
+/* At start. Finds the page size and the address space. */
+void sm_pages_init(void);
+
+/* Address space without access, far from where mmap goes if that can be had. NULL: none. */
+void *sm_pages_reserve(size_t length);
+
+void *sm_pages_reserve_anywhere(size_t length);
+
+/* Address space that reads as zero, and part of it becoming ordinary memory. */
+void *sm_pages_reserve_table(size_t length);
+int sm_pages_commit(void *address, size_t length);
+
+/* Ordinary memory of its own; wipe: a child of fork sees zeroes. NULL: none. */
+void *sm_pages_private(size_t length, bool wipe);
+/* Memory that a child of fork shares. NULL: none. */
+void *sm_pages_shared(size_t length);
+void sm_pages_unmap(void *address, size_t length);
+
+/*
+ * Secret pages at a fixed place (NULL: anywhere) of a reservation. None is present yet, and
+ * none may be touched before sm_pages_present() said so.
+ */
+struct sm_secret_map {
+    void *address; /* in: where, or NULL; out: where it is */
+    size_t length;
+    unsigned flags; /* 0 or SM_SECRET_UNCACHED */
+    int error;      /* out: 0, or a negative errno value */
+};
+void sm_pages_map_secret(struct sm_secret_map *map);
+
+/* Makes one page of secret memory present without risk of SIGBUS. 0, or -EFAULT: limit. */
+int sm_pages_present(void *page);
+
+/* Anonymous memory, undumpable and not inherited, over what is there. */
+int sm_pages_map_anonymous(void *address, size_t length);
+/* on_fault: what is not there yet is locked when it comes */
+int sm_pages_lock(void *address, size_t length, bool on_fault);
+
+/* No access any more: a touch is SIGSEGV. */
+int sm_pages_withhold(void *address, size_t length);
+
+/* Whether the next child inherits the range. */
+int sm_pages_inherit(void *address, size_t length, bool inherit);
+
+/* Moves pages of one mapping to a place, over what is there. */
+int sm_pages_move(void *from, void *to, size_t length);
+
+/* Raises RLIMIT_MEMLOCK by this much if that is allowed. */
+void sm_pages_raise_limit(size_t more);
+
+/* 0 if memfd_secret with these flags works now, else a negative errno value. */
+int sm_pages_probe(unsigned flags);
+
+/* A number that differs from run to run. */
+uint64_t sm_pages_random(void);
+
+#endif

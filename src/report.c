@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+#include "config.h"
+#include "format.h"
+#include "helper.h"
+#include "seccomp.h"
+#include "sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define LINE_MAX_ 1024
+
+static struct {
+    const char *speaker;
+    bool stderr_known; /* fd 2 was open at start */
+    bool pipe;         /* and is a pipe or a socket */
+    bool good_at_seal; /* fd 2 was still the same file when a filter came */
+    int pid_at_seal;
+    dev_t dev;
+    ino_t ino;
+} report = {.speaker = "libsecretmem"};
+
+static int stat_fd(int fd, struct stat *st)
+{
+    return (int)sm_sys(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+}
+
+void sm_report_init(const char *speaker)
+{
+    struct stat st = {0};
+
+    report.speaker = speaker;
+    if (stat_fd(2, &st) == 0) {
+        report.stderr_known = true;
+        report.dev = st.st_dev;
+        report.ino = st.st_ino;
+        report.pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+    }
+}
+
+struct line {
+    const char *text;
+    size_t length;
+    bool written;
+};
+
+static void write_all(int fd, struct line *line)
+{
+    /* One write, so that lines of several processes do not mix. */
+    line->written = sm_sys(SYS_write, fd, line->text, line->length) == (long)line->length;
+}
+
+/* A program may have closed descriptor 2 and got a data file as its next one. */
+static bool stderr_is_original(void)
+{
+    struct stat st = {0};
+
+    if (sm_seccomp_forbids(SM_CALL_FSTAT))
+        return report.good_at_seal;
+    return report.stderr_known && stat_fd(2, &st) == 0 && st.st_dev == report.dev &&
+           st.st_ino == report.ino;
+}
+
+/* A pipe whose reader is gone would end the process; in a helper it ends nothing. */
+static void write_stderr(void *arg)
+{
+    write_all(2, arg);
+}
+
+void sm_report_seal(void)
+{
+    report.good_at_seal = stderr_is_original();
+    report.pid_at_seal = (int)sm_sys(SYS_getpid);
+}
+
+static int current_pid(void)
+{
+    if (sm_seccomp_forbids(SM_CALL_GETPID))
+        return report.pid_at_seal;
+    return (int)sm_sys(SYS_getpid);
+}
+
+/* In the helper, which has a descriptor table of its own. */
+static void write_file(void *arg)
+{
+    struct line *line = arg;
+    long fd = sm_sys(SYS_openat, AT_FDCWD, sm_config.log_path,
+                     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+
+    if (fd < 0)
+        return;
+    write_all((int)fd, line);
+    sm_sys(SYS_close, fd);
+}
+
+static void write_syslog(void *arg)
+{
+    struct line *line = arg;
+    struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+    long fd = sm_sys(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return;
+    line->written = sm_sys(SYS_sendto, fd, line->text, line->length,
+                           MSG_NOSIGNAL | MSG_DONTWAIT, &log, sizeof(log)) > 0;
+    sm_sys(SYS_close, fd);
+}
+
+static void emit(char *text, size_t length, size_t name_start)
+{
+    struct line line = {text, length, false};
+
+    if (sm_config.log == SM_LOG_NONE)
+        return;
+    if (sm_config.log == SM_LOG_FILE && !sm_seccomp_forbids(SM_CALL_OPENAT))
+        sm_helper_run(write_file, &line);
+    if (sm_config.log == SM_LOG_SYSLOG && !sm_seccomp_forbids(SM_CALL_SOCKET) &&
+        !sm_seccomp_forbids(SM_CALL_SENDTO)) {
+        line.length--; /* a datagram is a record: no newline */
+        sm_helper_run(write_syslog, &line);
+    }
+    if (line.written)
+        return;
+    /* Better in the wrong place than lost. */
+    line.text = text + name_start;
+    line.length = length - name_start;
+    if (stderr_is_original() && !(report.pipe && sm_helper_force(write_stderr, &line)))
+        write_stderr(&line);
+}
+
+static void vreport(const char *format, va_list args)
+{
+    char text[LINE_MAX_];
+    size_t start = 0, length;
+
+    if (sm_config.log == SM_LOG_SYSLOG)
+        start = sm_format(text, sizeof(text), "<28>"); /* daemon, warning */
+    length = start + sm_format(text + start, sizeof(text) - start, "%s: [%d] ", report.speaker,
+                               current_pid());
+    length += sm_vformat(text + length, sizeof(text) - 1 - length, format, args);
+    text[length++] = '\n';
+    emit(text, length, start);
+}
+
+void sm_report(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vreport(format, args);
+    va_end(args);
+}
+
+void sm_refuse(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vreport(format, args);
+    va_end(args);
+    for (;;)
+        sm_sys(SYS_exit_group, SM_EXIT_REFUSED);
+}
+
+void sm_fatal(const char *kind, const void *address)
+{
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        unsigned long mask;
+    } action = {0};
+    unsigned long mask = 1UL << (SIGABRT - 1);
+
+    if (address)
+        sm_report("fatal: %s: %p", kind, address);
+    else
+        sm_report("fatal: %s", kind);
+    /* Not abort(): a handler of the program's must not run on a broken heap and return. */
+    sm_sys(SYS_rt_sigaction, SIGABRT, &action, NULL, sizeof(mask));
+    sm_sys(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, sizeof(mask));
+    sm_sys(SYS_tgkill, sm_sys(SYS_getpid), sm_sys(SYS_gettid), SIGABRT);
+    for (;;)
+        __builtin_trap();
+}
+
+const char *sm_errno_name(long error)
+{
+    switch (error < 0 ? -error : error) {
+    case ENOSYS:
+        return "ENOSYS";
+    case EPERM:
+        return "EPERM";
+    case EAGAIN:
+        return "EAGAIN";
+    case ENOMEM:
+        return "ENOMEM";
+    case EINVAL:
+        return "EINVAL";
+    case EMFILE:
+        return "EMFILE";
+    case ENFILE:
+        return "ENFILE";
+    case EFAULT:
+        return "EFAULT";
+    case EACCES:
+        return "EACCES";
+    case EFBIG:
+        return "EFBIG";
+    default:
+        return "unexpected error";
+    }
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "seal.h"
+#include "heap.h"
+#include "pages.h"
+#include "report.h"
+#include "seccomp.h"
+
+/* Enough for a few dozen TLS connections; a program that needs more sets SECRETSSL_PREFAULT. */
+static const size_t reserve[SM_PARTS] = {
+    [SM_PART_BYTES] = 128 * SM_KIB,
+    [SM_PART_KEY] = 512 * SM_KIB,
+    [SM_PART_IO] = 256 * SM_KIB,
+    [SM_PART_PUBLIC] = 128 * SM_KIB,
+};
+
+#define BIT(call) (1U << (call))
+#define GROW_CALLS                                                                             \
+    (BIT(SM_CALL_MEMFD_SECRET) | BIT(SM_CALL_FTRUNCATE) | BIT(SM_CALL_MMAP) |                  \
+     BIT(SM_CALL_CLOSE) | BIT(SM_CALL_MADVISE) | BIT(SM_CALL_SIGPROCMASK) |                    \
+     BIT(SM_CALL_MPROTECT))
+
+void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
+{
+    uint32_t killing;
+
+    seal->killing = sm_seccomp_killing;
+    seal->fixed = sm_arena.fixed;
+    if (!sm_heap_started())
+        return;
+    sm_report_seal();
+    killing = sm_seccomp_learn(program);
+    if (killing & GROW_CALLS && !sm_arena.fixed) {
+        for (unsigned p = 0; p < SM_PARTS; p++) {
+            size_t have = (size_t)sm_arena.part[p].frontier - sm_arena.part[p].first;
+            sm_heap_reserve(p, sm_max(reserve[p], (have << SM_PAGE_SHIFT) / 4));
+        }
+        /* A fork that is announced must be able to copy: there is no lifting it then. */
+        if (killing & BIT(SM_CALL_MADVISE) && sm_arena.span)
+            sm_arena_inherit(true);
+        sm_arena.fixed = true;
+    }
+    sm_seccomp_killing |= killing;
+}
+
+void sm_seal_end(const struct sm_seal *seal, bool installed)
+{
+    if (installed)
+        return;
+    sm_seccomp_killing = seal->killing;
+    if (sm_arena.fixed && !seal->fixed)
+        sm_arena_inherit(false);
+    sm_arena.fixed = seal->fixed;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must be done before a seccomp filter takes effect. See docs/seccomp.md. */
+#ifndef SM_SEAL_H
+#define SM_SEAL_H
+
+#include "common.h"
+
+struct sock_fprog;
+
+struct sm_seal {
+    uint32_t killing; /* what was forbidden before */
+    bool fixed;
+};
+
+/*
+ * Before the filter: if it would kill the process for asking for more secret memory, gets
+ * what may still be needed now. program NULL: strict mode. Does nothing before
+ * sm_heap_start().
+ */
+void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program);
+
+/* After it: installed says whether the kernel took it. */
+void sm_seal_end(const struct sm_seal *seal, bool installed);
+
+#endif

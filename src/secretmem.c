@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public functions, thin. */
+#include "secretmem.h"
+#include "backing.h"
+#include "config.h"
+#include "heap.h"
+#include "memcheck.h"
+#include "report.h"
+#include "stats.h"
+#include "thread_cache.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+extern char **environ;
+
+static bool used;
+
+/*
+ * Before main, so that the handlers of fork are the outermost, and while there is one thread.
+ * A wrong value in the environment is not ours to end a program for: it is said and ignored.
+ */
+__attribute__((constructor)) static void start(void)
+{
+    char error[256];
+
+    sm_report_init("libsecretmem");
+    if (!getauxval(AT_SECURE) && sm_config_from_env(environ, error, sizeof(error)) != 0)
+        sm_report("%s: ignored", error);
+    sm_heap_start();
+}
+
+static void first_use(void)
+{
+    if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
+        !__atomic_exchange_n(&used, true, __ATOMIC_RELAXED))
+        sm_heap_start(); /* from a constructor that ran before ours */
+}
+
+SM_EXPORT int secretmem_configure(const char *name, const char *value)
+{
+    char error[256];
+
+    if (__atomic_load_n(&used, __ATOMIC_RELAXED))
+        return SECRETMEM_E_LATE;
+    switch (sm_config_set(name, value, error, sizeof(error))) {
+    case 0:
+        return SECRETMEM_OK;
+    case -2:
+        return SECRETMEM_E_NAME;
+    default:
+        return SECRETMEM_E_VALUE;
+    }
+}
+
+SM_EXPORT const char *secretmem_strerror(int error)
+{
+    switch (error) {
+    case SECRETMEM_OK:
+        return "success";
+    case SECRETMEM_E_NAME:
+        return "there is no such setting";
+    case SECRETMEM_E_VALUE:
+        return "the setting does not take this value";
+    case SECRETMEM_E_LATE:
+        return "too late: memory was allocated already";
+    default:
+        return "unknown error";
+    }
+}
+
+static void *answer(void *p)
+{
+    if (!p)
+        errno = ENOMEM;
+    return p;
+}
+
+SM_EXPORT void *secretmem_malloc(size_t size)
+{
+    first_use();
+    return answer(sm_malloc(size, SM_PART_KEY));
+}
+
+SM_EXPORT void *secretmem_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    void *p;
+
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return answer(NULL);
+    p = secretmem_malloc(bytes);
+    /* What the C library gave, and what was freed under ZERO=0, is not zero. */
+    if (p && (!sm_config.zero || !sm_arena_owns(p)))
+        memset(p, 0, bytes);
+    else if (p)
+        sm_memcheck_allow(p, bytes); /* it is zero, which memcheck cannot know */
+    return p;
+}
+
+SM_EXPORT void *secretmem_realloc(void *p, size_t size)
+{
+    if (!p)
+        return secretmem_malloc(size);
+    if (size == 0) {
+        secretmem_free(p);
+        return NULL;
+    }
+    return answer(sm_realloc(p, size));
+}
+
+SM_EXPORT void *secretmem_aligned_alloc(size_t alignment, size_t size)
+{
+    if (alignment == 0 || alignment & (alignment - 1)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    first_use();
+    return answer(sm_aligned_malloc(alignment, size, SM_PART_KEY));
+}
+
+SM_EXPORT void secretmem_free(void *p)
+{
+    int error = errno;
+
+    if (p)
+        sm_free(p);
+    errno = error;
+}
+
+SM_EXPORT size_t secretmem_usable_size(const void *p)
+{
+    return p ? sm_usable_size(p) : 0;
+}
+
+SM_EXPORT int secretmem_contains(const void *p)
+{
+    return sm_is_secret(p);
+}
+
+SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
+{
+    struct secretmem_stats now = {.size = sizeof(now)};
+    int64_t live;
+
+    now.secret_bytes = sm_counted(&sm_stats.pages[SM_KIND_SECRET]) * SM_PAGE;
+    now.locked_bytes = sm_counted(&sm_stats.pages[SM_KIND_LOCKED]) * SM_PAGE;
+    now.plain_bytes = (sm_counted(&sm_stats.pages[SM_KIND_PLAIN]) +
+                       sm_counted(&sm_stats.pages[SM_KIND_ORDINARY])) *
+                      SM_PAGE;
+    now.peak_bytes = sm_counted(&sm_stats.pages_peak) * SM_PAGE;
+    now.mapped_bytes = sm_counted(&sm_stats.mapped);
+    now.limit_bytes = sm_arena.span ? sm_arena.cap : sm_config.arena_size;
+    sm_thread_caches_sum(&now.allocations, &now.frees, &live);
+    now.live_bytes = (uint64_t)live;
+    now.spilled = sm_counted(&sm_stats.spilled);
+    now.spilled_bytes = sm_counted(&sm_stats.spilled_bytes);
+    now.failed = sm_counted(&sm_stats.failed);
+    now.degraded_pages = sm_counted(&sm_stats.degraded);
+    now.forks = sm_counted(&sm_stats.forks);
+    now.forks_failed = sm_counted(&sm_stats.fork_failed);
+    memcpy(stats, &now, sm_min(size, sizeof(now)));
+}
+
+/* STATS=1, as the preload has it. */
+__attribute__((destructor)) static void end(void)
+{
+    if (sm_config.stats && used)
+        sm_stats_print();
+}

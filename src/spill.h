@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The C library's allocator, for when the arena is full, and for pointers that were never
+ * ours. Never called inside (sm_enter): its locks are not ours to wait for.
+ */
+#ifndef SM_SPILL_H
+#define SM_SPILL_H
+
+#include "common.h"
+
+void *sm_spill_alloc(size_t n, size_t align);
+/* Cleared first unless SECRETSSL_ZERO=0. */
+void sm_spill_free(void *p);
+void *sm_spill_realloc(void *p, size_t n);
+size_t sm_spill_size(const void *p);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters. Written with relaxed atomics off the fast path; readable from outside. */
+#ifndef SM_STATS_H
+#define SM_STATS_H
+
+#include "arena.h"
+
+#define SM_STATS_MAGIC   0x5453544154534d53ULL
+#define SM_STATS_VERSION 1
+
+struct sm_stats {
+    uint64_t magic;
+    uint32_t version, size;
+    uint64_t pages[5];               /* present now, by enum sm_kind */
+    uint64_t pages_peak;             /* of all kinds */
+    uint64_t part_pages[SM_PARTS];   /* present now */
+    uint64_t mapped;                 /* bytes */
+    uint64_t allocations, frees;     /* of threads that ended, and of slow paths */
+    int64_t live_bytes;              /* likewise; the threads' own are added on reading */
+    uint64_t spilled, spilled_bytes; /* allocations that the C library got, ever */
+    uint64_t failed;                 /* allocations refused */
+    uint64_t degraded;               /* pages that were to be secret and are not, ever */
+    uint64_t forks, fork_pages;      /* copies made in this process and their pages */
+    uint64_t fork_failed;            /* children given up */
+    uint64_t hooks;                  /* libcryptos hooked */
+    uint64_t hooks_late;             /* that could not be */
+};
+
+extern struct sm_stats sm_stats;
+
+static inline void sm_count(uint64_t *counter, uint64_t n)
+{
+    __atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t sm_counted(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* A page became present (or, n negative, is no longer). */
+void sm_stats_pages(unsigned part, enum sm_kind kind, long n);
+
+/* One line, for SECRETSSL_STATS. */
+void sm_stats_print(void);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "thread_cache.h"
+#include "memcheck.h"
+#include "pages.h"
+#include "report.h"
+#include "seccomp.h"
+#include "slab.h"
+#include "stats.h"
+#include "sys.h"
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <time.h>
+
+__thread struct sm_thread_cache *sm_cache __attribute__((tls_model("initial-exec")));
+/* This thread is at its end, or cannot have a cache: it uses the locks. */
+static __thread bool no_cache __attribute__((tls_model("initial-exec")));
+/* A thread without a cache is inside so many times. */
+static __thread uint32_t inside_depth __attribute__((tls_model("initial-exec")));
+
+/* Read by every malloc and free: alone in its cache line. */
+volatile uint32_t sm_gate __attribute__((aligned(64)));
+static char gate_padding[60] __attribute__((used));
+
+static struct sm_lock list_lock;
+static struct sm_thread_cache *all;
+static uint32_t inside_without; /* threads without a cache that are inside */
+static uint32_t *announced;     /* in memory that a child sees as zero */
+static bool enabled;
+static pthread_key_t key;
+
+static size_t cache_bytes(void)
+{
+    return sm_round_up(sizeof(struct sm_thread_cache), sm_os_page);
+}
+
+/* A thread ends: its slots go back, its cache to whoever comes next. */
+static void retire(void *arg)
+{
+    struct sm_thread_cache *cache = arg;
+
+    no_cache = true;
+    if (!cache || cache != sm_cache)
+        return;
+    sm_enter();
+    if (cache->alive) {
+        for (unsigned p = 0; p < SM_PARTS; p++) {
+            for (unsigned c = 0; c < SM_CLASSES; c++) {
+                struct sm_bin *bin = &cache->bins[p][c];
+                sm_slab_return(p, c, bin->slots, bin->count);
+                bin->count = 0;
+            }
+        }
+        sm_count(&sm_stats.allocations, cache->allocations);
+        sm_count(&sm_stats.frees, cache->frees);
+        __atomic_fetch_add(&sm_stats.live_bytes, cache->live_bytes, __ATOMIC_RELAXED);
+        cache->allocations = cache->frees = 0;
+        cache->live_bytes = 0;
+    }
+    sm_cache = NULL;
+    sm_leave(cache);
+    __atomic_store_n(&cache->used, false, __ATOMIC_RELEASE);
+}
+
+bool sm_thread_cache_init(void)
+{
+    announced = sm_pages_private(sm_os_page, true);
+    if (!announced)
+        return false;
+    *announced = 1;
+    /*
+     * Without membarrier a thread's "inside" may not be seen in time; Valgrind is told of
+     * every block on the slow path. A key beyond the first 32 would make the C library
+     * allocate when it is set.
+     */
+    enabled = !sm_on_valgrind() && !SM_TSAN && !sm_seccomp_forbids(SM_CALL_MEMBARRIER) &&
+              sm_sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0 &&
+              pthread_key_create(&key, retire) == 0 && key < 32;
+    return enabled;
+}
+
+static void set_up(struct sm_thread_cache *cache)
+{
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        for (unsigned c = 0; c < SM_CLASSES; c++) {
+            cache->bins[p][c].room = sm_classes[c].cached;
+            cache->bins[p][c].want = 1;
+        }
+    }
+    cache->alive = 1;
+}
+
+static struct sm_thread_cache *take_unused(void)
+{
+    struct sm_thread_cache *cache = all;
+
+    while (cache && __atomic_load_n(&cache->used, __ATOMIC_ACQUIRE))
+        cache = cache->next;
+    return cache;
+}
+
+/* Inside, as a thread without a cache. */
+static struct sm_thread_cache *new_cache(void)
+{
+    struct sm_thread_cache *cache;
+
+    if (!enabled || no_cache || sm_seccomp_forbids(SM_CALL_MMAP) ||
+        sm_seccomp_forbids(SM_CALL_MADVISE))
+        return NULL;
+    sm_lock_take(&list_lock);
+    cache = take_unused();
+    if (!cache) {
+        cache = sm_pages_private(cache_bytes(), true);
+        if (cache) {
+            set_up(cache);
+            cache->next = all;
+            all = cache;
+        }
+    }
+    if (cache)
+        cache->used = true;
+    sm_lock_drop(&list_lock);
+    if (cache && pthread_setspecific(key, cache) != 0) {
+        cache->used = false;
+        cache = NULL;
+    }
+    return cache;
+}
+
+static void wait_at_gate(void)
+{
+    while (__atomic_load_n(&sm_gate, __ATOMIC_RELAXED))
+        sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
+}
+
+static void enter_without(void)
+{
+    if (inside_depth++)
+        return;
+    for (;;) {
+        __atomic_fetch_add(&inside_without, 1, __ATOMIC_SEQ_CST);
+        if (!__atomic_load_n(&sm_gate, __ATOMIC_SEQ_CST))
+            return;
+        __atomic_fetch_sub(&inside_without, 1, __ATOMIC_SEQ_CST);
+        wait_at_gate();
+    }
+}
+
+void sm_leave_slow(void)
+{
+    if (--inside_depth == 0)
+        __atomic_fetch_sub(&inside_without, 1, __ATOMIC_RELEASE);
+}
+
+struct sm_thread_cache *sm_enter_slow(void)
+{
+    struct sm_thread_cache *cache = sm_cache;
+
+    if (cache) { /* The gate is closed. */
+        do {
+            cache->inside = 0;
+            wait_at_gate();
+            cache->inside = 1;
+            sm_barrier();
+        } while (__atomic_load_n(&sm_gate, __ATOMIC_RELAXED));
+        return cache;
+    }
+    enter_without();
+    if (inside_depth == 1)
+        cache = new_cache();
+    if (!cache)
+        return NULL;
+    /* From here on this thread is inside by its cache; never outside in between. */
+    cache->inside = 1;
+    sm_cache = cache;
+    sm_leave_slow();
+    return cache;
+}
+
+bool sm_inside_now(void)
+{
+    return inside_depth || (sm_cache && sm_cache->inside);
+}
+
+/* For as long as another thread's malloc may take; futex, as a filter may forbid to yield. */
+static void doze(void)
+{
+    static uint32_t never;
+    struct timespec pause = {0, 20000};
+
+    sm_sys(SYS_futex, &never, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &pause);
+}
+
+void sm_gate_close(void)
+{
+    __atomic_store_n(&sm_gate, 1, __ATOMIC_SEQ_CST);
+    /* A filter that came later may forbid it: then time must do what it does. */
+    if (enabled && (sm_seccomp_forbids(SM_CALL_MEMBARRIER) ||
+                    sm_sys(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) != 0)) {
+        for (int i = 0; i < 100; i++)
+            doze();
+    }
+    while (__atomic_load_n(&inside_without, __ATOMIC_SEQ_CST))
+        doze();
+    /* A cache that is added now belongs to a thread that was counted above. */
+    for (struct sm_thread_cache *c = all; c; c = c->next) {
+        while (__atomic_load_n(&c->inside, __ATOMIC_SEQ_CST))
+            doze();
+    }
+}
+
+void sm_gate_open(void)
+{
+    __atomic_store_n(&sm_gate, 0, __ATOMIC_SEQ_CST);
+    if (!sm_seccomp_forbids(SM_CALL_FUTEX))
+        sm_sys(SYS_futex, &sm_gate, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
+}
+
+void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t live_bytes)
+{
+    if (announced)
+        *announced = 1;
+    sm_lock_reset(&list_lock);
+    /* The lists were in the caches, and those are wiped. Their memory is small: keep ours. */
+    all = NULL;
+    inside_without = 0;
+    inside_depth = 0;
+    if (sm_cache) {
+        set_up(sm_cache);
+        sm_cache->used = true;
+        all = sm_cache;
+    }
+    sm_stats.allocations = allocations;
+    sm_stats.frees = frees;
+    sm_stats.live_bytes = live_bytes;
+}
+
+void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes)
+{
+    *allocations = sm_counted(&sm_stats.allocations);
+    *frees = sm_counted(&sm_stats.frees);
+    *live_bytes = __atomic_load_n(&sm_stats.live_bytes, __ATOMIC_RELAXED);
+    sm_lock_take(&list_lock);
+    for (struct sm_thread_cache *c = all; c; c = c->next) {
+        *allocations += __atomic_load_n(&c->allocations, __ATOMIC_RELAXED);
+        *frees += __atomic_load_n(&c->frees, __ATOMIC_RELAXED);
+        *live_bytes += __atomic_load_n(&c->live_bytes, __ATOMIC_RELAXED);
+    }
+    sm_lock_drop(&list_lock);
+}
+
+bool sm_unannounced(void)
+{
+    return announced && !*announced;
+}
+
+void sm_assert_announced(void)
+{
+    if (sm_unannounced())
+        sm_fatal("allocation in a child of _Fork or a raw fork, which has no secrets", NULL);
+}
