@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "elf_symbol.h"
+#include <elf.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct table {
+    const char *strings;
+    const ElfW(Sym) * symbols;
+    const uint32_t *gnu_hash;
+    const uint32_t *sysv_hash;
+};
+
+/* The C library relocates these pointers in place, the kernel's vDSO has them as offsets. */
+static const void *pointer(const struct dl_phdr_info *object, ElfW(Addr) value)
+{
+    return (const void *)(value < object->dlpi_addr ? object->dlpi_addr + value : value);
+}
+
+static bool read_dynamic(const struct dl_phdr_info *object, struct table *table)
+{
+    const ElfW(Dyn) *dyn = NULL;
+
+    memset(table, 0, sizeof(*table));
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            dyn = (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
+    }
+    for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
+        if (dyn->d_tag == DT_STRTAB)
+            table->strings = pointer(object, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_SYMTAB)
+            table->symbols = pointer(object, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_GNU_HASH)
+            table->gnu_hash = pointer(object, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_HASH)
+            table->sysv_hash = pointer(object, dyn->d_un.d_ptr);
+    }
+    return table->strings && table->symbols;
+}
+
+static bool matches(const struct table *table, uint32_t index, const char *name)
+{
+    const ElfW(Sym) *symbol = &table->symbols[index];
+
+    return symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
+           strcmp(table->strings + symbol->st_name, name) == 0;
+}
+
+static uint32_t gnu_hash(const char *name)
+{
+    uint32_t hash = 5381;
+
+    for (; *name; name++)
+        hash = hash * 33 + (unsigned char)*name;
+    return hash;
+}
+
+/* Layout: buckets, first symbol, words of the Bloom filter, its shift; then those three. */
+static uint32_t find_gnu(const struct table *table, const char *name)
+{
+    const uint32_t *head = table->gnu_hash;
+    uint32_t buckets = head[0], first = head[1], words = head[2];
+    const ElfW(Addr) *bloom = (const void *)(head + 4);
+    const uint32_t *bucket = (const void *)(bloom + words), *chain = bucket + buckets;
+    uint32_t hash = gnu_hash(name), bits = 8 * sizeof(ElfW(Addr));
+    ElfW(Addr) word = words ? bloom[hash / bits % words] : 0;
+
+    if (!buckets || !(word >> hash % bits & word >> (hash >> head[3]) % bits & 1))
+        return 0;
+    for (uint32_t i = bucket[hash % buckets]; i >= first; i++) {
+        uint32_t entry = chain[i - first];
+        if ((entry | 1) == (hash | 1) && matches(table, i, name))
+            return i;
+        if (entry & 1)
+            break;
+    }
+    return 0;
+}
+
+/* The second word of the old table is the number of symbols: enough to look at each. */
+static uint32_t find_sysv(const struct table *table, const char *name)
+{
+    for (uint32_t i = 1; i < table->sysv_hash[1]; i++) {
+        if (matches(table, i, name))
+            return i;
+    }
+    return 0;
+}
+
+void *elf_symbol(const struct dl_phdr_info *object, const char *name)
+{
+    struct table table;
+    uint32_t index = 0;
+
+    if (!read_dynamic(object, &table))
+        return NULL;
+    if (table.gnu_hash)
+        index = find_gnu(&table, name);
+    else if (table.sysv_hash)
+        index = find_sysv(&table, name);
+    return index ? (void *)(object->dlpi_addr + table.symbols[index].st_value) : NULL;
+}

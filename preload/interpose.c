@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prctl() and syscall() as the program sees them: a seccomp filter that it installs is
+ * noticed before it takes effect. Everything else goes to the kernel as it came.
+ */
+#include "common.h"
+#include "seal.h"
+#include "sys.h"
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+/* From the assembly below. */
+long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long preload_syscall_error(long result);
+
+long preload_syscall_error(long result)
+{
+    errno = (int)-result;
+    return -1;
+}
+
+static long checked(long result)
+{
+    return (unsigned long)result > (unsigned long)-4096 ? preload_syscall_error(result)
+                                                        : result;
+}
+
+static bool filters(long nr, long a, const struct sock_fprog **program, long b, long c)
+{
+    if (nr == SYS_prctl && a == PR_SET_SECCOMP &&
+        (b == SECCOMP_MODE_STRICT || b == SECCOMP_MODE_FILTER)) {
+        *program = b == SECCOMP_MODE_FILTER ? (const struct sock_fprog *)c : NULL;
+        return b == SECCOMP_MODE_STRICT || c;
+    }
+    if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER) {
+        *program = (const struct sock_fprog *)c;
+        return c != 0;
+    }
+    *program = NULL;
+    return nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT;
+}
+
+long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+    const struct sock_fprog *program;
+    struct sm_seal seal;
+    bool seals = filters(nr, a, &program, b, c);
+    long result;
+
+    if (seals)
+        sm_seal_begin(&seal, program);
+    result = sm_sys6(nr, a, b, c, d, e, f);
+    if (seals)
+        sm_seal_end(&seal, result >= 0);
+    return checked(result);
+}
+
+SM_EXPORT int prctl(int option, ...)
+{
+    va_list args;
+    long a, b, c, d;
+
+    va_start(args, option);
+    a = va_arg(args, long);
+    b = va_arg(args, long);
+    c = va_arg(args, long);
+    d = va_arg(args, long);
+    va_end(args);
+    return (int)preload_filtering_syscall(SYS_prctl, option, a, b, c, d, 0);
+}
+
+/*
+ * syscall() is written in assembly because a program may make a vfork with it: the child
+ * returns first, and a frame of ours would be gone when the parent does.
+ */
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+
+/* clang-format off */
+#if defined(__x86_64__)
+__asm__(".pushsection .text\n"
+        ".globl syscall\n"
+        ".type syscall, @function\n"
+        "syscall:\n"
+        "    endbr64\n"
+        "    cmpl $" TEXT(__NR_seccomp) ", %edi\n"
+        "    je preload_filtering_syscall\n"
+        "    cmpl $" TEXT(__NR_prctl) ", %edi\n"
+        "    je preload_filtering_syscall\n"
+        "    movq %rdi, %rax\n"
+        "    movq %rsi, %rdi\n"
+        "    movq %rdx, %rsi\n"
+        "    movq %rcx, %rdx\n"
+        "    movq %r8, %r10\n"
+        "    movq %r9, %r8\n"
+        "    movq 8(%rsp), %r9\n"
+        "    syscall\n"
+        "    cmpq $-4096, %rax\n"
+        "    ja 1f\n"
+        "    ret\n"
+        "1:  movq %rax, %rdi\n"
+        "    jmp preload_syscall_error\n"
+        ".size syscall, .-syscall\n"
+        ".popsection\n");
+#else
+__asm__(".pushsection .text\n"
+        ".globl syscall\n"
+        ".type syscall, %function\n"
+        "syscall:\n"
+        "    cmp w0, #" TEXT(__NR_seccomp) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    cmp w0, #" TEXT(__NR_prctl) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    mov x8, x0\n"
+        "    mov x0, x1\n"
+        "    mov x1, x2\n"
+        "    mov x2, x3\n"
+        "    mov x3, x4\n"
+        "    mov x4, x5\n"
+        "    mov x5, x6\n"
+        "    svc #0\n"
+        "    cmn x0, #4095\n"
+        "    b.hs preload_syscall_error\n"
+        "    ret\n"
+        ".size syscall, .-syscall\n"
+        ".popsection\n");
+#endif
+/* clang-format on */
