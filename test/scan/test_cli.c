@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arguments, messages and key files of the tool. */
+#include <criterion/criterion.h>
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "keys.h"
+#include "plant.h"
+#include "spawn.h"
+
+TestSuite(cli, .init = (void (*)(void))enter_temporary_directory,
+          .fini = leave_temporary_directory, .timeout = 60);
+
+/* One line on stderr that holds the text; nothing on stdout. */
+static void check_error(struct outcome outcome, int status, const char *text)
+{
+    cr_expect_eq(outcome.status, status, "status %d: %s", outcome.status, outcome.err);
+    cr_expect(strstr(outcome.err, text) != NULL, "no '%s' in: %s", text, outcome.err);
+    cr_expect(strncmp(outcome.err, "secretssl: ", 11) == 0, "%s", outcome.err);
+    cr_expect(strchr(outcome.err, '\n') == outcome.err + strlen(outcome.err) - 1, "%s",
+              outcome.err);
+    cr_expect_str_eq(outcome.out, "");
+    outcome_free(&outcome);
+}
+
+static void check_output(struct outcome outcome, const char *text)
+{
+    cr_expect_eq(outcome.status, 0);
+    cr_expect(strstr(outcome.out, text) != NULL, "no '%s' in: %s", text, outcome.out);
+    cr_expect_str_eq(outcome.err, "");
+    outcome_free(&outcome);
+}
+
+Test(cli, help_and_version)
+{
+    check_output(TOOL_RUN("--help"), "scan");
+    check_output(TOOL_RUN("--help"), "run");
+    check_output(TOOL_RUN("--version"), "secretssl ");
+    check_output(TOOL_RUN("scan", "--help"), "--key FILE");
+    check_output(TOOL_RUN("run", "--help"), "--arena-size S");
+    check_output(TOOL_RUN("scan", "--version"), "secretssl ");
+}
+
+Test(cli, unknown_things)
+{
+    check_error(run_program((const char *const[]){TOOL, NULL}), 2, "secretssl --help");
+    check_error(TOOL_RUN("scna"), 2, "'scna'");
+    check_error(TOOL_RUN("--frobnicate"), 2, "--frobnicate");
+    check_error(TOOL_RUN("scan", "--kye", "x", "1"), 2, "--kye");
+    check_error(TOOL_RUN("scan", "-z", "1"), 2, "-z");
+    check_error(TOOL_RUN("scan", "--key"), 2, "--key needs a value");
+    check_error(TOOL_RUN("scan", "--json=yes", "1"), 2, "takes no value");
+}
+
+Test(cli, what_is_missing)
+{
+    write_key(make_key("ED25519"), "key.pem");
+    check_error(TOOL_RUN("scan", "1"), 2, "--key FILE");
+    check_error(TOOL_RUN("scan", "--key", "key.pem"), 2, "no process");
+    check_error(TOOL_RUN("scan", "--key", "none.pem", "1"), 2, "none.pem");
+}
+
+Test(cli, bad_process_numbers)
+{
+    static const char *const bad[] = {
+        "0", "nginx", "12x", "-5", "", "99999999999999999999", "4294967297"};
+
+    write_key(make_key("ED25519"), "key.pem");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        check_error(TOOL_RUN("scan", "--key", "key.pem", "--", bad[i]), 2, bad[i]);
+}
+
+static void write_text(const char *file, const char *text)
+{
+    FILE *stream = fopen(file, "w");
+
+    cr_assert(stream != NULL && fputs(text, stream) >= 0 && fclose(stream) == 0);
+}
+
+Test(cli, files_without_a_key)
+{
+    EVP_PKEY *pkey = make_key("ED25519")->pkey;
+    FILE *file = fopen("public.pem", "w");
+
+    cr_assert(file != NULL && PEM_write_PUBKEY(file, pkey));
+    fclose(file);
+    write_text("empty", "");
+    write_text("text", "no key here\n");
+    check_error(TOOL_RUN("scan", "--key", "public.pem", "1"), 2, "no private key found");
+    check_error(TOOL_RUN("scan", "--key", "empty", "1"), 2, "no private key found");
+    check_error(TOOL_RUN("scan", "--key", "text", "1"), 2, "no private key found");
+    check_error(TOOL_RUN("scan", "--key", "/", "1"), 2, "directory");
+    check_error(TOOL_RUN("scan", "--key", "/dev/zero", "1"), 2, "larger than 1M");
+}
+
+static void write_encrypted(EVP_PKEY *pkey, const char *file, const char *passphrase)
+{
+    FILE *stream = fopen(file, "w");
+
+    cr_assert(stream != NULL && PEM_write_PKCS8PrivateKey(stream, pkey, EVP_aes_256_cbc(), NULL,
+                                                          0, NULL, (void *)passphrase));
+    fclose(stream);
+}
+
+Test(cli, passphrase)
+{
+    struct test_key *key = make_key("rsa2048");
+    struct planter planter = start_planter();
+    const char *pid = planter.pid_text;
+
+    plant(&planter, HEAP_UNALIGNED, key->parts[2].reversed, key->parts[2].size, 1);
+    write_encrypted(key->pkey, "key.pem", "correct horse");
+    write_text("right", "correct horse\nsecond line\n");
+    write_text("wrong", "battery staple\n");
+    check_error(TOOL_RUN("scan", "--key", "key.pem", pid), 2, "--passin FILE");
+    check_error(TOOL_RUN("scan", "--key", "key.pem", "--passin", "wrong", pid), 2,
+                "does not open");
+    check_error(TOOL_RUN("scan", "--key", "key.pem", "--passin", "none", pid), 2, "none");
+
+    struct outcome outcome = TOOL_RUN("scan", "--key", "key.pem", "--passin", "right", pid);
+
+    cr_expect_eq(outcome.status, 1, "%s", outcome.err);
+    cr_expect(strstr(outcome.out, ": RSA q of key.pem, little-endian, 128 bytes\n") != NULL,
+              "%s", outcome.out);
+    stop_planter(&planter);
+}
+
+/* The same key in every kind of file: found once, also when given several times. */
+Test(cli, kinds_of_key_file)
+{
+    struct test_key *key = make_key("P-256");
+    struct planter planter = start_planter();
+    FILE *file = fopen("key.der", "w");
+    PKCS12 *p12 = PKCS12_create("", NULL, key->pkey, NULL, NULL, 0, 0, 0, 0, 0);
+
+    cr_assert(file != NULL && i2d_PrivateKey_fp(file, key->pkey));
+    fclose(file);
+    file = fopen("key.p12", "w");
+    cr_assert(file != NULL && p12 != NULL && i2d_PKCS12_fp(file, p12));
+    fclose(file);
+    file = fopen("traditional.pem", "w");
+    cr_assert(file != NULL);
+    cr_assert(fwrite(key->blobs[7].bytes, 1, key->blobs[7].size, file) == key->blobs[7].size);
+    fclose(file);
+    write_key(key, "key.pem");
+    plant(&planter, MAIN_STACK, key->parts[0].bytes, key->parts[0].size, 1);
+
+    static const char *const files[] = {"key.pem", "traditional.pem", "key.der", "key.p12"};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        cr_expect_eq(copies_in_all(only_process(scan_json(files[i], planter.pid_text, 1))), 1,
+                     "%s", files[i]);
+
+    struct outcome outcome =
+        TOOL_RUN("scan", "--key", "key.pem", "--key", "key.der", planter.pid_text);
+
+    cr_expect_eq(outcome.status, 1);
+    cr_expect(strstr(outcome.out, "1 copy outside secret memory") != NULL, "%s", outcome.out);
+    stop_planter(&planter);
+}
+
+/* Two keys, two processes: each copy is told with its own key and process. */
+Test(cli, several_keys_and_processes)
+{
+    struct test_key *one = make_key("X25519");
+    struct test_key *two = make_key("ED448");
+    struct planter first = start_planter();
+    struct planter second = start_planter();
+
+    write_key(one, "one.pem");
+    write_key(two, "two.pem");
+    plant(&first, STATIC_DATA, one->parts[0].bytes, one->parts[0].size, 1);
+    plant(&second, STATIC_DATA, two->parts[0].bytes, two->parts[0].size, 2);
+
+    struct outcome outcome = TOOL_RUN("scan", "--key", "one.pem", "--key", "two.pem",
+                                      first.pid_text, second.pid_text);
+
+    cr_expect_eq(outcome.status, 1);
+    cr_expect(strstr(outcome.out, "X25519 private of one.pem, raw, 32 bytes") != NULL, "%s",
+              outcome.out);
+    cr_expect(strstr(outcome.out, "ED448 private of two.pem, raw, 57 bytes") != NULL, "%s",
+              outcome.out);
+    cr_expect(strstr(outcome.out, "(scan_planter): 1 copy ") != NULL, "%s", outcome.out);
+    cr_expect(strstr(outcome.out, "(scan_planter): 2 copies ") != NULL, "%s", outcome.out);
+    stop_planter(&first);
+    stop_planter(&second);
+}
+
+Test(cli, full_output)
+{
+    write_key(make_key("ED25519"), "key.pem");
+
+    struct outcome outcome = run_program(
+        (const char *const[]){"sh", "-c", TOOL " scan --key key.pem $$ >/dev/full", NULL});
+
+    cr_expect_eq(outcome.status, 2);
+    cr_expect(strstr(outcome.err, "cannot write") != NULL, "%s", outcome.err);
+}

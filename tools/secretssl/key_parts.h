@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The private parts of keys, taken from key files with libcrypto. */
+#ifndef SECRETSSL_TOOL_KEY_PARTS_H
+#define SECRETSSL_TOOL_KEY_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct key_part {
+    const char *file; /* as the user named it */
+    char type[16];    /* libcrypto's name: RSA, EC, X25519, ... */
+    char name[16];    /* d, p, q, dP, dQ, qInv, ..., or private */
+    bool integer;     /* bytes is a big-endian number without leading zeros, else a string */
+    size_t size;
+    uint8_t *bytes; /* in secret memory */
+};
+
+struct key_parts {
+    struct key_part *parts;
+    size_t count;
+};
+
+/* Shorter parts would be found by chance. */
+enum { KEY_PART_LEAST = 16 };
+
+/*
+ * Adds the parts of every private key in file (PEM, DER or PKCS#12); parts that are there
+ * already are not added twice. passphrase may be NULL. False after a message on stderr.
+ */
+bool key_parts_load(struct key_parts *keys, const char *file, const char *passphrase);
+
+/*
+ * Reads all of file into secret memory, with a zero byte after it. NULL after a message.
+ */
+uint8_t *key_file_read(const char *file, size_t *size);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a process has mapped, as the kernel tells it. */
+#ifndef SECRETSSL_TOOL_PROCESS_MAP_H
+#define SECRETSSL_TOOL_PROCESS_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct mapping {
+    uint64_t start, end;
+    uint64_t offset; /* in the file */
+    uint64_t inode;
+    uint64_t resident; /* bytes present or swapped out */
+    char *name;        /* as in /proc/PID/maps; "[anonymous]" where that has none */
+    bool anonymous;    /* has no file, not even a nameless one */
+    bool kernel;       /* device memory or pages of the kernel's own: never readable */
+    bool no_access;    /* PROT_NONE */
+};
+
+struct process_map {
+    struct mapping *list;
+    size_t count;
+};
+
+/* False with errno set; a process without memory has no mappings. */
+bool process_map_read(pid_t pid, struct process_map *map);
+
+void process_map_free(struct process_map *map);
+
+/* The mapping that holds the address; NULL if none does. */
+const struct mapping *process_map_find(const struct process_map *map, uint64_t address);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secretssl scan: looks for copies of private keys in the memory of processes. */
+#include <errno.h>
+#include <getopt.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "command.h"
+#include "key_parts.h"
+#include "message.h"
+#include "options.h"
+#include "process_scan.h"
+#include "scan_report.h"
+#include "searcher.h"
+#include "secret_heap.h"
+#include "secret_pages.h"
+#include "secret_stack.h"
+
+enum { NO_COPY = 0, COPIES = 1, COULD_NOT_LOOK = 2 };
+
+static const char help_text[] =
+    "Usage: secretssl scan --key FILE [--key FILE]... [--passin FILE] [--json] PID...\n"
+    "Searches all readable memory of each process for the private parts of the keys.\n"
+    "\n"
+    "  --key FILE     a private key: PEM, DER or PKCS#12\n"
+    "  --passin FILE  the first line of FILE is the passphrase of the keys\n"
+    "  --json         one JSON object instead of lines of text\n"
+    "  --help, --version\n"
+    "\n"
+    "Looked for are d, p, q, dP, dQ and qInv of RSA keys and the private value of others:\n"
+    "big-endian (or as DER), little-endian, and as base64 text (PEM). At least half of a\n"
+    "part counts as a copy of it. Each copy is shown with its address, mapping and offset.\n"
+    "Secret memory cannot be read, by nobody: it is listed, and so is what else could not\n"
+    "be searched. Reading other users' processes needs root.\n"
+    "\n"
+    "Exit status: 0 no copy outside secret memory, 1 copies found, 2 could not look (at one\n"
+    "process, or to its end; copies found elsewhere are still shown).\n";
+
+struct request {
+    const char **key_files;
+    size_t key_count;
+    const char *passin;
+    bool json;
+    pid_t *pids;
+    size_t pid_count;
+};
+
+/* Set by a signal that ends the program, so that it can clear its memory first. */
+static volatile int stop_signal;
+
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        struct sigaction before;
+
+        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(ending[i], &action, NULL);
+    }
+    /* A reader that went away is an error to report. */
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* No core dump, no tracer without privileges, libcrypto in secret memory. */
+static bool protect_self(void)
+{
+    struct rlimit none = {0, 0};
+    struct rlimit locked;
+
+    setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0) {
+        locked.rlim_cur = locked.rlim_max;
+        setrlimit(RLIMIT_MEMLOCK, &locked);
+    }
+    if (prctl(PR_SET_DUMPABLE, 0) != 0) {
+        say("scan: cannot make itself undumpable: %s", strerror(errno));
+        return false;
+    }
+    if (!secret_heap_serve_libcrypto()) {
+        say("scan: libcrypto was in use before its memory could be made secret; unset "
+            "LD_PRELOAD and OPENSSL_CONF and try again");
+        return false;
+    }
+    /* A system's settings may load code that has memory of its own. */
+    return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
+/* The first line of the file, in secret memory. NULL after a message. */
+static char *read_passphrase(const char *file)
+{
+    size_t size;
+    char *text = (char *)key_file_read(file, &size);
+
+    if (text != NULL)
+        text[strcspn(text, "\r\n")] = '\0';
+    return text;
+}
+
+static bool load_keys(const struct request *request, struct key_parts *keys)
+{
+    char *passphrase = NULL;
+    bool good = true;
+
+    if (request->passin != NULL) {
+        passphrase = read_passphrase(request->passin);
+        if (passphrase == NULL)
+            return false;
+    }
+    for (size_t i = 0; good && i < request->key_count; i++)
+        good = key_parts_load(keys, request->key_files[i], passphrase);
+    secret_free(passphrase);
+    return good;
+}
+
+static int search_all(const struct request *request, struct searcher *searcher,
+                      struct scan_report *report)
+{
+    int status = NO_COPY;
+
+    for (size_t i = 0; i < request->pid_count && !stop_signal; i++) {
+        struct process_result result;
+
+        if (!process_scan(request->pids[i], searcher, &stop_signal, &result)) {
+            say("scan: process %d: %s", (int)result.pid, result.failure);
+            status = COULD_NOT_LOOK;
+        } else if (result.copy_count > 0 && status == NO_COPY) {
+            status = COPIES;
+        }
+        if (!scan_report_add(report, &result))
+            status = COULD_NOT_LOOK;
+        process_result_free(&result);
+    }
+    return status;
+}
+
+/* All that handles secrets, on the secret stack. */
+static int scan(void *argument)
+{
+    const struct request *request = argument;
+    struct key_parts keys = {0};
+    int status = COULD_NOT_LOOK;
+
+    if (!load_keys(request, &keys))
+        return status;
+
+    struct searcher *searcher = searcher_make(&keys);
+    struct scan_report *report =
+        searcher == NULL ? NULL : scan_report_begin(request->json, &keys);
+
+    if (report == NULL)
+        return status;
+    status = search_all(request, searcher, report);
+    if (!scan_report_end(report))
+        status = COULD_NOT_LOOK;
+    return status;
+}
+
+static bool add_pid(struct request *request, const char *text)
+{
+    char *end;
+
+    errno = 0;
+
+    long pid = strtol(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || pid < 1 ||
+        pid > INT32_MAX) {
+        say("scan: '%s' is not a process number; give a number above 0, as ps(1) shows it",
+            text);
+        return false;
+    }
+    request->pids[request->pid_count++] = (pid_t)pid;
+    return true;
+}
+
+/* -1: go on; else the exit status. */
+static int parse(const struct command *self, int argc, char **argv, struct request *request)
+{
+    enum { KEY = 256, PASSIN, JSON, HELP };
+    static const struct option options[] = {
+        {"key", required_argument, NULL, KEY},
+        {"json", no_argument, NULL, JSON},
+        {"passin", required_argument, NULL, PASSIN},
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    int answer;
+
+    opterr = 0;
+    while ((answer = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (answer) {
+        case KEY:
+            request->key_files[request->key_count++] = optarg;
+            break;
+        case PASSIN:
+            request->passin = optarg;
+            break;
+        case JSON:
+            request->json = true;
+            break;
+        case 'h':
+        case HELP:
+            return print_help(self);
+        default:
+            return option_error(self, answer, argv);
+        }
+    }
+    if (request->key_count == 0) {
+        say("scan: no key to look for; give --key FILE with a private key");
+        return COULD_NOT_LOOK;
+    }
+    if (optind >= argc) {
+        say("scan: no process to search; give one or more process numbers");
+        return COULD_NOT_LOOK;
+    }
+    for (; optind < argc; optind++) {
+        if (!add_pid(request, argv[optind]))
+            return COULD_NOT_LOOK;
+    }
+    return -1;
+}
+
+static int protected_scan(struct request *request)
+{
+    if (!protect_self())
+        return COULD_NOT_LOOK;
+    catch_signals();
+
+    int status = secret_stack_call(scan, request);
+
+    if (status < 0) {
+        say("scan: no memory for a stack: %s", strerror(errno));
+        status = COULD_NOT_LOOK;
+    }
+    OPENSSL_cleanup();
+    secret_pages_clear();
+    if (stop_signal)
+        raise(stop_signal);
+    return status;
+}
+
+static int scan_main(const struct command *self, int argc, char **argv)
+{
+    struct request request = {
+        .key_files = calloc((size_t)argc, sizeof(*request.key_files)),
+        .pids = calloc((size_t)argc, sizeof(*request.pids)),
+    };
+    int status = COULD_NOT_LOOK;
+
+    if (request.key_files == NULL || request.pids == NULL) {
+        say("scan: out of memory");
+    } else {
+        status = parse(self, argc, argv, &request);
+        if (status == -1)
+            status = protected_scan(&request);
+    }
+    free(request.key_files);
+    free(request.pids);
+    return status;
+}
+
+const struct command command_scan = {
+    .name = "scan",
+    .summary = "look for copies of private keys in the memory of processes",
+    .help = help_text,
+    .usage_status = COULD_NOT_LOOK,
+    .main = scan_main,
+};

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scan_report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "secret_pages.h"
+
+struct scan_report {
+    json_t *root; /* NULL: text */
+    json_t *processes;
+    json_int_t copies;
+};
+
+static json_t *text(const char *from)
+{
+    json_t *string = json_string(from);
+    char *ascii;
+
+    if (string != NULL || (ascii = strdup(from)) == NULL)
+        return string;
+    /* A name that is no UTF-8, which JSON must be. */
+    for (char *c = ascii; *c != '\0'; c++) {
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    }
+    string = json_string(ascii);
+    free(ascii);
+    return string;
+}
+
+static json_t *address(uint64_t value)
+{
+    return json_sprintf("0x%" PRIx64, value);
+}
+
+static json_t *keys_json(const struct key_parts *keys)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct key_part *part = &keys->parts[i];
+
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s}", "key", text(part->file),
+                                              "type", part->type, "component", part->name));
+    }
+    return list;
+}
+
+struct scan_report *scan_report_begin(bool json, const struct key_parts *keys)
+{
+    struct scan_report *report = calloc(1, sizeof(*report));
+
+    if (report != NULL && json) {
+        report->processes = json_array();
+        report->root = json_pack("{s:s, s:s, s:o, s:O}", "version", SECRETSSL_VERSION,
+                                 "scanner_memory", secret_pages_protection(), "components",
+                                 keys_json(keys), "processes", report->processes);
+    }
+    if (report != NULL && (report->root != NULL || !json))
+        return report;
+    say("scan: out of memory");
+    free(report);
+    return NULL;
+}
+
+static json_t *copy_json(const struct process_map *map, const struct copy *copy)
+{
+    const struct mapping *mapping = process_map_find(map, copy->address);
+
+    return json_pack("{s:o, s:o, s:I, s:o, s:s, s:s, s:s, s:I, s:I}", "address",
+                     address(copy->address), "mapping", text(mapping->name), "offset",
+                     (json_int_t)(copy->address - mapping->start), "key",
+                     text(copy->part->file), "type", copy->part->type, "component",
+                     copy->part->name, "encoding", encoding_name(copy->encoding), "size",
+                     (json_int_t)copy->size, "of", (json_int_t)copy->of);
+}
+
+static json_t *blind_spots_json(const struct process_result *result, bool secret)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < result->blind_spot_count; i++) {
+        const struct blind_spot *spot = &result->blind_spots[i];
+
+        if (spot->secret == secret)
+            json_array_append_new(list,
+                                  json_pack("{s:o, s:o, s:I, s:s}", "address",
+                                            address(spot->mapping->start), "mapping",
+                                            text(spot->mapping->name), "size",
+                                            (json_int_t)spot->size, "reason", spot->reason));
+    }
+    return list;
+}
+
+static bool add_json(struct scan_report *report, const struct process_result *result)
+{
+    json_t *copies = json_array();
+
+    for (size_t i = 0; i < result->copy_count; i++)
+        json_array_append_new(copies, copy_json(&result->map, &result->copies[i]));
+
+    bool failed = result->failure[0] != '\0';
+    json_t *process = json_pack(
+        "{s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "pid", (int)result->pid, "name",
+        text(result->name), "copies", copies, "searched_bytes", (json_int_t)result->searched,
+        "secret_bytes", (json_int_t)result->secret, "secret", blind_spots_json(result, true),
+        "not_searched", blind_spots_json(result, false), "error",
+        failed ? text(result->failure) : json_null());
+
+    report->copies += (json_int_t)result->copy_count;
+    if (process != NULL && json_array_append_new(report->processes, process) == 0)
+        return true;
+    say("scan: out of memory");
+    return false;
+}
+
+static void print_copy(const struct process_result *result, const struct copy *copy)
+{
+    const struct mapping *mapping = process_map_find(&result->map, copy->address);
+    const char *unit = copy->encoding == PEM_TEXT ? "characters" : "bytes";
+
+    printf("%d: 0x%" PRIx64 " %s+0x%" PRIx64 ": %s %s of %s, %s, ", (int)result->pid,
+           copy->address, mapping->name, copy->address - mapping->start, copy->part->type,
+           copy->part->name, copy->part->file, encoding_name(copy->encoding));
+    if (copy->size == copy->of)
+        printf("%zu %s\n", copy->size, unit);
+    else
+        printf("%zu of %zu %s\n", copy->size, copy->of, unit);
+}
+
+static bool written(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    say("scan: cannot write the result: %s", strerror(errno));
+    return false;
+}
+
+static bool add_text(const struct process_result *result)
+{
+    for (size_t i = 0; i < result->copy_count; i++)
+        print_copy(result, &result->copies[i]);
+    for (size_t i = 0; i < result->blind_spot_count; i++) {
+        const struct blind_spot *spot = &result->blind_spots[i];
+
+        printf("%d: 0x%" PRIx64 " %s: %s%" PRIu64 " bytes%s%s\n", (int)result->pid,
+               spot->mapping->start, spot->mapping->name,
+               spot->secret ? "secret, " : "not searched, ", spot->size,
+               spot->secret ? "" : ": ", spot->secret ? "" : spot->reason);
+    }
+    if (result->map.count > 0)
+        printf("%d (%s): %zu %s outside secret memory, %" PRIu64
+               " bytes of secret memory, %" PRIu64 " bytes searched%s\n",
+               (int)result->pid, result->name, result->copy_count,
+               result->copy_count == 1 ? "copy" : "copies", result->secret, result->searched,
+               result->failure[0] != '\0' ? ", not to the end" : "");
+    return written();
+}
+
+bool scan_report_add(struct scan_report *report, const struct process_result *result)
+{
+    return report->root != NULL ? add_json(report, result) : add_text(result);
+}
+
+bool scan_report_end(struct scan_report *report)
+{
+    bool good = true;
+
+    if (report->root != NULL) {
+        good = json_object_set_new(report->root, "copies", json_integer(report->copies)) == 0 &&
+               json_dumpf(report->root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
+        good = written() && good;
+        json_decref(report->processes);
+        json_decref(report->root);
+    }
+    free(report);
+    return good;
+}
