@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support.h"
+#include "config.h"
+#include "heap.h"
+#include "report.h"
+#include "sys.h"
+#include <grp.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE 30    /* seconds that a child may take: one that hangs is a failure */
+#define NOBODY   61234 /* nobody's: what it locks is counted for nobody else */
+
+void check_failed(const char *file, int line, const char *condition)
+{
+    dprintf(2, "%s:%d: failed: %s\n", file, line, condition);
+    _exit(99);
+}
+
+static int outcome_of(pid_t pid)
+{
+    int status = 0;
+
+    while (waitpid(pid, &status, 0) != pid)
+        ;
+    return WIFSIGNALED(status) ? ENDED_BY(WTERMSIG(status)) : WEXITSTATUS(status);
+}
+
+int in_child(void (*fn)(void *), void *arg)
+{
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        alarm(PATIENCE);
+        fn(arg);
+        _exit(0);
+    }
+    return pid < 0 ? -1 : outcome_of(pid);
+}
+
+struct saying {
+    void (*fn)(void *);
+    void *arg;
+    int out;
+};
+
+static void say(void *arg)
+{
+    struct saying *saying = arg;
+
+    dup2(saying->out, 2);
+    saying->fn(saying->arg);
+}
+
+int in_child_saying(void (*fn)(void *), void *arg, char *text, size_t size)
+{
+    FILE *file = tmpfile();
+    struct saying saying = {fn, arg, fileno(file)};
+    int outcome = in_child(say, &saying);
+    ssize_t length = pread(saying.out, text, size - 1, 0);
+
+    text[length > 0 ? length : 0] = '\0';
+    fclose(file);
+    return outcome;
+}
+
+unsigned count_of(const char *text, const char *what)
+{
+    unsigned count = 0;
+
+    while ((text = strstr(text, what)) != NULL) {
+        text += strlen(what);
+        count++;
+    }
+    return count;
+}
+
+void become_nobody(size_t memlock)
+{
+    struct rlimit limit = {memlock, memlock};
+
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+        abort();
+    if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+                           setresuid(NOBODY, NOBODY, NOBODY) != 0))
+        abort();
+    /* A change of user makes a process undumpable: its own /proc files could not be read. */
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+void filter_install(struct sock_fprog program)
+{
+    /* Not the C library's wrappers: tests may replace those. */
+    if (sm_sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        sm_sys(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
+        abort();
+}
+
+void filter_call(int nr, uint32_t answer)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, answer),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+
+    filter_install((struct sock_fprog){sizeof(filter) / sizeof(filter[0]), filter});
+}
+
+void mapping_flags(const void *address, char *flags, size_t size)
+{
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    char line[512];
+    bool here = false;
+
+    flags[0] = '\0';
+    while (maps && fgets(line, sizeof(line), maps)) {
+        unsigned long from, to;
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            here = (uintptr_t)address >= from && (uintptr_t)address < to;
+        else if (here && strncmp(line, "VmFlags:", 8) == 0)
+            snprintf(flags, size, "%s", line + 8);
+    }
+    if (maps)
+        fclose(maps);
+}
+
+bool mapping_has(const void *address, const char *flag)
+{
+    char flags[256], word[8];
+
+    mapping_flags(address, flags, sizeof(flags));
+    snprintf(word, sizeof(word), " %s ", flag);
+    return strstr(flags, word) != NULL;
+}
+
+bool all_bytes(const void *p, unsigned char value, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (((const unsigned char *)p)[i] != value)
+            return false;
+    }
+    return true;
+}
+
+uint64_t next_random(uint64_t *state)
+{
+    uint64_t x = *state += 0x9e3779b97f4a7c15ULL;
+
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+    return x ^ x >> 31;
+}
+
+void start_heap(void)
+{
+    sm_report_init("unit");
+    sm_heap_start();
+}
+
+void start_heap_of(size_t arena_size)
+{
+    sm_config.arena_size = arena_size;
+    start_heap();
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the unit tests share. Criterion runs each test in a process of its own. */
+#ifndef UNIT_SUPPORT_H
+#define UNIT_SUPPORT_H
+
+#include "common.h"
+#include <linux/filter.h>
+#include <sys/types.h>
+
+/* For code that runs in a forked child, where Criterion's assertions cannot be used. */
+#define CHECK(condition)                                                                       \
+    do {                                                                                       \
+        if (!(condition))                                                                      \
+            check_failed(__FILE__, __LINE__, #condition);                                      \
+    } while (0)
+_Noreturn void check_failed(const char *file, int line, const char *condition);
+
+/* Runs fn(arg) in a forked child: its exit status, or 1000 + the signal that ended it. */
+int in_child(void (*fn)(void *), void *arg);
+#define ENDED_BY(signal) (1000 + (signal))
+
+/* The same, and what it wrote to descriptor 2. text is a string, cut to its size. */
+int in_child_saying(void (*fn)(void *), void *arg, char *text, size_t size);
+
+/* How often text has this in it. */
+unsigned count_of(const char *text, const char *what);
+
+/* Makes this process one of a user without privileges who may lock so many bytes. */
+void become_nobody(size_t memlock);
+
+/* A seccomp filter: this system call gets that answer (SECCOMP_RET_...), all others work. */
+void filter_call(int nr, uint32_t answer);
+void filter_install(struct sock_fprog program);
+
+/* The VmFlags of the mapping that holds the address, as "rd wr sh ... "; "" if there is none */
+void mapping_flags(const void *address, char *flags, size_t size);
+bool mapping_has(const void *address, const char *flag);
+
+/* Whether all n bytes at p have this value. */
+bool all_bytes(const void *p, unsigned char value, size_t n);
+
+/* A sequence of numbers that looks random, the same in every run. */
+uint64_t next_random(uint64_t *state);
+
+/* Starts the allocator as the constructors of the libraries do. */
+void start_heap(void);
+
+/* As start_heap, with a small arena. */
+void start_heap_of(size_t arena_size);
+
+#endif

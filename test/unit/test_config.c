@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SIZES " in bytes or with a suffix K, M, G or T"
+
+static char error[256];
+
+static int set(const char *name, const char *value)
+{
+    memset(error, 0, sizeof(error));
+    return sm_config_set(name, value, error, sizeof(error));
+}
+
+Test(config, defaults)
+{
+    cr_assert_eq(sm_config.arena_size, 256 * SM_MIB);
+    cr_assert_eq(sm_config.prefault, 0);
+    cr_assert_eq(sm_config.require, 0);
+    cr_assert_eq(sm_config.uncached, SM_UNCACHED_OFF);
+    cr_assert_eq(sm_config.route, SM_ROUTE_ALL);
+    cr_assert_eq(sm_config.fork, SM_FORK_COPY);
+    cr_assert_eq(sm_config.zero, 1);
+    cr_assert_eq(sm_config.log, SM_LOG_STDERR);
+    cr_assert_eq(sm_config.stats, 0);
+    cr_assert_eq(sm_config.trace, 0);
+}
+
+Test(config, sizes)
+{
+    static const struct {
+        const char *value;
+        size_t bytes;
+    } good[] = {
+        {"65536", 64 * SM_KIB},
+        {"64K", 64 * SM_KIB},
+        {"64k", 64 * SM_KIB},
+        {"65537", 65537},
+        {"1M", SM_MIB},
+        {"1m", SM_MIB},
+        {"3G", 3 * SM_GIB},
+        {"3g", 3 * SM_GIB},
+        {"1T", SM_TIB},
+        {"1t", SM_TIB},
+        {"1099511627776", SM_TIB},
+        {"1024G", SM_TIB},
+        {"00000128K", 131072},
+        {"1048576M", SM_TIB},
+        {"1073741824K", SM_TIB},
+    };
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        cr_assert_eq(set("ARENA_SIZE", good[i].value), 0, "%s: %s", good[i].value, error);
+        cr_assert_eq(sm_config.arena_size, good[i].bytes, "%s", good[i].value);
+        cr_assert_eq(set("PREFAULT", good[i].value), 0, "%s: %s", good[i].value, error);
+        cr_assert_eq(sm_config.prefault, good[i].bytes, "%s", good[i].value);
+    }
+    cr_assert_eq(set("PREFAULT", "0"), 0);
+    cr_assert_eq(sm_config.prefault, 0);
+    cr_assert_eq(set("PREFAULT", "1"), 0);
+    cr_assert_eq(sm_config.prefault, 1);
+}
+
+Test(config, bad_sizes)
+{
+    static const char *const bad[] = {
+        "",
+        "-1",
+        "+64K",
+        " 64K",
+        "64K ",
+        "64KB",
+        "64 K",
+        "K",
+        "x",
+        "0x10",
+        "1.5G",
+        "1e6",
+        "2T",
+        "1025G",
+        "64P",
+        "64KK",
+        "1,000",
+        "1099511627777",
+        "99999999999999999999999999",
+        "18446744073709551616",
+        "18014398509481984K",
+    };
+    const struct sm_config before = sm_config;
+    char wanted[256];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        cr_assert_eq(set("ARENA_SIZE", bad[i]), -1, "%s", bad[i]);
+        snprintf(wanted, sizeof(wanted),
+                 "SECRETSSL_ARENA_SIZE=%s: accepted is 64K to 1T," SIZES, bad[i]);
+        cr_assert_str_eq(error, wanted);
+        cr_assert_eq(set("PREFAULT", bad[i]), -1, "%s", bad[i]);
+        snprintf(wanted, sizeof(wanted), "SECRETSSL_PREFAULT=%s: accepted is 0 to 1T," SIZES,
+                 bad[i]);
+        cr_assert_str_eq(error, wanted);
+    }
+    /* Too small for an arena, but not to be made present. */
+    cr_assert_eq(set("ARENA_SIZE", "65535"), -1);
+    cr_assert_eq(set("ARENA_SIZE", "63K"), -1);
+    cr_assert_eq(set("ARENA_SIZE", "0"), -1);
+    cr_assert(memcmp(&before, &sm_config, sizeof(before)) == 0);
+}
+
+static const struct choice {
+    const char *name;
+    const int *target;
+    const char *words[4];
+    const char *accepted;
+} choices[] = {
+    {"REQUIRE", &sm_config.require, {"0", "1"}, "0 or 1"},
+    {"UNCACHED", &sm_config.uncached, {"off", "prefer", "require"}, "off, prefer or require"},
+    {"ROUTE", &sm_config.route, {"all", "keys"}, "all or keys"},
+    {"FORK", &sm_config.fork, {"copy", "deny"}, "copy or deny"},
+    {"ZERO", &sm_config.zero, {"0", "1"}, "0 or 1"},
+    {"STATS", &sm_config.stats, {"0", "1"}, "0 or 1"},
+    {"TRACE", &sm_config.trace, {"0", "1"}, "0 or 1"},
+};
+#define CHOICES (sizeof(choices) / sizeof(choices[0]))
+
+Test(config, choices)
+{
+    for (size_t c = 0; c < CHOICES; c++) {
+        for (int w = 0; choices[c].words[w]; w++) {
+            cr_assert_eq(set(choices[c].name, choices[c].words[w]), 0, "%s", error);
+            cr_assert_eq(*choices[c].target, w, "%s=%s", choices[c].name, choices[c].words[w]);
+        }
+    }
+}
+
+Test(config, bad_choices)
+{
+    static const char *const bad[] = {"",    "2",   "-1", "yes", "on",
+                                      "Off", "ALL", "0 ", " 1",  "00"};
+    const struct sm_config before = sm_config;
+    char wanted[256];
+
+    for (size_t c = 0; c < CHOICES; c++) {
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+            cr_assert_eq(set(choices[c].name, bad[i]), -1, "%s=%s", choices[c].name, bad[i]);
+            snprintf(wanted, sizeof(wanted), "SECRETSSL_%s=%s: accepted is %s", choices[c].name,
+                     bad[i], choices[c].accepted);
+            cr_assert_str_eq(error, wanted);
+        }
+    }
+    cr_assert(memcmp(&before, &sm_config, sizeof(before)) == 0);
+}
+
+Test(config, log)
+{
+    char path[SM_LOG_PATH_MAX + 1];
+
+    cr_assert_eq(set("LOG", "syslog"), 0);
+    cr_assert_eq(sm_config.log, SM_LOG_SYSLOG);
+    cr_assert_eq(set("LOG", "none"), 0);
+    cr_assert_eq(sm_config.log, SM_LOG_NONE);
+    cr_assert_eq(set("LOG", "stderr"), 0);
+    cr_assert_eq(sm_config.log, SM_LOG_STDERR);
+    cr_assert_eq(set("LOG", "/var/log/secretssl.log"), 0);
+    cr_assert_eq(sm_config.log, SM_LOG_FILE);
+    cr_assert_str_eq(sm_config.log_path, "/var/log/secretssl.log");
+    memset(path, 'x', sizeof(path));
+    path[0] = '/';
+    path[SM_LOG_PATH_MAX - 1] = '\0';
+    cr_assert_eq(set("LOG", path), 0);
+    cr_assert_str_eq(sm_config.log_path, path);
+}
+
+Test(config, bad_log)
+{
+    static const char *const bad[] = {"", "relative/path", "stdout", "Stderr", "syslog "};
+    const struct sm_config before = sm_config;
+    char path[SM_LOG_PATH_MAX + 1], wanted[256];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        cr_assert_eq(set("LOG", bad[i]), -1, "%s", bad[i]);
+        snprintf(wanted, sizeof(wanted),
+                 "SECRETSSL_LOG=%s: accepted is stderr, syslog, none or an absolute path",
+                 bad[i]);
+        cr_assert_str_eq(error, wanted);
+    }
+    memset(path, 'x', sizeof(path));
+    path[0] = '/';
+    path[SM_LOG_PATH_MAX] = '\0';
+    cr_assert_eq(set("LOG", path), -1);
+    cr_assert_not_null(strstr(error, "xxx...: accepted is stderr, syslog"), "%s", error);
+    cr_assert(memcmp(&before, &sm_config, sizeof(before)) == 0);
+}
+
+Test(config, names)
+{
+    static const char *const unknown[] = {
+        "",      "ARENA",      "ARENA_SIZES",    "arena_size",
+        "LOG=x", "SECRETSSL_", "SECRETSSL_LOGS", "SECRETSSL_SECRETSSL_LOG"};
+
+    cr_assert_eq(set("SECRETSSL_ARENA_SIZE", "1M"), 0);
+    cr_assert_eq(sm_config.arena_size, SM_MIB);
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        cr_assert_eq(set(unknown[i], "1"), -2, "%s", unknown[i]);
+        cr_assert(strstr(error, ": no such setting"), "%s", error);
+    }
+}
+
+Test(config, one_line)
+{
+    cr_assert_eq(set("ROUTE", "keys\nsecretssl: all is well\x1b[2K"), -1);
+    cr_assert_str_eq(error, "SECRETSSL_ROUTE=keys?secretssl: all is well?[2K: accepted is all "
+                            "or keys");
+}
+
+Test(config, environment)
+{
+    char *env[] = {"HOME=/",
+                   "SECRETSSL_ARENA_SIZE=2M",
+                   "SECRETSSL_PREFAULT=",
+                   "SECRETSSL_PREFAULT_PID=1",
+                   "SECRETSSL_UNKNOWN=1",
+                   "SECRETSSL_ROUTE=keys",
+                   "XSECRETSSL_ZERO=0",
+                   "SECRETSSL_REQUIRE=1",
+                   "SECRETSSL_LOG=/tmp/a=b",
+                   NULL};
+    char *none[] = {NULL};
+
+    cr_assert_eq(sm_config_from_env(NULL, error, sizeof(error)), 0);
+    cr_assert_eq(sm_config_from_env(none, error, sizeof(error)), 0);
+    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(sm_config.arena_size, 2 * SM_MIB);
+    cr_assert_eq(sm_config.prefault, 0);
+    cr_assert_eq(sm_config.route, SM_ROUTE_KEYS);
+    cr_assert_eq(sm_config.require, 1);
+    cr_assert_eq(sm_config.zero, 1);
+    cr_assert_str_eq(sm_config.log_path, "/tmp/a=b");
+}
+
+/* execve() passes any strings on; one without '=' is no variable. */
+Test(config, environment_without_value)
+{
+    char *env[] = {"SECRETSSL_REQUIRE", "SECRETSSL_ROUTE=keys", NULL};
+
+    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(sm_config.require, 0);
+    cr_assert_eq(sm_config.route, SM_ROUTE_KEYS);
+}
+
+Test(config, bad_environment)
+{
+    char *env[] = {"SECRETSSL_STATS=1", "SECRETSSL_FORK=share", "SECRETSSL_ZERO=0", NULL};
+
+    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), -1);
+    cr_assert_str_eq(error, "SECRETSSL_FORK=share: accepted is copy or deny");
+    cr_assert_eq(sm_config.fork, SM_FORK_COPY);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "large.h"
+#include "support.h"
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define PART SM_PART_KEY
+
+static void init(void)
+{
+    start_heap_of(8 * SM_MIB);
+    cr_assert(sm_arena_init());
+}
+
+TestSuite(large, .init = init);
+
+static unsigned char *take(size_t n)
+{
+    unsigned char *p = sm_large_alloc(PART, n, 1);
+
+    cr_assert_not_null(p, "%zu", n);
+    cr_assert_eq((uintptr_t)p % SM_PAGE, 0);
+    cr_assert_eq(*sm_state_of(p), SM_STATE_LARGE);
+    cr_assert_eq(sm_large_size(sm_page_number(p)), n);
+    return p;
+}
+
+static uint32_t used_pages(void)
+{
+    const struct sm_partition *part = &sm_arena.part[PART];
+
+    return part->frontier - part->first - part->free_pages;
+}
+
+Test(large, sizes)
+{
+    for (size_t n = SM_SMALL_MAX + 1; n < SM_MIB; n += n / 3 + 1) {
+        unsigned char *p = take(n);
+        cr_assert(all_bytes(p, 0, n));
+        cr_assert_eq(used_pages(), (n + SM_PAGE - 1) / SM_PAGE, "%zu", n);
+        memset(p, 0xab, n);
+        sm_large_free(p);
+        cr_assert_eq(used_pages(), 0);
+        cr_assert(all_bytes(p, 0, n), "cleared when freed");
+        cr_assert_eq(*sm_state_of(p), SM_STATE_FREE);
+    }
+}
+
+Test(large, not_cleared_without_zero)
+{
+    unsigned char *p = take(20000);
+
+    sm_config.zero = 0;
+    memset(p, 0xab, 20000);
+    sm_large_free(p);
+    cr_assert(all_bytes(p, 0xab, 20000));
+}
+
+Test(large, alignment)
+{
+    for (size_t align = 1; align <= SM_MIB; align *= 2) {
+        unsigned char *p = sm_large_alloc(PART, 10000, align);
+        cr_assert_not_null(p);
+        cr_assert_eq((uintptr_t)p % align, 0);
+    }
+}
+
+Test(large, too_much)
+{
+    cr_assert_null(sm_large_alloc(PART, 8 * SM_MIB + 1, 1));
+    cr_assert_null(sm_large_alloc(PART, SIZE_MAX, 1));
+    cr_assert_null(sm_large_alloc(PART, SIZE_MAX - 100, 1));
+    take(5 * SM_MIB);
+    cr_assert_null(sm_large_alloc(PART, 4 * SM_MIB, 1));
+}
+
+Test(large, grows_in_place)
+{
+    unsigned char *p = take(10000);
+
+    memset(p, 1, 10000);
+    cr_assert(sm_large_resize(p, 12288), "within its last page");
+    cr_assert(sm_large_resize(p, 30000), "into what follows");
+    cr_assert_eq(sm_large_size(sm_page_number(p)), 30000);
+    cr_assert(all_bytes(p, 1, 10000));
+    cr_assert(all_bytes(p + 10000, 0, 20000));
+    take(SM_PAGE);
+    cr_assert(!sm_large_resize(p, 40000), "something is in the way");
+    cr_assert_eq(sm_large_size(sm_page_number(p)), 30000, "and nothing changed");
+    cr_assert(!sm_large_resize(p, SIZE_MAX));
+    cr_assert(!sm_large_resize(p, 8 * SM_MIB + 1));
+}
+
+Test(large, shrinks_in_place)
+{
+    unsigned char *p = take(60000);
+
+    memset(p, 1, 60000);
+    cr_assert(sm_large_resize(p, 9000));
+    cr_assert_eq(sm_large_size(sm_page_number(p)), 9000);
+    cr_assert_eq(used_pages(), 3);
+    cr_assert(all_bytes(p, 1, 9000));
+    cr_assert(all_bytes(p + 9000, 0, 51000), "what it left is cleared");
+    cr_assert_eq(take(48000), p + 3 * SM_PAGE, "and free");
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static void check(const char *file, unsigned answer)
+{
+    static const char *const before[] = {"", "../", "./", "/build/openssl-3.0.17/", "a/b/../"};
+    static char paths[sizeof(before) / sizeof(before[0])][256];
+
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        snprintf(paths[i], sizeof(paths[i]), "%s%s", before[i], file);
+        cr_assert_eq(route_classify(paths[i]), answer, "%s", paths[i]);
+    }
+}
+
+Test(route, key_bytes)
+{
+    check("crypto/bn/bn_lib.c", SM_PART_BYTES);
+    check("crypto/bn/bn_exp.c", SM_PART_BYTES);
+    check("crypto/rsa/rsa_ossl.c", SM_PART_BYTES);
+    check("crypto/ec/ecx_key.c", ROUTE_OCTETS);
+}
+
+/* Objects with locks or counters are never among the key bytes, which may be uncached. */
+Test(route, keys)
+{
+    check("crypto/rsa/rsa_lib.c", SM_PART_KEY);
+    check("crypto/evp/p_lib.c", SM_PART_KEY);
+    check("crypto/bn/bn_ctx.c", SM_PART_KEY);
+    check("crypto/bn/bn_mont.c", SM_PART_KEY);
+    check("crypto/buffer/buffer.c", SM_PART_KEY);
+    check("crypto/asn1/a_octet.c", SM_PART_KEY);
+    check("crypto/mem.c", SM_PART_KEY);
+    check("ssl/ssl_lib.c", SM_PART_KEY);
+    check("ssl/statem/statem_srvr.c", SM_PART_KEY);
+    check("providers/implementations/keymgmt/rsa_kmgmt.c", SM_PART_KEY);
+}
+
+Test(route, records_and_public)
+{
+    check("ssl/record/ssl3_buffer.c", SM_PART_IO);
+    check("ssl/record/methods/tls_common.c", SM_PART_IO);
+    check("crypto/conf/conf_mod.c", SM_PART_PUBLIC);
+    check("crypto/core_namemap.c", SM_PART_PUBLIC);
+    check("crypto/err/err.c", SM_PART_PUBLIC);
+    check("crypto/evp/evp_fetch.c", SM_PART_PUBLIC);
+    check("crypto/ex_data.c", SM_PART_PUBLIC);
+    check("crypto/init.c", SM_PART_PUBLIC);
+    check("crypto/initthread.c", SM_PART_PUBLIC);
+    check("crypto/lhash/lhash.c", SM_PART_PUBLIC);
+    check("crypto/objects/obj_dat.c", SM_PART_PUBLIC);
+    check("crypto/property/property_parse.c", SM_PART_PUBLIC);
+    check("crypto/provider_core.c", SM_PART_PUBLIC);
+    check("crypto/stack/stack.c", SM_PART_PUBLIC);
+    check("crypto/threads_pthread.c", SM_PART_PUBLIC);
+    check("crypto/x509/x509_vpm.c", SM_PART_PUBLIC);
+}
+
+/* What is not known, or only looks like it, is taken for a key. */
+Test(route, unknown)
+{
+    static const char *const files[] = {
+        NULL,
+        "",
+        "/",
+        "main.c",
+        "bn_lib.c",
+        "xcrypto/err/err.c",
+        "crypto/err",
+        "crypto/ex_data.cc",
+        "crypto/ex_data.c.in",
+        "mycrypto/stack/stack.c",
+        "crypto/bn/bn_lib.c.orig",
+        "notssl/record/x.c",
+    };
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        cr_assert_eq(route_classify(files[i]), SM_PART_KEY, "%s", files[i]);
+}
+
+Test(route, octet_keys_by_size)
+{
+    static const char file[] = "../crypto/ec/ecx_key.c";
+
+    cr_assert_eq(route(file, 32), SM_PART_BYTES, "X25519");
+    cr_assert_eq(route(file, 57), SM_PART_BYTES, "Ed448");
+    cr_assert_eq(route(file, 64), SM_PART_BYTES);
+    cr_assert_eq(route(file, 65), SM_PART_KEY, "the object around it");
+    cr_assert_eq(route(file, 200), SM_PART_KEY);
+}
+
+Test(route, no_file)
+{
+    cr_assert_eq(route(NULL, 100), SM_PART_KEY);
+    cr_assert_eq(route("", 100), SM_PART_KEY);
+    cr_assert_eq(route(NULL, 100), SM_PART_KEY);
+}
+
+/* A pointer is looked up in the lists once; what it points to is not read again. */
+Test(route, cached_by_pointer)
+{
+    static char file[64] = "crypto/err/err.c";
+
+    cr_assert_eq(route(file, 100), SM_PART_PUBLIC);
+    strcpy(file, "crypto/bn/bn_lib.c");
+    cr_assert_eq(route(file, 100), SM_PART_PUBLIC);
+    cr_assert_eq(route_classify(file), SM_PART_BYTES);
+}
+
+/* Pointers that share a place in the cache do not get each other's answer. */
+Test(route, cache_collisions)
+{
+    static char files[4 * ROUTE_CACHE][32];
+
+    for (unsigned i = 0; i < 4 * ROUTE_CACHE; i++)
+        snprintf(files[i], sizeof(files[i]), i % 3 ? "crypto/err/%u.c" : "ssl/record/%u.c", i);
+    for (int round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 4 * ROUTE_CACHE; i++)
+            cr_assert_eq(route(files[i], 1), i % 3 ? SM_PART_PUBLIC : SM_PART_IO);
+    }
+}

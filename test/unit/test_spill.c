@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks that are with the C library. */
+#include "config.h"
+#include "heap.h"
+#include "spill.h"
+#include "stats.h"
+#include "support.h"
+#include <criterion/criterion.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void init(void)
+{
+    start_heap_of(64 * SM_KIB);
+}
+
+TestSuite(spill, .init = init);
+
+Test(spill, counted)
+{
+    unsigned char *p = sm_spill_alloc(100, 1);
+
+    cr_assert_not_null(p);
+    cr_assert(!sm_arena_owns(p));
+    cr_assert_geq(sm_spill_size(p), 100);
+    cr_assert_eq(sm_stats.spilled, 1);
+    cr_assert_eq(sm_stats.spilled_bytes, 100);
+    sm_spill_free(p);
+    p = sm_spill_alloc(5000, 4096);
+    cr_assert_eq((uintptr_t)p % 4096, 0);
+    cr_assert_eq(sm_stats.spilled, 2);
+    cr_assert_eq(sm_stats.spilled_bytes, 5100);
+    sm_spill_free(p);
+    cr_assert_eq(sm_stats.failed, 0);
+}
+
+Test(spill, refused)
+{
+    sm_config.require = 1;
+    cr_assert_null(sm_spill_alloc(100, 1));
+    cr_assert_eq(sm_stats.failed, 1);
+    cr_assert_eq(sm_stats.spilled, 0);
+}
+
+#if !defined(__SANITIZE_ADDRESS__)
+Test(spill, impossible)
+{
+    cr_assert_null(sm_spill_alloc(SIZE_MAX / 2, 1));
+    cr_assert_null(sm_spill_alloc(SIZE_MAX / 2, 4096));
+    cr_assert_eq(sm_stats.failed, 2);
+    cr_assert_eq(sm_stats.spilled, 0);
+}
+
+static unsigned char at_free[64];
+
+/* What the C library gets back: looked at in its stead. */
+static unsigned secret_bytes(const unsigned char *p)
+{
+    unsigned n = 0;
+
+    for (size_t i = 16; i < 64; i++)
+        n += p[i] == 0xcd;
+    return n;
+}
+
+/* glibc keeps a freed block of this size as it is but for its first 16 bytes. */
+Test(spill, cleared)
+{
+    unsigned char *p = sm_spill_alloc(64, 1), *volatile was = p;
+
+    memset(p, 0xcd, 64);
+    sm_spill_free(p);
+    memcpy(at_free, was, sizeof(at_free));
+    cr_assert_eq(secret_bytes(at_free), 0);
+    /* The control: without clearing it is all there. */
+    sm_config.zero = 0;
+    p = sm_spill_alloc(64, 1);
+    was = p;
+    memset(p, 0xcd, 64);
+    sm_spill_free(p);
+    memcpy(at_free, was, sizeof(at_free));
+    cr_assert_eq(secret_bytes(at_free), 48);
+}
+
+Test(spill, cleared_when_it_moves)
+{
+    unsigned char *p = sm_spill_alloc(64, 1), *volatile was = p;
+    unsigned char *to;
+
+    memset(p, 0xcd, 64);
+    to = sm_spill_realloc(p, 10000);
+    memcpy(at_free, was, sizeof(at_free));
+    cr_assert_neq(to, was);
+    cr_assert(all_bytes(to, 0xcd, 64));
+    cr_assert_eq(secret_bytes(at_free), 0);
+    free(to);
+}
+#endif
+
+Test(spill, realloc)
+{
+    for (int zero = 0; zero <= 1; zero++) {
+        unsigned char *p = sm_spill_alloc(1000, 1);
+        sm_config.zero = zero;
+        memset(p, 7, 1000);
+        p = sm_spill_realloc(p, 100000);
+        cr_assert(all_bytes(p, 7, 1000));
+        p = sm_spill_realloc(p, 10);
+        cr_assert(all_bytes(p, 7, 10));
+        sm_spill_free(p);
+    }
+}
+
+/* A full arena, from above: the block is as good as any other. */
+Test(spill, full_arena)
+{
+    unsigned char *blocks[40];
+    unsigned spilled = 0;
+
+    for (int i = 0; i < 40; i++) {
+        blocks[i] = sm_malloc(4000, SM_PART_KEY);
+        cr_assert_not_null(blocks[i]);
+        memset(blocks[i], i, 4000);
+        spilled += !sm_arena_owns(blocks[i]);
+    }
+    cr_assert_eq(spilled, 40 - 16);
+    cr_assert_eq(sm_stats.spilled, spilled);
+    for (int i = 0; i < 40; i++) {
+        cr_assert_geq(sm_usable_size(blocks[i]), 4000);
+        blocks[i] = sm_realloc(blocks[i], 3000);
+        cr_assert(all_bytes(blocks[i], (unsigned char)i, 3000));
+        sm_free(blocks[i]);
+    }
+    cr_assert(sm_arena_owns(sm_malloc(4000, SM_PART_KEY)), "room again");
+}
+
+/* Pointers that were never ours, as OpenSSL may hand them over. */
+Test(spill, foreign)
+{
+    unsigned char *p = malloc(100);
+
+    memset(p, 9, 100);
+    p = sm_realloc(p, 300);
+    cr_assert(!sm_arena_owns(p), "its owner may call free()");
+    cr_assert(all_bytes(p, 9, 100));
+    cr_assert_geq(sm_usable_size(p), 300);
+    sm_free(p);
+}
