@@ -1,0 +1,56 @@
+"""Where the built files are, a directory for each scenario, and environments to start with."""
+
+import os
+import shutil
+import tempfile
+
+# A user with no other process: limits counted by user see only what a test starts.
+PLAIN_USER = 64017
+
+
+class Environment:
+    """Paths and a temporary directory that other users may enter; removed at the end."""
+
+    def __init__(self, build, helpers):
+        self.build = os.path.abspath(build)
+        self.helpers = os.path.abspath(helpers)
+        self.preload = os.path.join(self.build, "lib", "libsecretssl.so")
+        self.library = os.path.join(self.build, "lib", "libsecretmem.so")
+        self.tool = os.path.join(self.build, "bin", "secretssl")
+        self.directory = None
+
+    def __enter__(self):
+        self.directory = tempfile.mkdtemp(prefix="secretssl-test-")
+        os.chmod(self.directory, 0o755)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def helper(self, name):
+        return os.path.join(self.helpers, name)
+
+    def reachable(self, path):
+        """A copy that any user can read, for programs started as another user."""
+        copy = self.path(os.path.basename(path))
+        if not os.path.exists(copy):
+            shutil.copy(path, copy)
+            os.chmod(copy, 0o755)
+        return copy
+
+    def plain(self, **settings):
+        """The environment of a control: no preload."""
+        base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.directory, "LC_ALL": "C"}
+        return {**base, **settings}
+
+    def preloaded(self, **settings):
+        """The same with the preload; settings are SECRETSSL_* and others by their full name."""
+        if not os.path.exists(self.preload):
+            raise FileNotFoundError(f"{self.preload} is not built")
+        return self.plain(LD_PRELOAD=self.preload, **settings)
+
+    def chosen(self, protected, **settings):
+        return self.preloaded(**settings) if protected else self.plain(**settings)

@@ -1,0 +1,195 @@
+"""Starting programs, waiting for them, and ending every one of them, by process id."""
+
+import ctypes
+import os
+import re
+import resource
+import signal
+import subprocess
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+MESSAGE = re.compile(r"libsecretssl: \[(\d+)\] \S.*")
+
+
+def adopt_orphans():
+    """Makes what our children leave behind (daemons, nginx workers) our children."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def children(pid):
+    """Direct children of a process, of all its threads."""
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += [int(word) for word in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def end_descendants():
+    """Kills and reaps whatever a scenario left running."""
+    for _ in range(200):
+        left = children(os.getpid())
+        if not left:
+            return
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+
+
+def wait_until(condition, seconds=10, step=0.01):
+    """The first true answer of condition(), or its last answer when time is up."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(step)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Result:
+    """How a program ended: status (negative: the signal), out, err, seconds."""
+
+    def __init__(self, pid, status, out, err, seconds):
+        self.pid, self.status, self.out, self.err, self.seconds = pid, status, out, err, seconds
+
+    @property
+    def messages(self):
+        """The lines that libsecretssl wrote to stderr."""
+        return [line for line in self.err.splitlines() if "libsecretssl" in line]
+
+    def __str__(self):
+        return (f"status {self.status} after {self.seconds:.2f} s\n"
+                f"stdout: {self.out[-1500:]}\nstderr: {self.err[-1500:]}")
+
+
+def limiter(limits, user, setup):
+    """What a child does between fork and exec."""
+    def prepare():
+        for name, value in (limits or {}).items():
+            pair = value if isinstance(value, tuple) else (value, value)
+            resource.setrlimit(getattr(resource, "RLIMIT_" + name), pair)
+        if setup:
+            setup()
+        if user is not None and os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(user)
+            os.setuid(user)
+    return prepare
+
+
+class Child:
+    """A running program with its output in files, so that no pipe can fill up."""
+
+    def __init__(self, env, command, environ, *, stdin=None, limits=None, user=None, setup=None,
+                 cwd=None, pass_fds=()):
+        stem = env.path(f"output-{len(os.listdir(env.directory))}-{time.monotonic_ns()}")
+        self.names = (stem + ".out", stem + ".err")
+        prepare = limiter(limits, user, setup) if limits or user is not None or setup else None
+        with open(self.names[0], "wb") as out, open(self.names[1], "wb") as err:
+            self.started = time.monotonic()
+            self.popen = subprocess.Popen(
+                command, env=environ, stdin=stdin if stdin is not None else subprocess.DEVNULL,
+                stdout=out, stderr=err, cwd=cwd or env.directory, preexec_fn=prepare,
+                pass_fds=pass_fds)
+        self.pid = self.popen.pid
+
+    def read(self, which):
+        with open(self.names[which], "rb") as file:
+            return file.read().decode("utf-8", "replace")
+
+    @property
+    def out(self):
+        return self.read(0)
+
+    @property
+    def err(self):
+        return self.read(1)
+
+    def wait_for(self, pattern, seconds=20):
+        """Waits for a line of stdout; the match, or RuntimeError with all that was said."""
+        match = wait_until(lambda: re.search(pattern, self.out, re.M)
+                           or self.popen.poll() is not None, seconds)
+        match = re.search(pattern, self.out, re.M)
+        if not match:
+            raise RuntimeError(f"{self.popen.args}: no {pattern!r}\n{self.wait(0.1)}")
+        return match
+
+    def wait(self, seconds=60):
+        """The result; when time is up the program is killed and its status is 'timeout'."""
+        try:
+            status = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = "timeout"
+            self.popen.kill()
+            self.popen.wait()
+        return Result(self.pid, status, self.out, self.err, time.monotonic() - self.started)
+
+    def stop(self, number=signal.SIGTERM):
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+        return self.wait(10)
+
+
+def run(env, command, environ, *, text=None, seconds=60, **options):
+    """Runs a program to its end; `text` goes to its stdin."""
+    if text is None:
+        return Child(env, command, environ, **options).wait(seconds)
+    name = env.path(f"input-{time.monotonic_ns()}")
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(text)
+    with open(name, "rb") as stdin:
+        return Child(env, command, environ, stdin=stdin, **options).wait(seconds)
+
+
+def take_over(report, result, title):
+    """Takes the 'ok' and 'not ok' lines of a C helper over; it must say that it is done."""
+    for line in result.out.splitlines():
+        verdict, _, what = line.partition(" - ")
+        if verdict in ("ok", "not ok"):
+            report.ok(verdict == "ok", f"{title}: {what}")
+        elif line != "done":
+            report.note(line)
+    report.ok("done" in result.out.splitlines() and result.status == 0,
+              f"{title}: runs to its end", result)
+
+
+def run_checks(env, report, name, arguments, environ, *, title="", messages=(), **options):
+    """Runs a C helper and takes its checks over.
+
+    Every message of libsecretssl must match one of the patterns in `messages`, and each of
+    those must be met by one message; None leaves that to the caller.
+    """
+    path = options.pop("path", None) or env.helper(name)
+    result = run(env, [path, *arguments], environ, **options)
+    title = title or " ".join([name, *arguments])
+    take_over(report, result, title)
+    if messages is not None:
+        expect_messages(report, result.messages, messages, title)
+    return result
+
+
+def expect_messages(report, lines, patterns, title):
+    """Each message is well formed and expected, each expected one is there."""
+    strange = [line for line in lines if not MESSAGE.fullmatch(line)
+               or not any(re.search(pattern, line) for pattern in patterns)]
+    missing = [pattern for pattern in patterns
+               if not any(re.search(pattern, line) for line in lines)]
+    report.ok(not strange and not missing,
+              f"{title}: " + ("says what it must and no more" if patterns else "says nothing"),
+              f"unexpected: {strange}\nmissing: {missing}")

@@ -1,0 +1,45 @@
+/* Runs a program below a filter that answers memfd_secret(2).
+ *
+ *   with_filter ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND... */
+#include "filter.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        uint32_t action;
+    } actions[] = {
+        {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS}, {"EPERM", SECCOMP_RET_ERRNO | EPERM},
+        {"EAGAIN", SECCOMP_RET_ERRNO | EAGAIN}, {"KILL", SECCOMP_RET_KILL_PROCESS},
+        {"ALLOW", SECCOMP_RET_ALLOW},
+    };
+    struct filter filter;
+
+    for (size_t i = 0; argc > 2 && i < sizeof(actions) / sizeof(actions[0]); i++) {
+        if (strcmp(argv[1], actions[i].name) != 0)
+            continue;
+        filter_one(&filter, SYS_memfd_secret, actions[i].action);
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter.program) != 0) {
+            perror("prctl");
+            return 2;
+        }
+        execvp(argv[2], argv + 2);
+        perror(argv[2]);
+        return 127;
+    }
+    fprintf(stderr, "usage: %s ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND...\n", argv[0]);
+    return 2;
+}

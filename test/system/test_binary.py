@@ -1,0 +1,81 @@
+"""What the built objects are: their needs, their symbols, their start-up order."""
+
+import os
+import re
+import subprocess
+import sys
+
+from harness import report
+
+SYMBOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "symbols")
+
+
+def readelf(*arguments):
+    return subprocess.run(["readelf", "-W", *arguments], check=True, capture_output=True,
+                          text=True, timeout=60).stdout
+
+
+def needed(path):
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", readelf("-d", path))
+
+
+def exported(path):
+    """The defined dynamic symbols, as `name` or `name@@VERSION`."""
+    found = set()
+    for line in readelf("--dyn-syms", path).splitlines():
+        fields = line.split()
+        if len(fields) >= 8 and fields[4] in ("GLOBAL", "WEAK") and fields[6] != "UND":
+            # The version's own entry has an absolute value.
+            if fields[6] != "ABS":
+                found.add(fields[7])
+    return found
+
+
+def scenario_needed(env, rep):
+    """Only the C library, so that a shell does not drag libcrypto in."""
+    for path in env.preload, env.library:
+        rep.equal(needed(path), ["libc.so.6"], f"what {os.path.basename(path)} needs")
+
+
+def scenario_thread_storage(env, rep):
+    """Initial-exec storage is taken from every thread's stack: 64 bytes at most."""
+    sizes = [int(line.split()[5], 16) for line in readelf("-l", env.preload).splitlines()
+             if line.split()[:1] == ["TLS"]]
+    rep.ok(sum(sizes) <= 64, f"bytes of thread-local storage: {sum(sizes)}")
+
+
+def scenario_first(env, rep):
+    """Its constructor runs before those of linked libraries."""
+    flags = re.findall(r"FLAGS_1\).*", readelf("-d", env.preload))
+    rep.ok(any("INITFIRST" in line for line in flags), "INITFIRST is set", flags)
+
+
+def scenario_hardened(env, rep):
+    for path in env.preload, env.library:
+        name = os.path.basename(path)
+        headers, dynamic = readelf("-l", path), readelf("-d", path)
+        rep.ok("GNU_RELRO" in headers, f"{name}: relocations become read-only")
+        rep.ok(re.search(r"BIND_NOW|\bNOW\b", dynamic), f"{name}: all symbols bound at start")
+        stack = re.search(r"GNU_STACK.*", headers)
+        rep.ok(stack and "RWE" not in stack[0], f"{name}: no executable stack")
+        rep.ok("TEXTREL" not in dynamic, f"{name}: no relocations in code")
+
+
+def scenario_symbols(env, rep):
+    """The exported symbols are those of the checked-in lists, no more and no less."""
+    for path in env.preload, env.library:
+        name = os.path.basename(path)
+        with open(os.path.join(SYMBOLS, name.replace(".so", ".txt")), encoding="ascii") as file:
+            listed = {line.strip() for line in file if line.strip() and line[0] != "#"}
+        found = exported(path)
+        rep.ok(found and found == listed, f"{name} exports {len(found)} symbols, as listed",
+               f"not listed: {sorted(found - listed)}\nmissing: {sorted(listed - found)}")
+
+
+def scenario_soname(env, rep):
+    name = re.findall(r"\(SONAME\).*\[(.*)\]", readelf("-d", env.library))
+    rep.equal(name, ["libsecretmem.so.0"], "the library's SONAME")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])

@@ -1,0 +1,52 @@
+"""The hooks themselves: OpenSSL's contract, foreign pointers, threads, and coming too late."""
+
+import re
+import sys
+
+from harness import process, report
+
+
+def both(env, rep, case):
+    process.run_checks(env, rep, "hooks", ["ordinary", case], env.plain(),
+                       title=f"{case} without the preload")
+    process.run_checks(env, rep, "hooks", ["secret", case], env.preloaded(), title=case)
+
+
+def scenario_contract(env, rep):
+    both(env, rep, "contract")
+
+
+def scenario_foreign_pointers(env, rep):
+    both(env, rep, "foreign")
+
+
+def scenario_small_stack(env, rep):
+    both(env, rep, "small_stack")
+
+
+def scenario_threads_that_end(env, rep):
+    both(env, rep, "threads")
+
+
+def scenario_early_library(env, rep):
+    """A library that uses OpenSSL in its constructor comes after the hook."""
+    process.run_checks(env, rep, "early", ["ordinary", "use"], env.plain(),
+                       title="early without the preload")
+    process.run_checks(env, rep, "early", ["secret", "use"], env.preloaded(), title="early")
+
+
+def scenario_too_late(env, rep):
+    """libcrypto has allocated before us: one line says so; required, the process ends."""
+    process.run_checks(env, rep, "late", ["ordinary", "use"], env.plain(),
+                       title="late without the preload")
+    result = process.run_checks(env, rep, "late", ["ordinary", "use"], env.preloaded(),
+                                title="late", messages=["too late|already"])
+    rep.equal(len(result.err.splitlines()), 1, "one line on stderr")
+    result = process.run(env, [env.helper("late"), "ordinary", "use"],
+                         env.preloaded(SECRETSSL_REQUIRE="1"))
+    rep.ok(result.status == 78 and result.out == "" and len(result.err.splitlines()) == 1
+           and re.search("too late|already", result.err), "SECRETSSL_REQUIRE=1: status 78 and one line", result)
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
