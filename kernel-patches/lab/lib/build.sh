@@ -1,0 +1,146 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # the parts are sourced into one shell by run
+# A kernel for each base, series of patches and configuration, built once and kept.
+
+# Part of the key: raise it when the recipe below builds something else from the same input.
+readonly recipe=1
+# Trees kept for each base; one takes about 2 GiB.
+readonly trees_kept=3
+
+# list_series BASE: the patches of a base, in order, one path a line.
+list_series()
+{
+    local series=$patches_dir/$1/series name
+    while read -r name _; do
+        case $name in '' | '#'*) continue ;; esac
+        [ -f "$patches_dir/$1/$name" ] || die "$series names $name, which does not exist"
+        printf '%s\n' "$patches_dir/$1/$name"
+    done <"$series"
+}
+
+# list_fragments BASE: the pieces of configuration of a base.
+list_fragments()
+{
+    printf '%s\n' "$lab_dir/config/common.config" "$lab_dir/config/userland.config"
+    [ ! -f "$lab_dir/config/$1.config" ] || printf '%s\n' "$lab_dir/config/$1.config"
+}
+
+# tree_key BASE PATCHES FRAGMENTS: a name for everything that goes into the build.
+tree_key()
+{
+    {
+        printf '%s\n' "$recipe"
+        dpkg-query -W -f '${Package} ${Version}\n' "linux-source-$1" gcc binutils
+        # The contents only, so that another checkout's path makes no difference.
+        printf 'series\n'
+        [ -z "$2" ] || xargs -d '\n' cat -- <<<"$2"
+        printf 'config\n'
+        xargs -d '\n' cat -- <<<"$3"
+    } | sha256sum | cut -c 1-16
+}
+
+# unpack_source BASE TREE PATCHES
+unpack_source()
+{
+    local archive=/usr/src/linux-source-$1.tar.xz tree=$2 patch_file
+    [ -f "$archive" ] || die "$archive is missing: reinstall linux-source-$1"
+    mkdir -p "$tree/linux"
+    tar -C "$tree/linux" --strip-components=1 -xf "$archive" || die "could not unpack $archive"
+    [ -n "$3" ] || return 0
+    while read -r patch_file; do
+        patch -d "$tree/linux" -p1 --fuzz=0 --forward --batch <"$patch_file" \
+            >"$tree/patch.log" 2>&1 ||
+            die_with_log "$tree/patch.log" "$patch_file does not apply to linux-source-$1"
+    done <<<"$3"
+}
+
+# The configuration tools drop what they cannot satisfy without a word.
+check_config()
+{
+    local config=$1 wanted dropped=
+    while read -r wanted; do
+        grep -qxF -- "$wanted" "$config" || dropped="$dropped ${wanted%%=*}"
+    done < <(xargs -d '\n' grep -h '^CONFIG_.*=' -- <<<"$2")
+    [ -z "$dropped" ] || die "this base does not take the configuration's$dropped"
+}
+
+# run_make TREE ARG…: make in the tree, with what would make two builds differ held still.
+run_make()
+{
+    local tree=$1
+    shift
+    CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$tree CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G \
+        KBUILD_BUILD_TIMESTAMP='1970-01-01' KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab \
+        nice -n 10 make -C "$tree/linux" ARCH=x86_64 CC='ccache gcc' "$@" >>"$tree/build.log" 2>&1 ||
+        die_with_log "$tree/build.log" "make $* failed"
+}
+
+# configure TREE FRAGMENTS
+configure()
+{
+    # One fragment, beside the tree: merge_config.sh does not quote what it is given.
+    xargs -d '\n' cat -- <<<"$2" >"$1/lab.config"
+    run_make "$1" tinyconfig
+    (cd "$1/linux" && scripts/kconfig/merge_config.sh -m .config ../lab.config) \
+        >>"$1/build.log" 2>&1 || die_with_log "$1/build.log" "could not merge the configuration"
+    run_make "$1" olddefconfig
+    check_config "$1/linux/.config" "$2"
+}
+
+# Removes the trees of a base that nobody used lately and nobody uses now.
+prune_trees()
+{
+    local tree
+    # shellcheck disable=SC2012 # names are ours: the base, a dash and hexadecimal digits
+    ls -dt "$cache/$1"-*/ 2>/dev/null | tail -n +"$((trees_kept + 1))" | while read -r tree; do
+        tree=${tree%/}
+        flock -n "$tree.lock" rm -rf "$tree" || true
+    done
+}
+
+# lock_tree SHARED-OR-EXCLUSIVE
+lock_tree()
+{
+    flock -n "$1" "$tree_lock" && return
+    say "waiting for another run that builds this kernel"
+    flock "$1" "$tree_lock"
+}
+
+# build_kernel BASE PATCHED(yes|no): leaves the tree's directory in $tree and a shared lock on it,
+# held until this shell ends.
+build_kernel()
+{
+    local base=$1 patches='' fragments suffix=-lab start=$SECONDS
+    if [ "$2" = yes ]; then
+        if [ -f "$patches_dir/$base/series" ]; then
+            patches=$(list_series "$base")
+            suffix=-lab-patched
+        else
+            say "no $base/series: there are no patches, so this is the unpatched $base"
+        fi
+    fi
+    fragments=$(list_fragments "$base")
+    tree=$cache/$base-$(tree_key "$base" "$patches" "$fragments")
+
+    [[ $cache != *[:,[:space:]]* ]] ||
+        die "$cache: the kernel's makefiles and QEMU need a path without spaces, colons and commas"
+    mkdir -p "$cache"
+    exec {tree_lock}>"$tree.lock"
+    lock_tree -s
+    until [ -e "$tree/done" ]; do
+        lock_tree -x
+        [ -e "$tree/done" ] || {
+            say "building $base (several minutes the first time); log: $tree/build.log"
+            rm -rf "$tree"
+            unpack_source "$base" "$tree" "$patches"
+            configure "$tree" "$fragments"
+            run_make "$tree" -j"$(nproc)" LOCALVERSION="$suffix" bzImage
+            touch "$tree/done"
+            say "built $base in $((SECONDS - start)) s"
+        }
+        # Not atomic: another may remove the tree in between, hence the loop.
+        lock_tree -s
+    done
+    touch "$tree"
+    prune_trees "$base"
+}
