@@ -1,0 +1,1 @@
+"""Measurements of libsecretssl against the same programs without it."""

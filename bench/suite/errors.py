@@ -1,0 +1,5 @@
+"""The one kind of error that ends a run with a line for the user."""
+
+
+class BenchError(Exception):
+    """Says what is wrong, with which value, and what would be right."""

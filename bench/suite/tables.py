@@ -1,0 +1,148 @@
+"""Markdown from a results file."""
+
+from suite import memory_cost, results as results_file, stats
+
+
+def three_digits(value):
+    """A number as a reader wants it: three significant digits, thousands set apart."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def quantity(value, unit, largest=None, sign=""):
+    """VALUE in UNIT, or in the next larger one if the LARGEST value beside it has five digits."""
+    for small, factor, large in (("µs", 1000, "ms"), ("KiB", 1024, "MiB")):
+        if unit == small and abs(value if largest is None else largest) >= 10 * factor:
+            value, unit = value / factor, large
+            break
+    mark = "−" if value < 0 else sign if value > 0 else ""
+    return f"{mark}{three_digits(abs(value))} {unit}"
+
+
+def ratio(summary):
+    digits = 3 if summary["ratio"] < 2 else 2
+    text = f"{summary['ratio']:.{digits}f}"
+    if summary["interval"] is None:
+        return f"{text} (too few rounds)"
+    low, high = summary["interval"]
+    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _table(head, rows, right=()):
+    lines = ["| " + " | ".join(head) + " |"]
+    lines.append(
+        "|" + "|".join("--:" if column in right else "---" for column in range(len(head))) + "|"
+    )
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def figures(results):
+    """The one table: each measurement without and with the preload."""
+    rows = []
+    for measurement in results["measurements"]:
+        summary = results_file.summary(measurement)
+        unit = measurement["unit"]
+        largest = max(summary["without"], summary["with"])
+        rows.append(
+            [
+                measurement["title"],
+                quantity(summary["without"], unit, largest),
+                quantity(summary["with"], unit, largest),
+                quantity(summary["difference"], unit, largest, sign="+"),
+                ratio(summary),
+                str(summary["rounds"]),
+            ]
+        )
+    head = ["what", "without", "with", "difference", "ratio (95% interval)", "rounds"]
+    text = _table(head, rows, right=(1, 2, 3, 4, 5))
+    for note in results["notes"]:
+        text += f"\n\nNote: {note}."
+    return text
+
+
+def _medians(holdings):
+    return {
+        field: stats.median([held[field] for held in holdings])
+        for field in ("secret_kib", "mapped_kib", "private_kib")
+    }
+
+
+def _sizing_row(title, without, with_):
+    return [
+        title,
+        quantity(with_["secret_kib"], "KiB"),
+        quantity(with_["mapped_kib"], "KiB"),
+        quantity(with_["private_kib"], "KiB"),
+        quantity(without["private_kib"], "KiB"),
+    ]
+
+
+def sizing(results):
+    """Secret memory by number of connections, or None if the run did not measure it."""
+    rows = []
+    sentence = ""
+    idle = results_file.find(results, "memory-idle")
+    if idle:
+        sides = {
+            side: list(zip(*(pair["steps"][side] for pair in idle["pairs"])))
+            for side in ("without", "with")
+        }
+        for without, with_ in zip(sides["without"], sides["with"]):
+            count = with_[0]["connections"]
+            rows.append(
+                _sizing_row(
+                    f"nginx worker, {count} idle connections", _medians(without), _medians(with_)
+                )
+            )
+        secret = stats.median([pair["secret"] for pair in idle["pairs"]])
+        mapped = stats.median(
+            [memory_cost.slope(pair["steps"]["with"], "mapped_kib") for pair in idle["pairs"]]
+        )
+        sentence = (
+            f"\n\nEach further idle connection takes {quantity(secret, 'KiB')} of secret memory "
+            f"({quantity(mapped, 'KiB')} mapped)."
+        )
+    version = results_file.find(results, "memory-openssl")
+    if version:
+        held = {
+            side: _medians([pair["at_exit"][side] for pair in version["pairs"]])
+            for side in ("without", "with")
+        }
+        rows.append(_sizing_row("`openssl version`, at its exit", held["without"], held["with"]))
+    if not rows:
+        return None
+    head = ["process", "secret, present", "secret, mapped", "private, with", "private, without"]
+    return _table(head, rows, right=(1, 2, 3, 4)) + sentence
+
+
+def machine(results):
+    """Where and when the figures were taken."""
+    about = results["machine"]
+    state = results["state"]
+    kind = "virtual machine" if about["virtual"] else "bare metal"
+    rows = [
+        ("CPU", f"{about['cpu']} ({about['architecture']}, {kind})"),
+        ("cores", str(about["cores"])),
+        ("memory", f"{about['memory_gib']} GiB"),
+        ("kernel", about["kernel"]),
+        ("C library", about["libc"]),
+        ("OpenSSL", about["openssl"]),
+        ("nginx", about["nginx"]),
+        ("`RLIMIT_MEMLOCK`", f"{about['memlock']}{', as root' if about['root'] else ''}"),
+        ("date, rounds", f"{results['date']}, {results['rounds']}"),
+        (
+            "load before the run",
+            f"{state['load']:.2f}, CPUs {state['busy']:.1%} busy; "
+            f"{state['stolen']:.2%} of CPU time stolen during it",
+        ),
+    ]
+    return _table(["", ""], rows)
+
+
+def everything(results):
+    """All of it, for the terminal."""
+    title = "A/A: no preload on either side" if results["aa"] else "Without and with the preload"
+    parts = [f"## {title}", figures(results), sizing(results)]
+    return "\n\n".join(part for part in parts if part)
