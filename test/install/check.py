@@ -57,7 +57,7 @@ def files(prefix, libdir, includedir, version):
 
 def use_cmake(cmake, prefix, sources, work):
     shutil.rmtree(work, ignore_errors=True)
-    run(cmake, "-S", sources, "-B", work, f"-DCMAKE_PREFIX_PATH={prefix}")
+    run(cmake, "-G", "Ninja", "-S", sources, "-B", work, f"-DCMAKE_PREFIX_PATH={prefix}")
     run(cmake, "--build", work)
     for program in ["c_secretmem", "cc_secretmem", "c_secretmem_static", "cc_secretmem_static"]:
         expect(run(Path(work, program)))
