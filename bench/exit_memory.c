@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Holds a program at the moment it exits, when its memory is still mapped, so that a driver can
  * look at it in /proc.

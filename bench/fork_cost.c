@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Times fork+wait and fork+exec+wait in a process that holds a given amount of live memory from
  * OPENSSL_malloc. It does one operation for each line on its standard input, so that a driver

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Times start to end of a short program with and without a preload: pairs of runs, in random
  * order within the pair.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Does the suite run from end to end and give numbers that make sense? No timing is asserted."""
 
 import argparse

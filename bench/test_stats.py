@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Are the intervals what they claim to be, and are tables computed from the raw numbers?"""
 
 import os

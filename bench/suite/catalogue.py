@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every measurement, in the order of the table."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Wall time of fork and exec in a process with live secrets, and of starting short programs."""
 
 from suite import stats

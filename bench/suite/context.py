@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every measurement of a run shares: the two sides, helper programs, certificates, CPUs."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machine a run was made on, and how busy it was."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Memory: idle TLS connections, and a short program."""
 
 from suite import nginx, process

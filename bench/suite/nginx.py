@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An nginx of our own: master and one worker, its own prefix, a free loopback port."""
 
 import os

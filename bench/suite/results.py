@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The results file: only raw numbers, from which every table is computed."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """CPU time of nginx workers: full handshakes, and bulk transfer."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Medians and their confidence intervals, without assuming how the values are distributed."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Markdown from a results file."""
 
 from suite import memory_cost, results as results_file, stats

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the built objects are: their needs, their symbols, their start-up order."""
 
 import os

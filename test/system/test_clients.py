@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """curl, node and openssl as clients and servers, and bystanders without libcrypto."""
 
 import os

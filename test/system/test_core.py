@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Core dumps and debuggers: what others can copy of a process does not hold the secret."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Less than wanted: limits, sandboxes, small arenas. Nothing breaks, and it is said once."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Forks in all their forms: each process has its own secrets, and no parent hangs."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hooks themselves: OpenSSL's contract, foreign pointers, threads, and coming too late."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where messages go: stderr while it is stderr, a file, syslog, nowhere."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """nginx with four workers: under load, reloads, kills, and a binary upgrade."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """openssl s_server and s_client: versions, key kinds, resumption; and a scan of the server."""
 
 import sys

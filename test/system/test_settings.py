@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every setting: bad values are refused in one line, good ones work, bystanders never care."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the built files are, a directory for each scenario, and environments to start with."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keys and certificates made for a test, and the bytes by which they are known."""
 
 import base64

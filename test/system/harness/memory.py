@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an observer with root's rights sees of a process's memory."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """nginx with a configuration of its own, a master and four workers."""
 
 import os

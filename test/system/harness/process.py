@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starting programs, waiting for them, and ending every one of them, by process id."""
 
 import ctypes

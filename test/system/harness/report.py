@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One line for each check, in the Test Anything Protocol; exit status 1 if any failed."""
 
 import argparse

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TLS clients and servers on loopback."""
 
 import os

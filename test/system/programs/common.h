@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the helper programs of the system tests share. Each prints "ok - text" or
  * "not ok - text" for a check and "done" at its end; the drivers read that. */
 #ifndef SYSTEM_TEST_COMMON_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Allocates, forks, frees and says what kind of memory it got: "kinds KIND=COUNT ...".
  *
  *   degrade KIND small|large|refused|wait

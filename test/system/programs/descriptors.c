@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Descriptors: none left, all closed, and another file where stderr was.
  *
  *   descriptors KIND used_up|limit|closed_all|stderr_replaced|stderr_kept */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Linked with a library whose constructor uses OpenSSL, and using it itself before any
  * constructor: was it hooked already?
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A library that uses OpenSSL in its constructor, before any of the program's own code. */
 #include <string.h>
 

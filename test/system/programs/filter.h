@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Seccomp filters, as raw programs: what sandboxes install. */
 #ifndef SYSTEM_TEST_FILTER_H
 #define SYSTEM_TEST_FILTER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SECRETSSL_FORK=deny: a child has everything but the keys.
  *
  *   fork_deny KIND words|sign|elliptic|others

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fork and what else a process may be in the middle of: cancellation, errno, limits.
  *
  *   fork_edge KIND cancel|errno|nproc|freed|freed_visible */

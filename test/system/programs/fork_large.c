@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A parent with much live memory forks once; the driver kills or stops the child meanwhile.
  *
  *   fork_large KIND fork       says "ready", waits for a line, forks, says how it went

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parent and child each have their own secrets at the same addresses.
  *
  *   fork_own KIND own|generations|thread|daemon|storm|handlers */

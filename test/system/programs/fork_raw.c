@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Children that no fork handler announces: of _Fork and of the system calls themselves.
  *
  *   fork_raw KIND idle|read|write|allocate|mmaps

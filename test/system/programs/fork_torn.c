@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Objects that threads publish by an atomic swap are whole in every forked child.
  *
  *   fork_torn KIND plain|inside    where the published pointer lies: ordinary memory, or

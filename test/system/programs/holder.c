@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Holds a secret and dies or waits, for core dumps and scans.
  *
  *   holder abort|wait|freed SEED

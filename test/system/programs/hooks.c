@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's allocation functions answer as they do without us.
  *
  *   hooks KIND contract|foreign|small_stack|threads */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Uses OpenSSL, confines itself with a filter that kills, and goes on using it.
  *
  *   sandbox KIND prctl|syscall|strict|thread|fork|untouched

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TLS handshakes between two ends in one process, over memory.
  *
  *   tls_pair KEY CERTIFICATE COUNT

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Clients and servers in threads that shake hands while the process forks and other threads
  * allocate; the children finish handshakes that were under way, and shake hands anew.
  *

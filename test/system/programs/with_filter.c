@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a program below a filter that answers memfd_secret(2).
  *
  *   with_filter ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND... */
