@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE 30    /* seconds that a child may take: one that hangs is a failure */
+#define PATIENCE 200   /* seconds that a child may take: one that hangs is a failure */
 #define NOBODY   61234 /* nobody's: what it locks is counted for nobody else */
 
 void check_failed(const char *file, int line, const char *condition)
