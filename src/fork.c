@@ -87,15 +87,20 @@ static void unlock_all(void)
 static void prepare(void)
 {
     int error = errno;
+    uint64_t signals = 0;
 
-    /* A handler of a signal that came while this thread was in malloc: nothing can be copied.
+    /*
+     * Nothing can be copied in a handler of a signal that came while this thread was in malloc;
+     * and there is nothing to copy in a child that nobody announced.
      */
     if (sm_inside_now() || sm_unannounced())
         return;
+    /* First: a handler that forks must not find its own thread holding the lock. */
+    mask_signals(~0ULL, &signals);
     sm_lock_take(&forking.lock);
     announced = true;
     forking.error = error;
-    mask_signals(~0ULL, &forking.signals);
+    forking.signals = signals;
     sm_gate_close();
     lock_all();
     forking.shared = NULL;
@@ -137,6 +142,14 @@ static bool over(uint32_t word)
     return word == WORD_DONE || word & FUTEX_OWNER_DIED;
 }
 
+/* Killed before it could register: nothing tells but that there is a dead child. */
+static bool new_dead_child(void)
+{
+    long dead = dead_child();
+
+    return dead != 0 && dead != forking.dead;
+}
+
 static void wait_for_child(struct shared *shared)
 {
     struct timespec slice = {0, 1000000000 / SLICES};
@@ -155,8 +168,7 @@ static void wait_for_child(struct shared *shared)
             continue;
         }
         idle++;
-        /* Killed before it could register: nothing tells but that there is a dead child. */
-        dead = word == WORD_START && idle >= START_SLICES && dead_child() != forking.dead;
+        dead = word == WORD_START && idle >= START_SLICES && new_dead_child();
         if (idle < PATIENCE * SLICES && !dead)
             continue;
         if (__atomic_compare_exchange_n(&shared->word, &word, WORD_ABANDONED, false,
