@@ -106,7 +106,7 @@ static struct sm_partition *partition_of(uint32_t page)
     return &sm_arena.part[page >> (sm_arena.part_shift - SM_PAGE_SHIFT)];
 }
 
-void sm_run_list_add(uint32_t page, uint32_t pages)
+static void list_add(uint32_t page, uint32_t pages)
 {
     struct sm_partition *part = partition_of(page);
     struct sm_page *head = &sm_arena.pages[page], *tail = head + pages - 1;
@@ -162,11 +162,11 @@ static uint32_t take_listed(struct sm_partition *part, uint32_t pages, uint32_t 
                 continue;
             list_remove(page);
             if (skip)
-                sm_run_list_add(page, (uint32_t)skip);
+                list_add(page, (uint32_t)skip);
             page += (uint32_t)skip;
             have -= (uint32_t)skip;
             if (have > pages)
-                sm_run_list_add(page + pages, have - pages);
+                list_add(page + pages, have - pages);
             return page;
         }
     }
@@ -187,7 +187,7 @@ static uint32_t take_frontier(unsigned p, uint32_t pages, uint32_t align)
         return 0;
     part->frontier += need;
     if (skip)
-        sm_run_list_add(page, skip);
+        list_add(page, skip);
     return page + skip;
 }
 
@@ -232,7 +232,7 @@ void sm_run_give(uint32_t page, uint32_t pages)
         list_remove(page + pages);
         pages += after;
     }
-    sm_run_list_add(page, pages);
+    list_add(page, pages);
     sm_lock_drop(&part->lock);
 }
 
@@ -249,7 +249,7 @@ bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more)
         if (have >= more) {
             list_remove(next);
             if (have > more)
-                sm_run_list_add(next + more, have - more);
+                list_add(next + more, have - more);
             got = true;
         }
     } else if (next == part->frontier && part->mapped - next >= more) {
@@ -313,7 +313,7 @@ void sm_partition_rebuild(unsigned p)
             sm_arena.pages[page].use = SM_USE_NONE;
             run = run ? run : page;
         } else if (run) {
-            sm_run_list_add(run, page - run);
+            list_add(run, page - run);
             run = 0;
         }
     }

@@ -52,8 +52,7 @@ struct sm_partition {
     struct sm_lock lock;
     uint32_t first; /* page numbers */
     uint32_t frontier, mapped;
-    uint32_t committed;  /* tables are there up to this page */
-    uint32_t last_chunk; /* pages */
+    uint32_t committed; /* tables are there up to this page */
     uint32_t free_pages;
     uint32_t free[SM_RUN_LISTS]; /* runs of 1, 2, ... 16 pages, then by powers of two */
 };
@@ -81,6 +80,11 @@ extern struct sm_arena sm_arena;
 #define SM_STATE_LARGE     0x7fff
 #define SM_STATE_FREE      0x8000
 #define SM_STATES_PER_PAGE (SM_PAGE / SM_GRANULE)
+
+static inline bool sm_state_live(uint16_t state)
+{
+    return state && !(state & SM_STATE_FREE);
+}
 
 static inline bool sm_arena_owns(const void *p)
 {
@@ -140,7 +144,5 @@ bool sm_arena_inherit(bool on);
 
 /* In a child: rebuilds a partition's free lists from the uses of its pages. */
 void sm_partition_rebuild(unsigned part);
-
-void sm_run_list_add(uint32_t page, uint32_t pages);
 
 #endif

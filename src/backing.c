@@ -145,7 +145,6 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
     for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++)
         sm_arena.pages[part->mapped + i].kind = (uint8_t)kind;
     part->mapped += (uint32_t)(length >> SM_PAGE_SHIFT);
-    part->last_chunk = (uint32_t)(length >> SM_PAGE_SHIFT);
     return length;
 }
 

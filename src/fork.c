@@ -292,9 +292,7 @@ static void lock_again(unsigned p)
 
 static void clear_slot(char *slot, size_t size)
 {
-    uint16_t state = *sm_state_of(slot);
-
-    if (!state || state & SM_STATE_FREE)
+    if (!sm_state_live(*sm_state_of(slot)))
         memset(slot, 0, size);
 }
 

@@ -14,7 +14,7 @@ typedef void (*visit)(char *block, size_t size, void *arg);
 
 static bool live(uint16_t state)
 {
-    return state && !(state & SM_STATE_FREE) && state != SM_STATE_LOST;
+    return sm_state_live(state) && state != SM_STATE_LOST;
 }
 
 static void visit_slab(uint32_t page, visit fn, void *arg)

@@ -65,11 +65,6 @@ size_t sm_heap_reserve(unsigned part, size_t bytes)
     return got;
 }
 
-static bool live(uint16_t state)
-{
-    return state && !(state & SM_STATE_FREE);
-}
-
 static void count_alloc(struct sm_thread_cache *cache, size_t n)
 {
     if (cache) {
@@ -241,7 +236,7 @@ static void free_slow(struct sm_thread_cache *cache, void *p, uint16_t state)
 {
     unsigned part = sm_part_of(p), class;
 
-    if (sm_offset(p) % SM_GRANULE || !live(state))
+    if (sm_offset(p) % SM_GRANULE || !sm_state_live(state))
         bad_pointer("free", p);
     sm_assert_announced();
     if (state == SM_STATE_LOST) {
@@ -334,7 +329,7 @@ void *sm_realloc(void *p, size_t n)
         return sm_spill_realloc(p, n);
     cache = sm_enter();
     state = *sm_state_of(p);
-    if ((uintptr_t)p % SM_GRANULE || !live(state))
+    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         bad_pointer("realloc", p);
     sm_assert_announced();
     old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
@@ -359,7 +354,7 @@ size_t sm_usable_size(const void *p)
     if (!sm_arena_owns(p))
         return sm_spill_size(p);
     state = *sm_state_of(p);
-    if ((uintptr_t)p % SM_GRANULE || !live(state))
+    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         bad_pointer("usable size", p);
     return state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
 }

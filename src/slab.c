@@ -161,11 +161,6 @@ unsigned sm_slab_class(const void *p)
     return sm_arena.pages[sm_page_number(p)].class;
 }
 
-static bool live(uint16_t state)
-{
-    return state && !(state & SM_STATE_FREE);
-}
-
 static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t *bytes)
 {
     struct sm_page *run = &sm_arena.pages[page];
@@ -175,7 +170,7 @@ static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t 
     set_all_free(run, class->slots);
     for (unsigned slot = 0; slot < class->slots; slot++) {
         uint16_t state = *sm_state_of(base + slot * class->size);
-        if (!live(state))
+        if (!sm_state_live(state))
             continue;
         run->free_slots[slot / 64] &= ~(1ULL << (slot % 64));
         run->free_count--;
