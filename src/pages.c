@@ -253,19 +253,24 @@ int sm_pages_withhold(void *address, size_t length)
     return failed(result) ? (int)result : 0;
 }
 
-static bool withheld; /* some memory was, at some time */
+static bool withheld; /* some memory was, at some time; any thread that maps sets it */
+
+static bool was_withheld(void)
+{
+    return __atomic_load_n(&withheld, __ATOMIC_RELAXED);
+}
 
 int sm_pages_inherit(void *address, size_t length, bool inherit)
 {
     long result;
 
     if (sm_seccomp_forbids(SM_CALL_MADVISE))
-        return withheld ? -EPERM : 0;
+        return was_withheld() ? -EPERM : 0;
     result = sm_sys(SYS_madvise, address, length, inherit ? MADV_DOFORK : MADV_DONTFORK);
     if (result == 0 && !inherit)
-        withheld = true;
+        __atomic_store_n(&withheld, true, __ATOMIC_RELAXED);
     /* What was never withheld is inherited. */
-    return inherit && !withheld ? 0 : (int)result;
+    return inherit && !was_withheld() ? 0 : (int)result;
 }
 
 int sm_pages_move(void *from, void *to, size_t length)
