@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks.h"
-#include "heap.h"
+#include "heap_fast.h"
 #include "route.h"
+
+static __attribute__((noinline)) void *malloc_slow(size_t size, const char *file)
+{
+    return size ? sm_malloc(size, route(file, size)) : NULL;
+}
 
 void *hook_malloc(size_t size, const char *file, int line)
 {
+    uint64_t part = route_fast(file);
+
     (void)line;
-    if (size == 0)
-        return NULL;
-    return sm_malloc(size, route(file, size));
+    if (sm_unlikely(size == 0 || part >= SM_PARTS))
+        return malloc_slow(size, file);
+    return sm_malloc_fast(size, (unsigned)part);
 }
 
 void *hook_realloc(void *p, size_t size, const char *file, int line)
@@ -27,5 +34,5 @@ void hook_free(void *p, const char *file, int line)
     (void)file, (void)line;
     if (!p)
         return;
-    sm_free(p);
+    sm_free_fast(p);
 }

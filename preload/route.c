@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "route.h"
+#include "report.h"
 #include <string.h>
 
-uint64_t route_cache[ROUTE_CACHE];
+uint64_t route_cache[ROUTE_SETS][ROUTE_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
 
 struct rule {
     const char *path; /* as in OpenSSL's source tree; with a final '/', a directory */
@@ -53,7 +54,12 @@ static bool fits(const char *file, const char *path)
 
 unsigned route_classify(const char *file)
 {
-    if (!file)
+    static bool said;
+
+    if (file && !*file)
+        sm_report_once(&said, "an allocation without a file name (is libcrypto built with "
+                              "OPENSSL_NO_FILENAMES?): what has none is key material");
+    if (!file || !*file)
         return SM_PART_KEY;
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (fits(file, rules[i].path))
@@ -62,13 +68,32 @@ unsigned route_classify(const char *file)
     return SM_PART_KEY;
 }
 
-unsigned route_miss(const char *file)
+/* Looks at the other ways, else asks the lists; the answer goes to the front. */
+static unsigned route_slow(const char *file)
 {
-    uintptr_t at = (uintptr_t)file;
-    unsigned answer = route_classify(file);
+    uint64_t key = (uintptr_t)file, entry = 0, front;
+    uint64_t *set = route_cache[(key ^ key >> 8) % ROUTE_SETS];
+    unsigned way = 0;
 
-    if (file)
-        __atomic_store_n(&route_cache[(at ^ at >> 10) % ROUTE_CACHE],
-                         (uint64_t)at << 8 | (answer + 1), __ATOMIC_RELAXED);
-    return answer;
+    do
+        entry = __atomic_load_n(&set[way], __ATOMIC_RELAXED);
+    while ((entry >> 8 != key || !entry) && ++way < ROUTE_WAYS);
+    if (way == ROUTE_WAYS) {
+        entry = key << 8 | route_classify(file);
+        way = 1 + (unsigned)(key >> 4) % (ROUTE_WAYS - 1);
+    }
+    front = __atomic_exchange_n(&set[0], entry, __ATOMIC_RELAXED);
+    __atomic_store_n(&set[way], front, __ATOMIC_RELAXED);
+    return (unsigned)(entry & 0xff);
+}
+
+unsigned route(const char *file, size_t size)
+{
+    uint64_t answer = route_fast(file);
+
+    if (answer > ROUTE_OCTETS)
+        answer = route_slow(file);
+    if (answer == ROUTE_OCTETS)
+        return size <= ROUTE_OCTETS_MAX ? SM_PART_BYTES : SM_PART_KEY;
+    return (unsigned)answer;
 }

@@ -12,24 +12,25 @@ unsigned route_classify(const char *file);
 #define ROUTE_OCTETS     SM_PARTS
 #define ROUTE_OCTETS_MAX 64 /* bytes of the largest octet key: Ed448 has 57 */
 
-#define ROUTE_CACHE 1024
+/*
+ * File pointer << 8 | answer, in one word, so that it is never torn; a pointer has 56 bits at
+ * most. Sets of a cache line: the fast path looks at the first of a set only.
+ */
+#define ROUTE_WAYS 8
+#define ROUTE_SETS 256
 
-/* File pointer << 8 | answer + 1; a pointer has 56 bits at most. One word, so never torn. */
-extern uint64_t route_cache[ROUTE_CACHE];
+extern SM_LOCAL uint64_t route_cache[ROUTE_SETS][ROUTE_WAYS];
 
-unsigned route_miss(const char *file);
-
-static inline unsigned route(const char *file, size_t size)
+/* An answer of route_classify(), or any number above those */
+static inline uint64_t route_fast(const char *file)
 {
-    uintptr_t at = (uintptr_t)file;
-    uint64_t entry =
-        __atomic_load_n(&route_cache[(at ^ at >> 10) % ROUTE_CACHE], __ATOMIC_RELAXED);
-    unsigned answer =
-        (entry >> 8 == at && entry) ? (unsigned)(entry & 0xff) - 1 : route_miss(file);
+    uint64_t key = (uintptr_t)file;
 
-    if (sm_unlikely(answer == ROUTE_OCTETS))
-        return size <= ROUTE_OCTETS_MAX ? SM_PART_BYTES : SM_PART_KEY;
-    return answer;
+    return __atomic_load_n(&route_cache[(key ^ key >> 8) % ROUTE_SETS][0], __ATOMIC_RELAXED) ^
+           key << 8;
 }
+
+/* The partition, whatever the cache says or does not say */
+unsigned route(const char *file, size_t size);
 
 #endif

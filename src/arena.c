@@ -2,6 +2,7 @@
 #include "arena.h"
 #include "backing.h"
 #include "config.h"
+#include "guard.h"
 #include "pages.h"
 #include "seccomp.h"
 #include "stats.h"
@@ -30,7 +31,12 @@ static size_t state_bytes(size_t span)
 
 static size_t page_bytes(size_t span)
 {
-    return (span >> SM_PAGE_SHIFT) * sizeof(struct sm_page);
+    return sm_round_up((span >> SM_PAGE_SHIFT) * sizeof(struct sm_page), sm_os_page);
+}
+
+static size_t bin_bytes(size_t span)
+{
+    return sm_round_up(span >> SM_PAGE_SHIFT, sm_os_page);
 }
 
 /* The program needs its address space too, and a child a second arena while it copies. */
@@ -48,7 +54,7 @@ static size_t span_allowed(void)
 static bool reserve(unsigned shift)
 {
     size_t span = (size_t)SM_PARTS << shift;
-    size_t tables = state_bytes(span) + page_bytes(span);
+    size_t tables = state_bytes(span) + page_bytes(span) + bin_bytes(span);
     char *base, *table;
 
     if (span + tables > span_allowed() && shift > SHIFT_MIN)
@@ -63,7 +69,9 @@ static bool reserve(unsigned shift)
     sm_arena.part_shift = shift;
     sm_arena.state = (uint16_t *)table;
     sm_arena.pages = (struct sm_page *)(table + state_bytes(span));
+    sm_arena.bins = (uint8_t *)table + state_bytes(span) + page_bytes(span);
     sm_arena.base = (uintptr_t)base;
+    sm_arena.state_bias = (uintptr_t)table - ((uintptr_t)base >> (SM_GRANULE_SHIFT - 1));
     for (unsigned p = 0; p < SM_PARTS; p++) {
         struct sm_partition *part = &sm_arena.part[p];
         /* Page 0 of a partition is never used: 0 ends a list, and a guard is below. */
@@ -191,30 +199,11 @@ static uint32_t take_frontier(unsigned p, uint32_t pages, uint32_t align)
     return page + skip;
 }
 
-uint32_t sm_run_take(unsigned p, uint32_t pages, uint32_t align)
+/* Its neighbours are free too? One run of them. */
+static void give(struct sm_partition *part, uint32_t page, uint32_t pages)
 {
-    struct sm_partition *part = &sm_arena.part[p];
-    uint32_t page;
-
-    sm_lock_take(&part->lock);
-    page = take_listed(part, pages, align);
-    if (!page)
-        page = take_frontier(p, pages, align);
-    sm_lock_drop(&part->lock);
-    /* Slow, and nobody else's business: without the lock. */
-    if (page && !sm_backing_present(page, pages)) {
-        sm_run_give(page, pages);
-        return 0;
-    }
-    return page;
-}
-
-void sm_run_give(uint32_t page, uint32_t pages)
-{
-    struct sm_partition *part = partition_of(page);
     struct sm_page *neighbour;
 
-    sm_lock_take(&part->lock);
     for (uint32_t i = page; i < page + pages; i++)
         sm_arena.pages[i].use = SM_USE_NONE;
     neighbour = &sm_arena.pages[page - 1];
@@ -233,6 +222,90 @@ void sm_run_give(uint32_t page, uint32_t pages)
         pages += after;
     }
     list_add(page, pages);
+}
+
+/* A kept run becomes a free one. */
+static void release(struct sm_partition *part, unsigned length)
+{
+    uint32_t page = part->kept[length], total = length + sm_guard_pages();
+
+    part->kept[length] = sm_arena.pages[page].next;
+    part->kept_pages -= total;
+    /* If the guard cannot be lifted it stays, and nothing uses it. */
+    give(part, page, sm_guard_lift(page + length) ? total : length);
+}
+
+/* Free runs, and kept ones where one alone is long enough */
+static uint32_t take_used(struct sm_partition *part, uint32_t pages, uint32_t align)
+{
+    uint32_t page = take_listed(part, pages, align);
+    unsigned length = pages > sm_guard_pages() ? pages - sm_guard_pages() : 1;
+
+    for (; !page && part->kept_pages && length <= SM_KEPT_PAGES; length++) {
+        if (!part->kept[length])
+            continue;
+        release(part, length);
+        page = take_listed(part, pages, align);
+    }
+    return page;
+}
+
+static void release_all(struct sm_partition *part)
+{
+    for (unsigned length = 1; length <= SM_KEPT_PAGES; length++) {
+        while (part->kept[length])
+            release(part, length);
+    }
+}
+
+/* What was used before, before what is mapped and unused, before more is mapped */
+static uint32_t take(unsigned p, uint32_t pages, uint32_t align)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    uint32_t page = take_used(part, pages, align);
+
+    if (!page && part->mapped - part->frontier < pages && part->kept_pages) {
+        release_all(part);
+        page = take_listed(part, pages, align);
+    }
+    if (!page)
+        page = take_frontier(p, pages, align);
+    if (!page && part->kept_pages) {
+        release_all(part);
+        page = take_listed(part, pages, align);
+    }
+    return page;
+}
+
+uint32_t sm_run_take(unsigned p, uint32_t pages, uint32_t align)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    uint32_t page;
+
+    sm_lock_take(&part->lock);
+    page = take(p, pages, align);
+    sm_lock_drop(&part->lock);
+    return page;
+}
+
+uint32_t sm_run_take_present(unsigned p, uint32_t pages)
+{
+    uint32_t page = sm_run_take(p, pages, 1);
+
+    /* Slow, and nobody else's business: without the lock. */
+    if (page && !sm_backing_present(page, pages)) {
+        sm_run_give(page, pages);
+        return 0;
+    }
+    return page;
+}
+
+void sm_run_give(uint32_t page, uint32_t pages)
+{
+    struct sm_partition *part = partition_of(page);
+
+    sm_lock_take(&part->lock);
+    give(part, page, pages);
     sm_lock_drop(&part->lock);
 }
 
@@ -257,11 +330,44 @@ bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more)
         got = true;
     }
     sm_lock_drop(&part->lock);
-    if (got && !sm_backing_present(next, more)) {
-        sm_run_give(next, more);
-        got = false;
-    }
     return got;
+}
+
+uint32_t sm_run_take_kept(unsigned p, uint32_t pages, uint32_t align)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    uint32_t page = 0;
+
+    if (pages > SM_KEPT_PAGES)
+        return 0;
+    sm_lock_take(&part->lock);
+    page = part->kept[pages];
+    if (page && skip_to(page, align) == 0) {
+        part->kept[pages] = sm_arena.pages[page].next;
+        part->kept_pages -= pages + sm_guard_pages();
+    } else {
+        page = 0;
+    }
+    sm_lock_drop(&part->lock);
+    return page;
+}
+
+void sm_run_keep(uint32_t page, uint32_t pages)
+{
+    struct sm_partition *part = partition_of(page);
+    struct sm_page *head = &sm_arena.pages[page];
+
+    if (pages > SM_KEPT_PAGES || sm_guard_scarce()) {
+        sm_run_give(page, pages + (sm_guard_lift(page + pages) ? sm_guard_pages() : 0));
+        return;
+    }
+    sm_lock_take(&part->lock);
+    __atomic_store_n(&head->use, SM_USE_KEPT, __ATOMIC_RELAXED);
+    head->pages = pages;
+    head->next = part->kept[pages];
+    part->kept[pages] = page;
+    part->kept_pages += pages + sm_guard_pages();
+    sm_lock_drop(&part->lock);
 }
 
 size_t sm_arena_prefault(unsigned p, size_t bytes)
@@ -274,7 +380,7 @@ size_t sm_arena_prefault(unsigned p, size_t bytes)
     uint32_t pages = (uint32_t)sm_min(wanted, room + part->mapped - part->frontier), page = 0;
 
     /* As much as there is: half the wish is better than nothing. */
-    while (pages && !(page = sm_run_take(p, pages, 1)))
+    while (pages && !(page = sm_run_take_present(p, pages)))
         pages /= 2;
     if (page)
         sm_run_give(page, pages);
@@ -305,7 +411,8 @@ void sm_partition_rebuild(unsigned p)
 
     sm_lock_reset(&part->lock);
     memset(part->free, 0, sizeof(part->free));
-    part->free_pages = 0;
+    memset(part->kept, 0, sizeof(part->kept));
+    part->free_pages = part->kept_pages = 0;
     for (uint32_t page = part->first; page <= part->frontier; page++) {
         bool is_free = page < part->frontier && (sm_arena.pages[page].use == SM_USE_FREE ||
                                                  sm_arena.pages[page].use == SM_USE_NONE);

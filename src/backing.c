@@ -7,9 +7,9 @@
 #include "stats.h"
 #include <errno.h>
 
-#define CHUNK_FIRST (64 * SM_KIB)
-#define CHUNK_MOST  (4 * SM_MIB)
-#define COMMIT_STEP (64 * SM_KIB)
+#define CHUNK_FIRST  (64 * SM_KIB)
+#define CHUNK_MOST   (4 * SM_MIB)
+#define COMMIT_PAGES 1024 /* entries of the tables that are committed at a time */
 
 static struct sm_lock present_lock; /* kernel pages larger than ours are shared by runs */
 static bool limit_raised, said_unavailable, said_limit, said_plain, said_cap, said_uncached;
@@ -76,30 +76,31 @@ void sm_backing_degraded(enum sm_kind kind, long error)
                        sm_errno_name(error));
 }
 
-/* Tables up to a page, in steps: one system call for every 4 MiB of blocks. */
+/* The part of a table, entries of size bytes, that begins at one and ends before another */
+static int commit_table(const void *table, size_t size, uint32_t from, uint32_t to)
+{
+    uintptr_t start = (uintptr_t)table + from * size, end = (uintptr_t)table + to * size;
+
+    start &= ~(sm_os_page - 1);
+    return sm_pages_commit((void *)start, sm_round_up(end, sm_os_page) - start);
+}
+
+/* Tables up to a page, in steps: few system calls for every 4 MiB of blocks. */
 static bool commit(struct sm_partition *part, uint32_t pages)
 {
-    uintptr_t from, to;
+    uint32_t from = part->committed;
+    uint32_t last = (uint32_t)(sm_arena.span >> SM_PAGE_SHIFT);
+    uint32_t to;
 
     if (pages <= part->committed && part->committed > part->first)
         return true;
-    from = (uintptr_t)(sm_arena.pages + part->committed);
-    to = sm_round_up((uintptr_t)(sm_arena.pages + pages + 1), COMMIT_STEP);
-    from &= ~(uintptr_t)(COMMIT_STEP - 1);
-    from = sm_max(from, (uintptr_t)sm_arena.pages & ~(sm_os_page - 1));
-    to = sm_min(to, sm_round_up((uintptr_t)(sm_arena.pages + (sm_arena.span >> SM_PAGE_SHIFT)),
-                                sm_os_page));
-    if (sm_pages_commit((void *)from, to - from) != 0)
+    to = (uint32_t)sm_min(sm_round_up(pages + 1, COMMIT_PAGES), last);
+    if (commit_table(sm_arena.pages, sizeof(*sm_arena.pages), from, to) != 0 ||
+        commit_table(sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state), from, to) !=
+            0 ||
+        commit_table(sm_arena.bins, sizeof(*sm_arena.bins), from, to) != 0)
         return false;
-    /* As many pages as are covered now, and the states that go with them. */
-    pages = (uint32_t)((to - (uintptr_t)sm_arena.pages) / sizeof(struct sm_page)) - 1;
-    from = (uintptr_t)(sm_arena.state + (size_t)part->committed * (SM_PAGE / SM_GRANULE));
-    to = (uintptr_t)(sm_arena.state + ((size_t)pages + 1) * (SM_PAGE / SM_GRANULE));
-    from &= ~(sm_os_page - 1);
-    to = sm_min(sm_round_up(to, sm_os_page), (uintptr_t)sm_arena.pages & ~(sm_os_page - 1));
-    if (sm_pages_commit((void *)from, to - from) != 0)
-        return false;
-    part->committed = pages;
+    part->committed = to - 1;
     return true;
 }
 

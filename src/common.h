@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SM_EXPORT      __attribute__((visibility("default")))
+#define SM_EXPORT __attribute__((visibility("default")))
+/* Of this library's own variables: reached directly, not by a table of addresses */
+#define SM_LOCAL       __attribute__((visibility("hidden")))
 #define sm_likely(x)   __builtin_expect(!!(x), 1)
 #define sm_unlikely(x) __builtin_expect(!!(x), 0)
 #define sm_barrier()   __asm__ volatile("" ::: "memory")

@@ -27,7 +27,7 @@ struct sm_config {
 };
 
 /* Written before the first allocation, read-only from then on. */
-extern struct sm_config sm_config;
+extern SM_LOCAL struct sm_config sm_config;
 
 /*
  * Reads every SECRETSSL_ variable of envp. Returns 0, or -1 with one line in error

@@ -2,6 +2,7 @@
 #include "fork.h"
 #include "backing.h"
 #include "config.h"
+#include "guard.h"
 #include "helper.h"
 #include "pages.h"
 #include "report.h"
@@ -292,7 +293,8 @@ static void lock_again(unsigned p)
 
 static void clear_slot(char *slot, size_t size)
 {
-    if (!sm_state_live(*sm_state_of(slot)))
+    if (!sm_state_live(*sm_state_of(slot)) && sm_arena.pages[sm_page_number(slot)].present &&
+        sm_arena.pages[sm_page_number(slot + size - 1)].present)
         memset(slot, 0, size);
 }
 
@@ -304,10 +306,10 @@ static void clear_free(unsigned p)
     for (uint32_t page = part->first; page < part->frontier; page++) {
         struct sm_page *entry = &sm_arena.pages[page];
         char *at = sm_page_address(page);
-        if (entry->use == SM_USE_SLAB && entry->present) {
-            const struct sm_class *class = &sm_classes[entry->class];
-            for (unsigned s = 0; s < class->slots; s++)
-                clear_slot(at + s * class->size, class->size);
+        if (entry->use == SM_USE_SLAB) {
+            size_t size = sm_classes[entry->class].size;
+            for (unsigned s = sm_slab_slots(entry); s-- > 0;)
+                clear_slot(at + s * size, size);
         } else if ((entry->use == SM_USE_FREE || entry->use == SM_USE_NONE) && entry->present) {
             memset(at, 0, SM_PAGE);
         }
@@ -350,8 +352,10 @@ static void child(void)
     if (sm_config.fork == SM_FORK_DENY && sm_arena.span && !sm_fork_withhold(SM_PART_BYTES))
         sm_refuse("key material could not be withheld from this child: it ends");
     unlock_all();
+    sm_guard_forget();
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
         lock_again(p);
+        sm_guard_rebuild(p);
         if (!sm_config.zero)
             clear_free(p);
         sm_slab_rebuild(p, &blocks, &bytes);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backing.h"
+#include "checks.h"
 #include "config.h"
 #include "fork.h"
 #include "large.h"
 #include "pages.h"
+#include "slab.h"
 #include "stats.h"
 #include <string.h>
 
@@ -19,14 +21,23 @@ static bool live(uint16_t state)
 
 static void visit_slab(uint32_t page, visit fn, void *arg)
 {
-    const struct sm_class *class = &sm_classes[sm_arena.pages[page].class];
+    const struct sm_page *run = &sm_arena.pages[page];
+    size_t size = sm_classes[run->class].size;
+    unsigned slots = sm_slab_slots(run);
     char *slot = sm_page_address(page);
 
-    for (unsigned s = 0; s < class->slots; s++, slot += class->size) {
+    for (unsigned s = 0; s < slots; s++, slot += size) {
         uint16_t state = *sm_state_of(slot);
         if (live(state))
-            fn(slot, state, arg);
+            fn(slot, SM_EXTENT(state), arg);
     }
+}
+
+/* To the end of its pages at most: behind them is the guard. */
+static size_t large_extent(uint32_t page)
+{
+    return sm_min(SM_EXTENT(sm_large_size(page)),
+                  (size_t)sm_arena.pages[page].pages << SM_PAGE_SHIFT);
 }
 
 static void visit_live(unsigned p, visit fn, void *arg)
@@ -37,7 +48,7 @@ static void visit_live(unsigned p, visit fn, void *arg)
         if (sm_arena.pages[page].use == SM_USE_SLAB)
             visit_slab(page, fn, arg);
         else if (sm_arena.pages[page].use == SM_USE_LARGE)
-            fn(sm_page_address(page), sm_large_size(page), arg);
+            fn(sm_page_address(page), large_extent(page), arg);
     }
 }
 

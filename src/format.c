@@ -55,9 +55,8 @@ size_t sm_vformat(char *out, size_t size, const char *format, va_list args)
         case 'd':
             put_signed(&s, va_arg(args, int));
             break;
-        case 'z': /* zu */
-            format++;
-            put_number(&s, va_arg(args, size_t), 10);
+        case 'z': /* zu, zx */
+            put_number(&s, va_arg(args, size_t), *++format == 'x' ? 16 : 10);
             break;
         case 'l': /* lx */
             format++;

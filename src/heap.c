@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "heap.h"
 #include "backing.h"
 #include "config.h"
 #include "fork.h"
 #include "format.h"
+#include "heap_fast.h"
 #include "large.h"
 #include "memcheck.h"
+#include "misuse.h"
 #include "pages.h"
 #include "registers.h"
 #include "report.h"
@@ -13,7 +14,7 @@
 #include "slab.h"
 #include "spill.h"
 #include "stats.h"
-#include "thread_cache.h"
+#include "sweep.h"
 #include <string.h>
 
 static struct sm_lock start_lock;
@@ -25,8 +26,10 @@ void sm_heap_start(void)
     if (!started) {
         sm_pages_init();
         sm_size_class_init();
+        sm_sweep_init();
         sm_registers_init();
         sm_seccomp_probe();
+        sm_canary_init(sm_pages_random()); /* which a filter may forbid */
         sm_thread_cache_init();
         sm_fork_init();
         __atomic_store_n(&started, true, __ATOMIC_RELEASE);
@@ -87,25 +90,58 @@ static void count_free(struct sm_thread_cache *cache, size_t n)
     }
 }
 
-static size_t redzone(void)
+/* Bytes behind a block that are not the program's */
+static size_t margin(void)
 {
-    return sm_on_valgrind() ? SM_MEMCHECK_REDZONE : 0;
+    return sm_on_valgrind() ? SM_MEMCHECK_REDZONE : SM_CHECK_SLACK;
 }
 
-/* A slot from the slabs, and some for the thread's bin. */
-static void *small_from_slab(struct sm_thread_cache *cache, unsigned part, unsigned class)
+/* A slot from the thread's bin, or from the slabs and some more for the bin */
+static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned class)
 {
-    struct sm_bin *bin;
+    unsigned b = sm_bin_of(part, class);
     void *slot;
 
     if (!cache)
-        return sm_slab_fetch(part, class, &slot, 1) ? slot : NULL;
-    bin = &cache->bins[part][class];
-    if (bin->count) /* another partition's, or aligned: not by the fast path */
-        return bin->slots[--bin->count];
-    bin->count = (uint16_t)sm_slab_fetch(part, class, bin->slots, bin->want);
-    bin->want = (uint32_t)sm_min(bin->want * 2, bin->room / 2 + 1);
-    return bin->count ? bin->slots[--bin->count] : NULL;
+        return sm_slab_fetch(part, class, 0, &slot, 1) ? slot : NULL;
+    slot = sm_bin_pop(cache, b);
+    if (!slot && sm_bin_fetch(cache, part, class))
+        slot = sm_bin_pop(cache, b);
+    return slot;
+}
+
+/* As sm_fast_begin and sm_fast_end, for any size */
+static void block_begin(void *p, size_t n, unsigned class)
+{
+    if (!sm_on_valgrind()) {
+        if (SM_CHECK_REUSE && sm_config.zero && !sm_sweep_look(p, sm_classes[class].size))
+            sm_misuse_dirty(p, sm_classes[class].size);
+        sm_canary_set(p, n);
+    }
+    *sm_state_of(p) = (uint16_t)n;
+}
+
+static void block_end(void *p, size_t n)
+{
+    bool checked = !sm_on_valgrind();
+
+    if (checked && !sm_canary_good(p, n))
+        sm_misuse_overrun(p);
+    if (sm_config.zero && checked)
+        sm_sweep_clear(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
+    else if (sm_config.zero)
+        memset(p, 0, n);
+    *sm_state_of(p) = SM_STATE_FREE;
+    sm_memcheck_free(p);
+}
+
+static void *small_alloc(struct sm_thread_cache *cache, size_t n, unsigned part, unsigned class)
+{
+    void *p = take_slot(cache, part, class);
+
+    if (p)
+        block_begin(p, n, class);
+    return p;
 }
 
 /* Slots of a power of two lie at their own multiples: runs begin at pages. */
@@ -116,20 +152,18 @@ static bool slot_is_aligned(size_t size, size_t align)
 
 static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, unsigned part)
 {
-    size_t room = n + redzone();
+    size_t room = n + margin();
     void *p;
 
     if (n > sm_arena.cap)
         return NULL;
-    if (room > SM_SMALL_MAX || (align > SM_GRANULE && !slot_is_aligned(room, align)))
+    if (room > SM_SLOT_MAX || (align > SM_GRANULE && !slot_is_aligned(room, align)))
         p = sm_large_alloc(part, n, align);
     else
-        p = small_from_slab(cache, part, sm_size_class(room));
-    if (!p)
-        return NULL;
-    if (*sm_state_of(p) != SM_STATE_LARGE)
-        *sm_state_of(p) = (uint16_t)n;
-    sm_memcheck_malloc(p, n);
+        p = small_alloc(cache, n, part,
+                        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]);
+    if (p)
+        sm_memcheck_malloc(p, n);
     return p;
 }
 
@@ -151,13 +185,16 @@ static bool may_borrow(unsigned part, unsigned other)
     return sm_arena.fixed || (keys && other != SM_PART_IO && sm_backing_secret(other));
 }
 
-static void *malloc_slow(struct sm_thread_cache *cache, size_t n, size_t align, unsigned part)
+static void *malloc_slow(size_t n, size_t align, unsigned part)
 {
+    struct sm_thread_cache *cache = sm_enter();
     void *p = NULL;
 
     sm_assert_announced();
     if (have_arena()) {
         p = arena_alloc(cache, n, align, part);
+        if (!p && n <= sm_arena.cap && sm_thread_caches_flush_runs())
+            p = arena_alloc(cache, n, align, part);
         for (unsigned other = 0; !p && other < SM_PARTS; other++)
             p = may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
     }
@@ -167,142 +204,98 @@ static void *malloc_slow(struct sm_thread_cache *cache, size_t n, size_t align, 
     return p ? p : sm_spill_alloc(n, align);
 }
 
+void *sm_malloc_slow(size_t n, unsigned part)
+{
+    return malloc_slow(n, 1, part);
+}
+
 void *sm_malloc(size_t n, unsigned part)
 {
-    struct sm_thread_cache *cache;
-    struct sm_bin *bin;
-    void *p;
-
-    n += n == 0;
-    cache = sm_enter();
-    if (sm_unlikely(!cache || n > SM_SMALL_MAX))
-        return malloc_slow(cache, n, 1, part);
-    bin = &cache->bins[part][sm_size_class(n)];
-    if (sm_unlikely(bin->count == 0))
-        return malloc_slow(cache, n, 1, part);
-    p = bin->slots[--bin->count];
-    *sm_state_of(p) = (uint16_t)n;
-    cache->allocations++;
-    cache->live_bytes += (int64_t)n;
-    sm_leave(cache);
-    return p;
+    return sm_malloc_fast(n + (n == 0), part);
 }
 
 void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
 {
-    struct sm_thread_cache *cache;
+    size_t size = align;
 
-    if (align <= SM_GRANULE)
-        return sm_malloc(n, part);
-    if (align <= SM_PAGE && n <= SM_PAGE && !redzone()) {
-        size_t size = align;
-        while (size < n)
-            size *= 2;
-        n = size;
+    if (align <= SM_GRANULE || n > SM_PAGE)
+        return align <= SM_GRANULE ? sm_malloc(n, part) : malloc_slow(n, align, part);
+    /* As much as fits: free looks for a slot's class by the size of its block. */
+    while (size < SM_PAGE && size < n + margin())
+        size *= 2;
+    if (size <= SM_PAGE && size >= n + margin())
+        n = size - margin();
+    return malloc_slow(n + (n == 0), align, part);
+}
+
+static void free_slot(struct sm_thread_cache *cache, void *p, uint16_t state)
+{
+    unsigned part = sm_part_of(p), class = sm_slab_class(p), b = sm_bin_of(part, class);
+
+    block_end(p, state);
+    if (!cache) {
+        sm_slab_return(part, class, &p, 1);
+        return;
+    }
+    if (sm_bin_full(cache, b))
+        sm_bin_flush(cache, part, class, sm_classes[class].cached / 2);
+    sm_bin_push(cache, b, p);
+}
+
+void sm_free_slow(void *p)
+{
+    struct sm_thread_cache *cache;
+    uint16_t state;
+    size_t size;
+
+    if (!sm_arena_owns(p)) {
+        sm_spill_free(p);
+        return;
     }
     cache = sm_enter();
-    return malloc_slow(cache, n + (n == 0), align, part);
-}
-
-/* What is wrong with freeing p, whose state says that no block begins there? */
-static _Noreturn void bad_pointer(const char *what, const void *p)
-{
-    uint16_t state = *sm_state_of(p);
-    const char *kind = "an address that was never allocated";
-    char text[128];
-
-    sm_assert_announced();
-    if (sm_offset(p) % SM_GRANULE)
-        kind = "an address that is not aligned";
-    else if (state & SM_STATE_FREE)
-        kind = "a block that is free already (double free)";
-    else if (sm_arena.pages[sm_page_number(p)].use != SM_USE_NONE &&
-             sm_arena.pages[sm_page_number(p)].use != SM_USE_FREE)
-        kind = "an address inside a block or never allocated";
-    sm_format(text, sizeof(text), "%s of %s", what, kind);
-    sm_fatal(text, p);
-}
-
-/* A full bin gives half of its slots back. */
-static void flush_bin(struct sm_bin *bin, unsigned part, unsigned class)
-{
-    unsigned keep = bin->room / 2;
-
-    sm_slab_return(part, class, bin->slots + keep, bin->count - keep);
-    bin->count = (uint16_t)keep;
-}
-
-static void free_slow(struct sm_thread_cache *cache, void *p, uint16_t state)
-{
-    unsigned part = sm_part_of(p), class;
-
-    if (sm_offset(p) % SM_GRANULE || !sm_state_live(state))
-        bad_pointer("free", p);
+    size = state = *sm_state_of(p);
+    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
+        sm_misuse_pointer("free", p);
     sm_assert_announced();
     if (state == SM_STATE_LOST) {
         *sm_state_of(p) = SM_STATE_FREE;
-        count_free(cache, 0);
+        size = 0;
     } else if (state == SM_STATE_LARGE) {
-        count_free(cache, sm_large_size(sm_page_number(p)));
+        size = sm_large_size(sm_page_number(p));
         sm_large_free(p);
     } else {
-        class = sm_slab_class(p);
-        if (sm_config.zero)
-            memset(p, 0, state);
-        sm_memcheck_free(p);
-        *sm_state_of(p) = SM_STATE_FREE;
-        count_free(cache, state);
-        if (cache) {
-            struct sm_bin *bin = &cache->bins[part][class];
-            flush_bin(bin, part, class);
-            bin->slots[bin->count++] = p;
-        } else {
-            sm_slab_return(part, class, &p, 1);
-        }
+        free_slot(cache, p, state);
     }
+    count_free(cache, size);
     sm_leave(cache);
 }
 
 void sm_free(void *p)
 {
-    struct sm_thread_cache *cache;
-    struct sm_bin *bin;
-    uint16_t state;
-
-    if (sm_unlikely(!sm_arena_owns(p))) {
-        sm_spill_free(p);
-        return;
-    }
-    cache = sm_enter();
-    state = *sm_state_of(p);
-    if (sm_unlikely(!cache || state - 1U >= SM_SMALL_MAX || (uintptr_t)p % SM_GRANULE)) {
-        free_slow(cache, p, state);
-        return;
-    }
-    bin = &cache->bins[sm_part_of(p)][sm_size_class(state)];
-    if (sm_unlikely(bin->count >= bin->room)) {
-        free_slow(cache, p, state);
-        return;
-    }
-    if (sm_likely(sm_config.zero))
-        memset(p, 0, state);
-    *sm_state_of(p) = SM_STATE_FREE;
-    bin->slots[bin->count++] = p;
-    cache->frees++;
-    cache->live_bytes -= state;
-    sm_leave(cache);
+    sm_free_fast(p);
 }
 
 /* In place? Inside; the state is live. */
 static bool resize(void *p, uint16_t state, size_t n)
 {
-    if (state == SM_STATE_LARGE)
-        return n + redzone() > SM_SMALL_MAX && sm_large_resize(p, n);
-    if (state == SM_STATE_LOST || n + redzone() > SM_SMALL_MAX ||
-        sm_size_class(n + redzone()) != sm_slab_class(p))
+    size_t room = n + margin();
+
+    if (n > sm_arena.cap)
         return false;
+    if (state == SM_STATE_LARGE)
+        return room > SM_SLOT_MAX && sm_large_resize(p, n);
+    if (state == SM_STATE_LOST || room > SM_SLOT_MAX ||
+        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT] != sm_slab_class(p))
+        return false;
+    if (!sm_on_valgrind() && !sm_canary_good(p, state))
+        sm_misuse_overrun(p);
+    sm_check_growth(p, state, n);
     if (n < state && sm_config.zero)
         memset((char *)p + n, 0, state - n);
+    if (!sm_on_valgrind()) {
+        sm_canary_drop(p, state);
+        sm_canary_put(p, n);
+    }
     *sm_state_of(p) = (uint16_t)n;
     return true;
 }
@@ -330,7 +323,7 @@ void *sm_realloc(void *p, size_t n)
     cache = sm_enter();
     state = *sm_state_of(p);
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
-        bad_pointer("realloc", p);
+        sm_misuse_pointer("realloc", p);
     sm_assert_announced();
     old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
     done = resize(p, state, n);
@@ -355,7 +348,9 @@ size_t sm_usable_size(const void *p)
         return sm_spill_size(p);
     state = *sm_state_of(p);
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
-        bad_pointer("usable size", p);
+        sm_misuse_pointer("usable size", p);
+    if (state == SM_STATE_LOST)
+        return 0;
     return state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
 }
 

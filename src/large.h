@@ -12,6 +12,11 @@ void sm_large_free(void *p);
 /* Grows or shrinks in place. False: it cannot. */
 bool sm_large_resize(void *p, size_t n);
 
+struct sm_thread_cache;
+
+/* What a thread kept goes to the arena. Whether there was any. Thread-safe. */
+bool sm_large_flush(struct sm_thread_cache *cache);
+
 static inline size_t sm_large_size(uint32_t page)
 {
     return sm_arena.pages[page].size;

@@ -87,11 +87,17 @@ void *sm_pages_reserve_anywhere(size_t length)
     return reserve_at(0, length, PROT_NONE, 0);
 }
 
-int sm_pages_commit(void *address, size_t length)
+int sm_pages_protect(void *address, size_t length, bool access)
 {
     if (sm_seccomp_forbids(SM_CALL_MPROTECT))
         return -EPERM;
-    return (int)sm_sys(SYS_mprotect, address, length, PROT_READ | PROT_WRITE);
+    return (int)sm_sys(SYS_mprotect, address, length,
+                       access ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+int sm_pages_commit(void *address, size_t length)
+{
+    return sm_pages_protect(address, length, true);
 }
 
 void *sm_pages_private(size_t length, bool wipe)

@@ -11,7 +11,7 @@
 /* SECRETMEM_UNCACHED of the kernel patch set */
 #define SM_SECRET_UNCACHED 2U
 
-extern size_t sm_os_page; /* bytes */
+extern SM_LOCAL size_t sm_os_page; /* bytes */
 
 /* At start. Finds the page size and the address space. */
 void sm_pages_init(void);
@@ -51,7 +51,10 @@ int sm_pages_map_anonymous(void *address, size_t length);
 /* on_fault: what is not there yet is locked when it comes */
 int sm_pages_lock(void *address, size_t length, bool on_fault);
 
-/* No access any more: a touch is SIGSEGV. */
+/* Access or none; contents are kept. */
+int sm_pages_protect(void *address, size_t length, bool access);
+
+/* No access any more, and the contents gone: a touch is SIGSEGV. */
 int sm_pages_withhold(void *address, size_t length);
 
 /* Whether the next child inherits the range. */

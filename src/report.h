@@ -26,7 +26,10 @@ void sm_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The process cannot be protected and must not run unprotected: one line, status 78. */
 _Noreturn void sm_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The heap was misused, or a promise cannot be kept any more: one line, SIGABRT. */
+/*
+ * The heap was misused, or a promise cannot be kept any more: one line, SIGABRT. With an
+ * address, that of a misused block, the call stack behind the line.
+ */
 _Noreturn void sm_fatal(const char *kind, const void *address);
 
 /* The text of an errno value as a short word ("EAGAIN"); no locale. */

@@ -44,8 +44,10 @@ void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
 
 void sm_seal_end(const struct sm_seal *seal, bool installed)
 {
-    if (installed)
+    if (installed) {
+        sm_seccomp_installed = true;
         return;
+    }
     sm_seccomp_killing = seal->killing;
     if (sm_arena.fixed && !seal->fixed)
         sm_arena_inherit(false);

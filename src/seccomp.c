@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 uint32_t sm_seccomp_killing;
+bool sm_seccomp_installed;
 
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64

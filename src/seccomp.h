@@ -41,7 +41,10 @@ enum sm_call {
     SM_CALLS
 };
 
-extern uint32_t sm_seccomp_killing; /* one bit for each enum sm_call */
+extern SM_LOCAL uint32_t sm_seccomp_killing; /* one bit for each enum sm_call */
+
+/* By this process, whatever it allows */
+extern SM_LOCAL bool sm_seccomp_installed;
 
 static inline bool sm_seccomp_forbids(enum sm_call call)
 {

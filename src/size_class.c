@@ -2,7 +2,7 @@
 #include "size_class.h"
 
 struct sm_class sm_classes[SM_CLASSES];
-uint8_t sm_class_of[SM_SMALL_MAX / SM_GRANULE + 1];
+uint8_t sm_class_of[SM_SLOT_MAX / SM_GRANULE + 1];
 
 /* 1 to 4 pages: the shortest run that wastes at most a sixteenth, else the one that wastes
  * least */
@@ -31,7 +31,7 @@ static unsigned cached_slots(size_t size)
 {
     size_t slots = 4096 / size;
 
-    return (unsigned)(slots > 32 ? 32 : slots < 2 ? 2 : slots);
+    return (unsigned)(slots > 32 ? 32 : slots < 1 ? 1 : slots);
 }
 
 static size_t next_size(size_t size)

@@ -1,15 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "slab.h"
+#include "checks.h"
 #include "large.h"
 #include "memcheck.h"
+#include "pages.h"
+#include "thread_cache.h"
 #include <string.h>
+
+#define STOCK_MAX 512 /* bytes of the largest slots of which an empty run stays */
 
 struct shelf {
     struct sm_lock lock;
     uint32_t partial; /* the first run with room */
+    uint32_t runs;    /* all of them */
+    uint64_t random;  /* 0: not begun */
 };
 
-static struct shelf shelves[SM_PARTS][SM_CLASSES];
+/* By shard first: one thread's shelves share cache lines with few others'. */
+static struct shelf shelves[SM_SHARDS][SM_PARTS][SM_CLASSES];
+
+/* xorshift64*: where the next slot lies is to be no better known than this. */
+static uint32_t next_random(struct shelf *shelf, uint32_t below)
+{
+    uint64_t x = shelf->random;
+
+    if (!x)
+        x = sm_pages_random() | 1;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    shelf->random = x;
+    return (uint32_t)((x * 0x2545f4914f6cdd1dULL >> 32) * below >> 32);
+}
 
 static void list_add(struct shelf *shelf, uint32_t page)
 {
@@ -45,10 +67,12 @@ static void set_all_free(struct sm_page *run, unsigned slots)
     run->free_count = (uint16_t)slots;
 }
 
-static uint32_t new_run(unsigned part, unsigned class)
+/* first: of its shelf. It is as short as can be, as many programs need no second one. */
+static uint32_t new_run(unsigned part, unsigned class, unsigned shard, bool first)
 {
-    unsigned pages = sm_classes[class].pages;
-    uint32_t page = sm_run_take(part, pages, 1);
+    unsigned least = (sm_classes[class].size + SM_PAGE - 1) / SM_PAGE;
+    unsigned pages = first ? least : sm_classes[class].pages;
+    uint32_t page = sm_run_take_present(part, pages);
     struct sm_page *run = &sm_arena.pages[page];
 
     if (!page)
@@ -57,51 +81,68 @@ static uint32_t new_run(unsigned part, unsigned class)
         __atomic_store_n(&run[i].use, i ? SM_USE_BODY : SM_USE_SLAB, __ATOMIC_RELAXED);
         run[i].back = (uint8_t)i;
         run[i].class = (uint8_t) class;
+        sm_arena.bins[page + i] = (uint8_t)sm_bin_of(part, class);
     }
     run->pages = pages;
+    run->shard = (uint8_t)shard;
     memset(sm_state_of(sm_page_address(page)), 0,
            pages * SM_STATES_PER_PAGE * sizeof(uint16_t));
     sm_memcheck_forbid(sm_page_address(page), pages * SM_PAGE);
-    set_all_free(run, sm_classes[class].slots);
+    set_all_free(run, sm_slab_slots(run));
     return page;
 }
 
-static unsigned take_slots(uint32_t page, void **slots, unsigned want)
+/* Takes the first free slot from a place on, wrapping around. There is one. */
+static unsigned take_from(struct sm_page *run, unsigned at)
+{
+    unsigned w = at / 64;
+    uint64_t word = run->free_slots[w] & ~0ULL << at % 64;
+
+    while (!word) {
+        w = (w + 1) % (SM_SLOTS_MAX / 64);
+        word = run->free_slots[w];
+    }
+    word &= -word;
+    run->free_slots[w] ^= word;
+    run->free_count--;
+    return w * 64 + (unsigned)__builtin_ctzll(word);
+}
+
+static unsigned take_slots(struct shelf *shelf, uint32_t page, void **slots, unsigned want)
 {
     struct sm_page *run = &sm_arena.pages[page];
     size_t size = sm_classes[run->class].size;
     char *base = sm_page_address(page);
     unsigned got = 0;
 
-    for (unsigned w = 0; w < SM_SLOTS_MAX / 64; w++) {
-        while (run->free_slots[w] && got < want) {
-            unsigned bit = (unsigned)__builtin_ctzll(run->free_slots[w]);
-            run->free_slots[w] &= run->free_slots[w] - 1;
-            slots[got++] = base + (w * 64 + bit) * size;
-        }
+    while (got < want && run->free_count) {
+        unsigned at = SM_SHUFFLE ? next_random(shelf, sm_slab_slots(run)) : 0;
+        slots[got++] = base + take_from(run, at) * size;
     }
-    run->free_count = (uint16_t)(run->free_count - got);
     return got;
 }
 
-unsigned sm_slab_fetch(unsigned part, unsigned class, void **slots, unsigned want)
+unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slots,
+                       unsigned want)
 {
-    struct shelf *shelf = &shelves[part][class];
+    struct shelf *shelf = &shelves[shard][part][class];
     unsigned got = 0;
 
     sm_lock_take(&shelf->lock);
     if (!shelf->partial) {
+        bool first = shelf->runs == 0;
         uint32_t page;
         sm_lock_drop(&shelf->lock);
-        page = new_run(part, class);
+        page = new_run(part, class, shard, first);
         if (!page)
             return 0;
         sm_lock_take(&shelf->lock);
+        shelf->runs++;
         list_add(shelf, page);
     }
     while (got < want && shelf->partial) {
         uint32_t page = shelf->partial;
-        got += take_slots(page, slots + got, want - got);
+        got += take_slots(shelf, page, slots + got, want - got);
         if (sm_arena.pages[page].free_count == 0)
             list_remove(shelf, page);
     }
@@ -116,6 +157,11 @@ static uint32_t run_of(const void *p)
     return page - (sm_arena.pages[page].use == SM_USE_BODY ? sm_arena.pages[page].back : 0);
 }
 
+static unsigned shard_of(const void *p)
+{
+    return sm_arena.pages[run_of(p)].shard;
+}
+
 static unsigned slot_of(uint32_t page, const void *p)
 {
     uint64_t offset = (uint64_t)((const char *)p - sm_page_address(page));
@@ -123,7 +169,7 @@ static unsigned slot_of(uint32_t page, const void *p)
     return (unsigned)(offset * sm_classes[sm_arena.pages[page].class].magic >> 32);
 }
 
-/* An empty run leaves unless it is its class's only stock. */
+/* An empty run leaves, unless it is its class's only stock and little. */
 static bool put_slot(struct shelf *shelf, uint32_t page, const void *p)
 {
     struct sm_page *run = &sm_arena.pages[page];
@@ -133,27 +179,32 @@ static bool put_slot(struct shelf *shelf, uint32_t page, const void *p)
     run->free_count++;
     if (!run->listed)
         list_add(shelf, page);
-    if (run->free_count < sm_classes[run->class].slots ||
-        (shelf->partial == page && !run->next))
+    if (run->free_count < sm_slab_slots(run) ||
+        (shelf->partial == page && !run->next && sm_classes[run->class].size <= STOCK_MAX))
         return false;
     list_remove(shelf, page);
+    shelf->runs--;
     return true;
 }
 
 void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count)
 {
-    struct shelf *shelf = &shelves[part][class];
+    unsigned i = 0;
 
-    if (!count)
-        return;
-    sm_lock_take(&shelf->lock);
-    for (unsigned i = 0; i < count; i++) {
-        uint32_t page = run_of(slots[i]);
-        /* Under the class's lock: a run that was empty is out of the lists, and ours. */
-        if (put_slot(shelf, page, slots[i]))
-            sm_run_give(page, sm_arena.pages[page].pages);
+    while (i < count) {
+        unsigned shard = shard_of(slots[i]);
+        struct shelf *shelf = &shelves[shard][part][class];
+        sm_lock_take(&shelf->lock);
+        do {
+            uint32_t page = run_of(slots[i]);
+            /* Under the shelf's lock: a run that was empty is out of the lists, and ours. */
+            if (put_slot(shelf, page, slots[i])) {
+                memset(sm_arena.bins + page, 0, sm_arena.pages[page].pages);
+                sm_run_give(page, sm_arena.pages[page].pages);
+            }
+        } while (++i < count && shard_of(slots[i]) == shard);
+        sm_lock_drop(&shelf->lock);
     }
-    sm_lock_drop(&shelf->lock);
 }
 
 unsigned sm_slab_class(const void *p)
@@ -164,12 +215,14 @@ unsigned sm_slab_class(const void *p)
 static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t *bytes)
 {
     struct sm_page *run = &sm_arena.pages[page];
-    const struct sm_class *class = &sm_classes[run->class];
+    struct shelf *shelf = &shelves[run->shard][part][run->class];
+    size_t size = sm_classes[run->class].size;
+    unsigned slots = sm_slab_slots(run);
     char *base = sm_page_address(page);
 
-    set_all_free(run, class->slots);
-    for (unsigned slot = 0; slot < class->slots; slot++) {
-        uint16_t state = *sm_state_of(base + slot * class->size);
+    set_all_free(run, slots);
+    for (unsigned slot = 0; slot < slots; slot++) {
+        uint16_t state = *sm_state_of(base + slot * size);
         if (!sm_state_live(state))
             continue;
         run->free_slots[slot / 64] &= ~(1ULL << (slot % 64));
@@ -178,19 +231,22 @@ static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t 
         *bytes += state;
     }
     run->listed = false;
-    if (run->free_count == class->slots) {
-        for (unsigned i = 0; i < class->pages; i++)
+    if (run->free_count == slots) {
+        memset(sm_arena.bins + page, 0, run->pages);
+        for (unsigned i = run->pages; i-- > 0;)
             run[i].use = SM_USE_NONE;
-    } else if (run->free_count) {
-        list_add(&shelves[part][run->class], page);
+        return;
     }
+    shelf->runs++;
+    if (run->free_count)
+        list_add(shelf, page);
 }
 
 void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes)
 {
-    for (unsigned c = 0; c < SM_CLASSES; c++) {
-        sm_lock_reset(&shelves[part][c].lock);
-        shelves[part][c].partial = 0;
+    for (unsigned s = 0; s < SM_SHARDS; s++) {
+        for (unsigned c = 0; c < SM_CLASSES; c++)
+            shelves[s][part][c] = (struct shelf){0};
     }
     for (uint32_t p = sm_arena.part[part].first; p < sm_arena.part[part].frontier; p++) {
         struct sm_page *page = &sm_arena.pages[p];
@@ -203,18 +259,21 @@ void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes)
     }
 }
 
+static struct shelf *nth_shelf(unsigned n)
+{
+    return &shelves[0][0][0] + n;
+}
+
+#define SHELVES (SM_SHARDS * SM_PARTS * SM_CLASSES)
+
 void sm_slab_lock_all(void)
 {
-    for (unsigned p = 0; p < SM_PARTS; p++) {
-        for (unsigned c = 0; c < SM_CLASSES; c++)
-            sm_lock_take(&shelves[p][c].lock);
-    }
+    for (unsigned n = 0; n < SHELVES; n++)
+        sm_lock_take(&nth_shelf(n)->lock);
 }
 
 void sm_slab_unlock_all(void)
 {
-    for (unsigned p = SM_PARTS; p-- > 0;) {
-        for (unsigned c = SM_CLASSES; c-- > 0;)
-            sm_lock_drop(&shelves[p][c].lock);
-    }
+    for (unsigned n = SHELVES; n-- > 0;)
+        sm_lock_drop(&nth_shelf(n)->lock);
 }

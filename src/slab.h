@@ -8,12 +8,24 @@
 
 #include "arena.h"
 
-/* Up to want free slots, zero unless SECRETSSL_ZERO=0. Returns how many; 0: out of memory.
- * Thread-safe. */
-unsigned sm_slab_fetch(unsigned part, unsigned class, void **slots, unsigned want);
+/* Runs belong to shards; threads of different shards get slots of different runs. */
+#define SM_SHARDS 4
+
+/*
+ * Up to want free slots, in random order, from a shard's runs; clear unless SECRETSSL_ZERO=0.
+ * Returns how many; 0: out of memory. Thread-safe.
+ */
+unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slots,
+                       unsigned want);
 
 /* Takes free slots back. Their states say FREE. Thread-safe. */
 void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count);
+
+/* How many slots a run has: runs of a class differ in length. */
+static inline unsigned sm_slab_slots(const struct sm_page *run)
+{
+    return (unsigned)((uint64_t)run->pages * SM_PAGE * sm_classes[run->class].magic >> 32);
+}
 
 /* The class of the slab that p is in. */
 unsigned sm_slab_class(const void *p);

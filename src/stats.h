@@ -24,9 +24,10 @@ struct sm_stats {
     uint64_t fork_failed;            /* children given up */
     uint64_t hooks;                  /* libcryptos hooked */
     uint64_t hooks_late;             /* that could not be */
+    uint64_t unguarded;              /* large blocks that got no guard page */
 };
 
-extern struct sm_stats sm_stats;
+extern SM_LOCAL struct sm_stats sm_stats;
 
 static inline void sm_count(uint64_t *counter, uint64_t n)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "thread_cache.h"
+#include "large.h"
 #include "memcheck.h"
 #include "pages.h"
 #include "report.h"
@@ -23,6 +24,7 @@ static char gate_padding[60] __attribute__((used));
 
 static struct sm_lock list_lock;
 static struct sm_thread_cache *all;
+static unsigned caches;         /* made, ever */
 static uint32_t inside_without; /* threads without a cache that are inside */
 static uint32_t *announced;     /* in memory that a child sees as zero */
 static bool enabled;
@@ -30,7 +32,39 @@ static pthread_key_t key;
 
 static size_t cache_bytes(void)
 {
-    return sm_round_up(sizeof(struct sm_thread_cache), sm_os_page);
+    size_t slots = 0;
+
+    for (unsigned c = 0; c < SM_CLASSES; c++)
+        slots += SM_PARTS * (1U + sm_classes[c].cached);
+    return sm_round_up(sizeof(struct sm_thread_cache) + slots * sizeof(void *), sm_os_page);
+}
+
+static unsigned bin_count(const struct sm_thread_cache *cache, unsigned b, unsigned class)
+{
+    uint32_t room = sm_classes[class].cached * (uint32_t)sizeof(void *);
+
+    return (cache->bins[b].top - (cache->bins[b].limit - room)) / (uint32_t)sizeof(void *);
+}
+
+bool sm_bin_fetch(struct sm_thread_cache *cache, unsigned part, unsigned class)
+{
+    unsigned b = sm_bin_of(part, class);
+    unsigned got =
+        sm_slab_fetch(part, class, cache->shard, sm_bin_top(cache, b) + 1, cache->want[b]);
+
+    cache->bins[b].top += got * (uint32_t)sizeof(void *);
+    cache->want[b] = (uint8_t)sm_min(cache->want[b] * 2U, sm_classes[class].cached / 2U + 1);
+    return got != 0;
+}
+
+void sm_bin_flush(struct sm_thread_cache *cache, unsigned part, unsigned class, unsigned keep)
+{
+    unsigned b = sm_bin_of(part, class), count = bin_count(cache, b, class);
+
+    if (count <= keep)
+        return;
+    cache->bins[b].top -= (count - keep) * (uint32_t)sizeof(void *);
+    sm_slab_return(part, class, sm_bin_top(cache, b) + 1, count - keep);
 }
 
 /* A thread ends: its slots go back, its cache to whoever comes next. */
@@ -43,13 +77,11 @@ static void retire(void *arg)
         return;
     sm_enter();
     if (cache->alive) {
-        for (unsigned p = 0; p < SM_PARTS; p++) {
-            for (unsigned c = 0; c < SM_CLASSES; c++) {
-                struct sm_bin *bin = &cache->bins[p][c];
-                sm_slab_return(p, c, bin->slots, bin->count);
-                bin->count = 0;
-            }
+        for (unsigned c = 0; c < SM_CLASSES; c++) {
+            for (unsigned p = 0; p < SM_PARTS; p++)
+                sm_bin_flush(cache, p, c, 0);
         }
+        sm_large_flush(cache);
         sm_count(&sm_stats.allocations, cache->allocations);
         sm_count(&sm_stats.frees, cache->frees);
         __atomic_fetch_add(&sm_stats.live_bytes, cache->live_bytes, __ATOMIC_RELAXED);
@@ -78,13 +110,16 @@ bool sm_thread_cache_init(void)
     return enabled;
 }
 
+/* In fresh memory: what lies before each bin is NULL. */
 static void set_up(struct sm_thread_cache *cache)
 {
-    for (unsigned p = 0; p < SM_PARTS; p++) {
-        for (unsigned c = 0; c < SM_CLASSES; c++) {
-            cache->bins[p][c].room = sm_classes[c].cached;
-            cache->bins[p][c].want = 1;
-        }
+    uint32_t at = offsetof(struct sm_thread_cache, slots);
+
+    for (unsigned b = 1; b < SM_BINS; b++) {
+        uint32_t room = sm_classes[(b - 1) / SM_PARTS].cached * (uint32_t)sizeof(void *);
+        cache->bins[b] = (struct sm_bin){at, at + room};
+        cache->want[b] = 1;
+        at += room + (uint32_t)sizeof(void *);
     }
     cache->alive = 1;
 }
@@ -112,6 +147,7 @@ static struct sm_thread_cache *new_cache(void)
         cache = sm_pages_private(cache_bytes(), true);
         if (cache) {
             set_up(cache);
+            cache->shard = (uint8_t)(caches++ % SM_SHARDS);
             cache->next = all;
             all = cache;
         }
@@ -126,8 +162,20 @@ static struct sm_thread_cache *new_cache(void)
     return cache;
 }
 
+bool sm_thread_caches_flush_runs(void)
+{
+    bool any = false;
+
+    sm_lock_take(&list_lock);
+    for (struct sm_thread_cache *c = all; c; c = c->next)
+        any = sm_large_flush(c) || any;
+    sm_lock_drop(&list_lock);
+    return any;
+}
+
 static void wait_at_gate(void)
 {
+    sm_assert_announced(); /* In a raw fork's child nobody would open it. */
     while (__atomic_load_n(&sm_gate, __ATOMIC_RELAXED))
         sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
 }
@@ -224,6 +272,7 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
     all = NULL;
     inside_without = 0;
     inside_depth = 0;
+    caches = 1;
     if (sm_cache) {
         set_up(sm_cache);
         sm_cache->used = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Page runs: taken, given, merged, extended, aligned; and a random mix against a model. */
 #include "arena.h"
+#include "backing.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ TestSuite(arena, .init = init);
 
 static uint32_t take(unsigned part, uint32_t pages)
 {
-    uint32_t page = sm_run_take(part, pages, 1);
+    uint32_t page = sm_run_take_present(part, pages);
 
     cr_assert_neq(page, 0, "no run of %u pages", pages);
     return page;
@@ -48,6 +49,21 @@ Test(arena, run)
     for (unsigned i = 0; i < 3; i++)
         cr_assert(sm_arena.pages[page + i].present);
     cr_assert_neq(take(SM_PART_KEY, 1), page);
+}
+
+/* Making pages present takes long: that is left to who takes the run. */
+Test(arena, run_that_is_not_present)
+{
+    uint32_t page = sm_run_take(SM_PART_KEY, 3, 1);
+
+    cr_assert_neq(page, 0);
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert(!sm_arena.pages[page + i].present);
+    cr_assert(sm_backing_present(page, 2));
+    cr_assert(sm_arena.pages[page + 1].present && !sm_arena.pages[page + 2].present);
+    sm_run_give(page, 3);
+    cr_assert_eq(take(SM_PART_KEY, 3), page);
+    cr_assert(sm_arena.pages[page + 2].present);
 }
 
 Test(arena, foreign_addresses)
@@ -132,6 +148,8 @@ Test(arena, extension)
     uint32_t run = take(SM_PART_KEY, 4), next;
 
     cr_assert(sm_run_extend(run, 4, 4), "memory that was never used follows");
+    cr_assert(!sm_arena.pages[run + 4].present, "the caller sees to that");
+    cr_assert(sm_backing_present(run + 4, 4));
     cr_assert(all_bytes(at(run), 0, 8 * SM_PAGE));
     next = take(SM_PART_KEY, 4);
     cr_assert_eq(next, run + 8);
@@ -208,6 +226,7 @@ static void mark(struct model *run, uint32_t from)
 {
     unsigned char *start = at(run->page + from);
 
+    cr_assert(sm_backing_present(run->page + from, run->pages - from));
     cr_assert(all_bytes(start, 0, (run->pages - from) * SM_PAGE), "a free page is not zero");
     memset(start, run->mark, (run->pages - from) * SM_PAGE);
     for (uint32_t i = 0; i < run->pages; i++)

@@ -28,7 +28,7 @@ static unsigned take_pages(unsigned part, unsigned most, unsigned kinds[5])
 
     memset(kinds, 0, 5 * sizeof(*kinds));
     for (; n < most; n++) {
-        uint32_t page = sm_run_take(part, 1, 1);
+        uint32_t page = sm_run_take_present(part, 1);
         if (!page)
             break;
         CHECK(sm_arena.pages[page].present);
@@ -67,7 +67,7 @@ static unsigned take_all(unsigned part)
 {
     unsigned n = 0;
 
-    while (sm_run_take(part, 1, 1))
+    while (sm_run_take_present(part, 1))
         n++;
     return n;
 }
@@ -78,9 +78,9 @@ static void fill_all(void *arg)
 
     (void)arg;
     start(64 * SM_KIB);
-    CHECK(sm_run_take(SM_PART_KEY, 17, 1) == 0);
+    CHECK(sm_run_take_present(SM_PART_KEY, 17) == 0);
     for (unsigned p = 0; p < SM_PARTS; p++)
-        n += sm_run_take(p, 1, 1) != 0;
+        n += sm_run_take_present(p, 1) != 0;
     CHECK(n == SM_PARTS); /* one does not eat what the others need */
     for (unsigned p = 0; p < SM_PARTS; p++)
         n += take_all(p);
@@ -182,7 +182,7 @@ static void degraded(void *arg)
     CHECK(take_pages(SM_PART_KEY, 40, kinds) == 40);
     CHECK(kinds[blocked->kind] == 40);
     CHECK(sm_stats.degraded == 40);
-    page = sm_run_take(SM_PART_KEY, 1, 1);
+    page = sm_run_take_present(SM_PART_KEY, 1);
     CHECK(mapping_has(sm_page_address(page), "dd")); /* not dumped */
     CHECK(mapping_has(sm_page_address(page), "dc")); /* not inherited */
     CHECK(mapping_has(sm_page_address(page), "lo") == (blocked->kind == SM_KIND_LOCKED));
@@ -269,7 +269,7 @@ static void route_keys(void *arg)
     for (unsigned p = 0; p < SM_PARTS; p++) {
         enum sm_kind kind =
             p == SM_PART_BYTES || p == SM_PART_KEY ? SM_KIND_SECRET : SM_KIND_ORDINARY;
-        uint32_t page = sm_run_take(p, 1, 1);
+        uint32_t page = sm_run_take_present(p, 1);
         CHECK(page && sm_arena.pages[page].kind == kind);
         CHECK(sm_backing_secret(p) == (kind == SM_KIND_SECRET));
     }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "checks.h"
 #include "config.h"
+#include "guard.h"
 #include "large.h"
+#include "stats.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <string.h>
@@ -26,11 +29,12 @@ static unsigned char *take(size_t n)
     return p;
 }
 
+/* With the guards of live blocks */
 static uint32_t used_pages(void)
 {
     const struct sm_partition *part = &sm_arena.part[PART];
 
-    return part->frontier - part->first - part->free_pages;
+    return part->frontier - part->first - part->free_pages - part->kept_pages;
 }
 
 Test(large, sizes)
@@ -38,7 +42,7 @@ Test(large, sizes)
     for (size_t n = SM_SMALL_MAX + 1; n < SM_MIB; n += n / 3 + 1) {
         unsigned char *p = take(n);
         cr_assert(all_bytes(p, 0, n));
-        cr_assert_eq(used_pages(), (n + SM_PAGE - 1) / SM_PAGE, "%zu", n);
+        cr_assert_eq(used_pages(), (n + SM_PAGE - 1) / SM_PAGE + sm_guard_pages(), "%zu", n);
         memset(p, 0xab, n);
         sm_large_free(p);
         cr_assert_eq(used_pages(), 0);
@@ -85,6 +89,7 @@ Test(large, grows_in_place)
     cr_assert_eq(sm_large_size(sm_page_number(p)), 30000);
     cr_assert(all_bytes(p, 1, 10000));
     cr_assert(all_bytes(p + 10000, 0, 20000));
+    cr_assert_eq(sm_stats.degraded, 0, "all of it is secret memory");
     take(SM_PAGE);
     cr_assert(!sm_large_resize(p, 40000), "something is in the way");
     cr_assert_eq(sm_large_size(sm_page_number(p)), 30000, "and nothing changed");
@@ -99,8 +104,10 @@ Test(large, shrinks_in_place)
     memset(p, 1, 60000);
     cr_assert(sm_large_resize(p, 9000));
     cr_assert_eq(sm_large_size(sm_page_number(p)), 9000);
-    cr_assert_eq(used_pages(), 3);
+    cr_assert_eq(used_pages(), 3 + sm_guard_pages());
     cr_assert(all_bytes(p, 1, 9000));
-    cr_assert(all_bytes(p + 9000, 0, 51000), "what it left is cleared");
-    cr_assert_eq(take(48000), p + 3 * SM_PAGE, "and free");
+    cr_assert(all_bytes(p + SM_EXTENT(9000), 0, 3 * SM_PAGE - SM_EXTENT(9000)),
+              "what it left is cleared");
+    cr_assert_eq(take(44000), p + (3 + sm_guard_pages()) * SM_PAGE, "and free");
+    cr_assert(all_bytes(p + 4 * SM_PAGE, 0, 44000), "and clear");
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "report.h"
 #include "route.h"
+#include "support.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,15 +112,108 @@ Test(route, cached_by_pointer)
     cr_assert_eq(route_classify(file), SM_PART_BYTES);
 }
 
+/* The lists say where in OpenSSL's tree secrets do not go; nothing generic is on them. */
+Test(route, carriers_of_key_bytes_stay)
+{
+    check("crypto/buffer/buffer.c", SM_PART_KEY);
+    check("crypto/bio/bss_mem.c", SM_PART_KEY);
+    check("crypto/asn1/asn1_lib.c", SM_PART_KEY);
+    check("crypto/asn1/tasn_dec.c", SM_PART_KEY);
+    check("crypto/pem/pem_lib.c", SM_PART_KEY);
+    check("crypto/o_str.c", SM_PART_KEY);
+}
+
+static void without_names(void *arg)
+{
+    static const char *const names[] = {"", NULL};
+    static char empty[64][8];
+
+    sm_report_init("unit");
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 64; i++)
+            CHECK(route(empty[i], 100) == SM_PART_KEY);
+        CHECK(route(names[0], 32) == SM_PART_KEY && route(names[1], 32) == SM_PART_KEY);
+    }
+    (void)arg;
+}
+
+static void with_null(void *arg)
+{
+    sm_report_init("unit");
+    CHECK(route(NULL, 100) == SM_PART_KEY);
+    CHECK(route("crypto/err/err.c", 100) == SM_PART_PUBLIC);
+    (void)arg;
+}
+
+/* OPENSSL_NO_FILENAMES: all is key material, and one line says so. */
+Test(route, no_names_are_said_once)
+{
+    char text[1024];
+
+    cr_assert_eq(in_child_saying(without_names, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_eq(count_of(text, "OPENSSL_NO_FILENAMES"), 1, "%s", text);
+    cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
+    cr_assert_eq(in_child_saying(with_null, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_str_eq(text, "", "programs pass NULL of their own");
+}
+
+/* One set: more pointers than ways, in turns; each of them is found in front afterwards. */
+Test(route, sets)
+{
+    enum { SET = 3, POINTERS = 3 * ROUTE_WAYS };
+    static char area[ROUTE_SETS * 256 * (POINTERS + 2)];
+    static const char *const names[] = {"crypto/err/err.c", "ssl/record/x.c",
+                                        "crypto/bn/bn_lib.c", "crypto/ec/ecx_key.c", "main.c"};
+    static const unsigned answers[] = {SM_PART_PUBLIC, SM_PART_IO, SM_PART_BYTES, ROUTE_OCTETS,
+                                       SM_PART_KEY};
+    char *pointers[POINTERS];
+    unsigned found = 0;
+
+    for (char *p = area; p < area + sizeof(area) - 64 && found < POINTERS; p++) {
+        uintptr_t key = (uintptr_t)p;
+        if ((key ^ key >> 8) % ROUTE_SETS == SET) {
+            strcpy(p, names[found % 5]);
+            pointers[found++] = p;
+            p += 64;
+        }
+    }
+    cr_assert_eq(found, (unsigned)POINTERS);
+    for (int round = 0; round < 5; round++) {
+        for (unsigned i = 0; i < POINTERS; i++) {
+            const char *p = pointers[(i * (unsigned)(2 * round + 1)) % POINTERS];
+            unsigned wanted = route_classify(p);
+            cr_assert_eq(wanted, answers[(i * (unsigned)(2 * round + 1)) % POINTERS % 5]);
+            cr_assert_eq(route(p, 1000), wanted == ROUTE_OCTETS ? SM_PART_KEY : wanted);
+            cr_assert_eq(route(p, 32), wanted == ROUTE_OCTETS ? SM_PART_BYTES : wanted);
+            cr_assert_eq(route_fast(p), wanted, "the next time it is in front");
+        }
+    }
+}
+
+/* What the fast path sees of a pointer that it does not know is no partition. */
+Test(route, unknown_pointers_go_slow)
+{
+    static const char file[] = "main.c";
+
+    for (uintptr_t at = 4096; at < 1UL << 47; at = at * 3 + 7)
+        cr_assert_gt(route_fast((const char *)at), ROUTE_OCTETS, "%lx", at);
+    cr_assert_gt(route_fast(file), ROUTE_OCTETS);
+    cr_assert_eq(route(file, 1), SM_PART_KEY);
+    cr_assert_eq(route_fast(file), SM_PART_KEY);
+    cr_assert_eq(route_fast(NULL), SM_PART_KEY);
+}
+
+#define FILES (4 * ROUTE_SETS * ROUTE_WAYS)
+
 /* Pointers that share a place in the cache do not get each other's answer. */
 Test(route, cache_collisions)
 {
-    static char files[4 * ROUTE_CACHE][32];
+    static char files[FILES][32];
 
-    for (unsigned i = 0; i < 4 * ROUTE_CACHE; i++)
+    for (unsigned i = 0; i < FILES; i++)
         snprintf(files[i], sizeof(files[i]), i % 3 ? "crypto/err/%u.c" : "ssl/record/%u.c", i);
     for (int round = 0; round < 3; round++) {
-        for (unsigned i = 0; i < 4 * ROUTE_CACHE; i++)
+        for (unsigned i = 0; i < FILES; i++)
             cr_assert_eq(route(files[i], 1), i % 3 ? SM_PART_PUBLIC : SM_PART_IO);
     }
 }

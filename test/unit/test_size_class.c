@@ -14,10 +14,12 @@ Test(size_class, smallest_that_fits)
     for (size_t n = 1; n <= SM_SMALL_MAX; n++) {
         unsigned c = sm_size_class(n);
         cr_assert_lt(c, SM_CLASSES, "%zu", n);
-        cr_assert_geq(sm_classes[c].size, n, "%zu", n);
-        cr_assert(c == 0 || sm_classes[c - 1].size < n, "%zu", n);
+        /* And a byte of the canary behind it */
+        cr_assert_geq(sm_classes[c].size, n + SM_CHECK_SLACK, "%zu", n);
+        cr_assert(c == 0 || sm_classes[c - 1].size < n + SM_CHECK_SLACK, "%zu", n);
     }
     cr_assert_eq(sm_class_of[0], 0);
+    cr_assert_eq(SM_SMALL_MAX, 8192 - SM_CHECK_SLACK);
 }
 
 Test(size_class, sizes)
@@ -31,13 +33,15 @@ Test(size_class, sizes)
             cr_assert_leq(size - sm_classes[c - 1].size, size <= 256 ? SM_GRANULE : size / 4);
     }
     cr_assert_eq(sm_classes[0].size, SM_GRANULE);
-    cr_assert_eq(sm_classes[SM_CLASSES - 1].size, SM_SMALL_MAX);
+    cr_assert_eq(sm_classes[SM_CLASSES - 1].size, SM_SLOT_MAX);
 }
 
 Test(size_class, powers_of_two)
 {
-    for (size_t size = SM_GRANULE; size <= SM_SMALL_MAX; size *= 2)
-        cr_assert_eq(sm_classes[sm_size_class(size)].size, size, "%zu", size);
+    for (size_t size = SM_GRANULE; size <= SM_SLOT_MAX; size *= 2) {
+        unsigned c = sm_size_class(size - SM_CHECK_SLACK);
+        cr_assert_eq(sm_classes[c].size, size, "%zu", size);
+    }
 }
 
 Test(size_class, runs)
@@ -55,7 +59,7 @@ Test(size_class, runs)
 Test(size_class, caches)
 {
     for (unsigned c = 0; c < SM_CLASSES; c++)
-        cr_assert(sm_classes[c].cached >= 2 && sm_classes[c].cached <= 32);
+        cr_assert(sm_classes[c].cached >= 1 && sm_classes[c].cached <= 32);
     cr_assert_eq(sm_classes[0].cached, 32);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap.h"
+#include "slab.h"
 #include "stats.h"
 #include "stress.h"
 #include "support.h"
@@ -132,7 +133,8 @@ static void *leave_slots(void *arg)
         places[i] = sm_malloc(64, PART);
     for (int i = 0; i < 32; i++)
         sm_free(places[i]);
-    cr_assert_gt(sm_cache->bins[PART][sm_size_class(64)].count, 0, "it keeps some");
+    cr_assert_not_null(*sm_bin_top(sm_cache, sm_bin_of(PART, sm_size_class(64))),
+                       "it keeps some");
     return NULL;
 }
 
@@ -150,6 +152,68 @@ Test(thread_cache, thread_exit_returns_slots)
             found += again[i] == places[j];
     }
     cr_assert_eq(found, 32);
+}
+
+/* Threads that run together, one a shard, and one thread that frees what another has. */
+#define TOGETHER SM_SHARDS
+#define OF_EACH  200
+
+static void *of_thread[TOGETHER][OF_EACH];
+static unsigned shard_of[TOGETHER];
+static pthread_barrier_t barrier;
+
+static unsigned shard_of_block(const void *p)
+{
+    const struct sm_page *page = &sm_arena.pages[sm_page_number(p)];
+
+    return page->use == SM_USE_BODY ? (page - page->back)->shard : page->shard;
+}
+
+static void *in_shard(void *arg)
+{
+    uintptr_t me = (uintptr_t)arg, next = (me + 1) % TOGETHER;
+
+    for (int i = 0; i < OF_EACH; i++)
+        of_thread[me][i] = sm_malloc(64, PART);
+    shard_of[me] = sm_cache->shard;
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < OF_EACH; i++)
+        sm_free(of_thread[next][i]);
+    pthread_barrier_wait(&barrier);
+    /* All that this thread kept of the other's blocks first, then its own shard's again */
+    for (int i = 0; i < OF_EACH; i++)
+        of_thread[me][i] = sm_malloc(64, PART);
+    return NULL;
+}
+
+Test(thread_cache, shards)
+{
+    unsigned kept = sm_classes[sm_size_class(64)].cached, own[TOGETHER] = {0};
+    uint32_t frontier;
+
+    cr_assert_eq(pthread_barrier_init(&barrier, NULL, TOGETHER + 1), 0);
+    for (uintptr_t i = 0; i < TOGETHER; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, in_shard, (void *)i), 0);
+    pthread_barrier_wait(&barrier);
+    for (int t = 0; t < TOGETHER; t++) {
+        for (int before = 0; before < t; before++)
+            cr_assert_neq(shard_of[t], shard_of[before]);
+    }
+    frontier = sm_arena.part[PART].frontier;
+    pthread_barrier_wait(&barrier);
+    for (int t = 0; t < TOGETHER; t++)
+        pthread_join(threads[t], NULL);
+    for (int t = 0; t < TOGETHER; t++) {
+        for (int i = 0; i < OF_EACH; i++)
+            own[t] += shard_of_block(of_thread[t][i]) == shard_of[t];
+        cr_assert_geq(own[t], OF_EACH - kept, "%d: %u of its own shard", t, own[t]);
+    }
+    cr_assert_eq(sm_arena.part[PART].frontier, frontier, "what was freed is used again");
+    for (int t = 0; t < TOGETHER; t++) {
+        for (int i = 0; i < OF_EACH; i++)
+            sm_free(of_thread[t][i]);
+    }
+    check_counts(0);
 }
 
 static void *one_block(void *arg)

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stack.h"
+#include "report.h"
+#include "seccomp.h"
+#include "sys.h"
+#include <dlfcn.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#define LIBRARY    "libunwind.so.8"
+#define FRAMES_MAX 32
+#define PATIENCE   3 /* seconds */
+
+typedef int (*backtrace_fn)(void **frames, int most);
+
+/* The kernel's: a signal for the process after a while, whatever holds this thread up */
+static void end_later(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGABRT};
+    struct itimerspec when = {.it_value = {.tv_sec = PATIENCE}};
+    int timer = 0;
+
+    if (sm_sys(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) == 0)
+        sm_sys(SYS_timer_settime, timer, 0, &when, NULL);
+}
+
+static void report_frame(int number, const char *at)
+{
+    Dl_info info = {0};
+
+    /* The call is before the address that it returns to. */
+    if (dladdr(at - 1, &info) == 0 || !info.dli_fname)
+        sm_report("#%d %p", number, (const void *)at);
+    else if (info.dli_sname)
+        sm_report("#%d %p %s+0x%zx (%s)", number, (const void *)at, info.dli_sname,
+                  (size_t)(at - (const char *)info.dli_saddr), info.dli_fname);
+    else
+        sm_report("#%d %p (%s+0x%zx)", number, (const void *)at, info.dli_fname,
+                  (size_t)(at - (const char *)info.dli_fbase));
+}
+
+void sm_stack_report(void)
+{
+    void *frames[FRAMES_MAX];
+    backtrace_fn backtrace = NULL;
+    void *library, *symbol;
+    int count;
+
+    if (sm_seccomp_killing || sm_seccomp_installed) {
+        sm_report("no call stack: a seccomp filter is in the way");
+        return;
+    }
+    end_later();
+    library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    symbol = library ? dlsym(library, "unw_backtrace") : NULL;
+    memcpy(&backtrace, &symbol, sizeof(symbol));
+    if (!backtrace) {
+        sm_report("no call stack: " LIBRARY " cannot be loaded");
+        return;
+    }
+    count = backtrace(frames, FRAMES_MAX);
+    for (int i = 1; i < count; i++) /* not this function */
+        report_frame(i - 1, frames[i]);
+}

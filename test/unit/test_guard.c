@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guard pages behind large blocks, and freed blocks that are kept together with theirs. */
+#include "config.h"
+#include "guard.h"
+#include "heap.h"
+#include "large.h"
+#include "stats.h"
+#include "stress.h"
+#include "support.h"
+#include "sys.h"
+#include "thread_cache.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PART SM_PART_KEY
+
+static char text[4096];
+
+static void init(void)
+{
+    start_heap_of(16 * SM_MIB);
+}
+
+TestSuite(guard, .init = init);
+
+static void touch(void *arg)
+{
+    *(volatile char *)arg += 1;
+}
+
+static void look(void *arg)
+{
+    (void)*(volatile char *)arg;
+}
+
+/* Where the guard of a block of n bytes begins */
+static char *end_of(char *p, size_t n)
+{
+    return p + sm_round_up(n, sm_os_page);
+}
+
+/* A system call says EFAULT where a load would end the process. */
+static bool accessible(const void *p)
+{
+    char byte;
+    int ends[2];
+    bool good;
+
+    CHECK(pipe(ends) == 0);
+    good = write(ends[1], p, 1) == 1 && read(ends[0], &byte, 1) == 1;
+    close(ends[0]);
+    close(ends[1]);
+    return good;
+}
+
+static uint32_t kept_pages(void)
+{
+    return sm_arena.part[PART].kept_pages;
+}
+
+Test(guard, stops)
+{
+    static const size_t sizes[] = {SM_SMALL_MAX + 1, 12288, 20000, 1000000};
+
+    for (unsigned part = 0; part < SM_PARTS; part++) {
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            char *p = sm_malloc(sizes[i], part), *end = end_of(p, sizes[i]);
+            cr_assert(accessible(end - 1), "%zu", sizes[i]);
+            cr_assert(!accessible(end), "%zu", sizes[i]);
+            cr_assert(!accessible(end + sm_os_page - 1), "all of a page");
+            cr_assert(sm_guarded(sm_page_number(p), sm_arena.pages[sm_page_number(p)].pages));
+        }
+    }
+}
+
+/* In the process itself, and so in a child, whose pages are copies */
+Test(guard, signal)
+{
+    char *p = sm_malloc(20000, PART);
+
+    cr_assert_eq(in_child(touch, p + 19999), 0);
+    cr_assert_eq(in_child(look, end_of(p, 20000)), ENDED_BY(SIGSEGV));
+    cr_assert_eq(in_child(touch, end_of(p, 20000)), ENDED_BY(SIGSEGV));
+}
+
+static void linear_overrun(void *arg)
+{
+    (void)arg;
+    start_heap();
+    memset(sm_malloc(20000, PART), 1, 100000);
+}
+
+/* Without the guard it would reach the neighbour, which is there. */
+Test(guard, linear_overrun)
+{
+    char *p = sm_malloc(20000, PART), *next = sm_malloc(20000, PART);
+
+    cr_assert_eq(next, end_of(p, 20000) + sm_os_page);
+    cr_assert_eq(in_child(linear_overrun, NULL), ENDED_BY(SIGSEGV));
+}
+
+static void all_calls_forbidden(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+
+    filter_install((struct sock_fprog){sizeof(filter) / sizeof(filter[0]), filter});
+}
+
+static void again_without_calls(void *arg)
+{
+    size_t *sizes = arg;
+    char *p = sm_malloc(sizes[0], PART);
+
+    CHECK(p != NULL);
+    sm_free(p);
+    all_calls_forbidden();
+    for (int i = 0; i < 100; i++) {
+        char *again = sm_malloc(sizes[1], PART);
+        if (again != p)
+            break;
+        sm_free(again);
+    }
+    sm_sys(SYS_exit_group, 0);
+}
+
+/* The next block of as many pages costs no system call; the control: one of more pages. */
+Test(guard, kept_for_the_next)
+{
+    size_t sizes[2] = {20000, 20000};
+
+    cr_assert_eq(in_child(again_without_calls, sizes), 0);
+    sizes[1] = 16385;
+    cr_assert_eq(in_child(again_without_calls, sizes), 0, "as many pages");
+    sizes[1] = 40000;
+    cr_assert_eq(in_child(again_without_calls, sizes), ENDED_BY(SIGSYS));
+}
+
+/* Blocks of more pages than a thread keeps for itself: of 8 */
+#define SIZE  30000
+#define PAGES (8 + sm_guard_pages())
+_Static_assert(SIZE > SM_CACHE_RUN_PAGES * SM_PAGE, "kept by the partition");
+
+Test(guard, kept)
+{
+    char *p, *q;
+
+    sm_free(sm_malloc(SM_MIB, PART)); /* room: nothing below makes the arena grow */
+    p = memset(sm_malloc(SIZE, PART), 1, SIZE);
+    sm_free(p);
+    cr_assert_eq(kept_pages(), PAGES);
+    cr_assert(!accessible(end_of(p, SIZE)), "the guard stays");
+    q = sm_malloc(SIZE - 1000, PART);
+    cr_assert_eq(q, p);
+    cr_assert_eq(kept_pages(), 0);
+    cr_assert(all_bytes(q, 0, SIZE - 1000));
+    cr_assert_eq(sm_usable_size(q), SIZE - 1000);
+    sm_free(q);
+    cr_assert_neq(sm_malloc(8 * SM_PAGE + 1, PART), p, "of more pages");
+    cr_assert_eq(kept_pages(), PAGES);
+    /* The largest are not kept. */
+    q = sm_malloc((SM_KEPT_PAGES + 1) * SM_PAGE, PART);
+    sm_free(q);
+    cr_assert_eq(kept_pages(), PAGES);
+    cr_assert(accessible(q + (SM_KEPT_PAGES + 1) * SM_PAGE), "and their guard is lifted");
+    /* An alignment that it does not have */
+    q = sm_aligned_malloc(SM_MIB, SIZE, PART);
+    cr_assert_eq((uintptr_t)q % SM_MIB, 0);
+    cr_assert(!accessible(end_of(q, SIZE)));
+}
+
+/* Of the shorter ones a thread keeps some for itself; at its end the partition gets them. */
+static void *keep_own(void *arg)
+{
+    char *blocks[SM_CACHE_RUNS + 3];
+
+    for (unsigned i = 0; i < SM_CACHE_RUNS + 3; i++)
+        blocks[i] = memset(sm_malloc(20000, PART), 1, 20000);
+    for (unsigned i = 0; i < SM_CACHE_RUNS + 3; i++)
+        sm_free(blocks[i]);
+    *(uint32_t *)arg = kept_pages();
+    for (unsigned i = 0; i < SM_CACHE_RUNS + 3; i++) {
+        blocks[i] = sm_malloc(17000, PART);
+        CHECK(all_bytes(blocks[i], 0, 17000));
+        CHECK(!accessible(end_of(blocks[i], 17000)));
+    }
+    CHECK(kept_pages() == 0);
+    for (unsigned i = 0; i < SM_CACHE_RUNS + 3; i++)
+        sm_free(blocks[i]);
+    return NULL;
+}
+
+Test(guard, kept_by_a_thread)
+{
+    uint32_t meanwhile = 0;
+    pthread_t thread;
+
+    sm_free(sm_malloc(SM_MIB, PART));
+    cr_assert_eq(pthread_create(&thread, NULL, keep_own, &meanwhile), 0);
+    pthread_join(thread, NULL);
+    cr_assert_eq(meanwhile, 3 * (5 + sm_guard_pages()));
+    cr_assert_eq(kept_pages(), (SM_CACHE_RUNS + 3) * (5 + sm_guard_pages()));
+}
+
+static void fill(void **blocks, unsigned count, size_t size)
+{
+    for (unsigned i = 0; i < count; i++) {
+        blocks[i] = sm_malloc(size, PART);
+        cr_assert(blocks[i] && sm_arena_owns(blocks[i]));
+        memset(blocks[i], 1, size);
+    }
+}
+
+static void free_all(void **blocks, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        sm_free(blocks[i]);
+}
+
+/* What is kept serves larger blocks, and smaller, before more memory is mapped. */
+Test(guard, kept_are_used_before_the_arena_grows)
+{
+    static void *blocks[4000];
+    size_t mapped;
+
+    fill(blocks, 200, SIZE);
+    free_all(blocks, 200);
+    cr_assert_eq(kept_pages(), 200 * PAGES);
+    mapped = sm_arena.mapped;
+    fill(blocks, 60, 100000);
+    cr_assert_eq(sm_arena.mapped, mapped, "merged with their neighbours");
+    free_all(blocks, 60);
+    fill(blocks, 4000, 1000);
+    cr_assert_eq(sm_arena.mapped, mapped, "for slots");
+    free_all(blocks, 4000);
+    /* All but what the thread keeps in slots */
+    fill(blocks, 180, SIZE);
+    cr_assert_eq(sm_arena.mapped, mapped, "and back");
+}
+
+static void full(void *arg)
+{
+    static void *blocks[400];
+    unsigned n = 0;
+
+    (void)arg;
+    sm_config.require = 1;
+    sm_config.arena_size = 2 * SM_MIB;
+    while (n < 400 && (blocks[n] = sm_malloc(SIZE, PART)))
+        n++;
+    CHECK(n > 50 && n < 400);
+    free_all(blocks, n);
+    CHECK(sm_malloc(SM_MIB, PART) != NULL);
+}
+
+static void full_in_a_fresh_process(void *arg)
+{
+    start_heap_of(2 * SM_MIB);
+    full(arg);
+}
+
+Test(guard_limits, full_arena)
+{
+    cr_assert_eq(in_child_saying(full_in_a_fresh_process, NULL, text, sizeof(text)), 0, "%s",
+                 text);
+}
+
+Test(guard, moves_with_the_end)
+{
+    char *p = sm_malloc(20000, PART);
+
+    memset(p, 1, 20000);
+    cr_assert_eq(sm_realloc(p, 50000), p);
+    cr_assert(accessible(end_of(p, 20000)), "where the guard was");
+    cr_assert(all_bytes(p, 1, 20000) && all_bytes(p + 20000, 0, 30000));
+    cr_assert(!accessible(end_of(p, 50000)));
+    cr_assert_eq(sm_stats.degraded, 0, "what was the guard is secret memory");
+    memset(p, 2, 50000);
+    cr_assert_eq(sm_realloc(p, 9000), p);
+    cr_assert(all_bytes(p, 2, 9000));
+    cr_assert(!accessible(end_of(p, 9000)));
+    cr_assert(accessible(end_of(p, 9000) + sm_os_page), "given back");
+    cr_assert_eq(sm_realloc(p, 50000), p, "and it can be had again");
+    cr_assert(all_bytes(p, 2, 9000) && all_bytes(p + 9000, 0, 41000));
+    cr_assert_eq(in_child(touch, end_of(p, 50000)), ENDED_BY(SIGSEGV));
+    sm_free(p);
+    cr_assert_eq(sm_malloc(50000, PART), p);
+    cr_assert_eq(sm_stats.unguarded, 0);
+}
+
+/* A neighbour is in the way: block, contents and guard stay. */
+Test(guard, cannot_move)
+{
+    char *p = sm_malloc(20001, PART);
+
+    sm_malloc(20000, PART);
+    memset(p, 3, 20001);
+    cr_assert(!sm_large_resize(p, 50000));
+    cr_assert(all_bytes(p, 3, 20001));
+    cr_assert(!accessible(end_of(p, 20001)));
+    cr_assert_eq(sm_usable_size(p), 20001);
+}
+
+static char *live[3];
+
+/* What it is that the child finds */
+static void child_has_guards(void *arg)
+{
+    char *p;
+
+    (void)arg;
+    CHECK(kept_pages() == 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK(all_bytes(live[i], (unsigned char)(i + 1), SIZE));
+        CHECK(!accessible(end_of(live[i], sm_usable_size(live[i]))));
+    }
+    /* Where a kept run was: free for anything. */
+    p = sm_malloc(60000, PART);
+    CHECK(p && all_bytes(p, 0, 60000));
+    memset(p, 9, 60000);
+    CHECK(!accessible(end_of(p, 60000)));
+    sm_free(p);
+    sm_free(live[0]);
+    CHECK(kept_pages() == 15 + 8 + 2 * sm_guard_pages());
+    CHECK(sm_malloc(SIZE, PART) == live[0]);
+    CHECK(in_child(touch, end_of(live[1], SIZE)) == ENDED_BY(SIGSEGV));
+    CHECK(sm_stats.unguarded == 0);
+}
+
+Test(guard, fork)
+{
+    char *kept[3];
+
+    for (int i = 0; i < 3; i++) {
+        live[i] = memset(sm_malloc(SIZE, PART), i + 1, SIZE);
+        kept[i] = sm_malloc(SIZE, PART);
+    }
+    /* A guard on a page that was used: what the shrinking left */
+    live[2] = memset(sm_realloc(live[2], 60000), 3, 60000);
+    live[2] = sm_realloc(live[2], SIZE);
+    for (int i = 0; i < 3; i++)
+        sm_free(kept[i]);
+    cr_assert_gt(kept_pages(), 0);
+    cr_assert_eq(in_child(child_has_guards, NULL), 0);
+    cr_assert_gt(kept_pages(), 0, "the parent's stay");
+    for (int i = 0; i < 3; i++)
+        cr_assert(!accessible(end_of(live[i], SIZE)));
+}
+
+/* One block in each partition: their tables are there, which takes mprotect as well. */
+static void begin(size_t arena_size)
+{
+    start_heap_of(arena_size);
+    for (unsigned p = 0; p < SM_PARTS; p++)
+        CHECK(sm_malloc(100, p) != NULL);
+}
+
+static void refused(void *arg)
+{
+    static struct stress stress = {.random = 5, .most = 60000};
+    char *guarded, *p;
+
+    (void)arg;
+    begin(3 * SM_MIB);
+    guarded = sm_malloc(20000, PART);
+    filter_call(SYS_mprotect, SECCOMP_RET_ERRNO | ENOMEM);
+    p = sm_malloc(20000, PART);
+    CHECK(p && sm_stats.unguarded == 1);
+    CHECK(accessible(end_of(p, 20000)));
+    memset(p, 1, 20000);
+    CHECK(sm_realloc(p, 20400) == p && all_bytes(p, 1, 20000));
+    p = sm_realloc(p, 60000);
+    CHECK(all_bytes(p, 1, 20000));
+    p = sm_realloc(p, 9000);
+    CHECK(all_bytes(p, 1, 9000));
+    sm_free(p);
+    /* A guard that cannot be lifted, nor moved, stays. */
+    memset(guarded, 2, 20000);
+    guarded = sm_realloc(guarded, 9000);
+    CHECK(all_bytes(guarded, 2, 9000));
+    guarded = sm_realloc(guarded, 40000);
+    CHECK(all_bytes(guarded, 2, 9000));
+    sm_free(guarded);
+    stress_run(&stress, 20000);
+    stress_end(&stress);
+    CHECK(sm_stats.unguarded > 100);
+}
+
+Test(guard_limits, refused)
+{
+    cr_assert_eq(in_child_saying(refused, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_eq(count_of(text, "no guard page behind some large blocks (mprotect: ENOMEM)"), 1,
+                 "said once: %s", text);
+}
+
+/* The overrun by one byte is found all the same. */
+static void refused_overrun(void *arg)
+{
+    char *p;
+
+    begin(3 * SM_MIB);
+    filter_call(SYS_mprotect, SECCOMP_RET_ERRNO | ENOMEM);
+    p = sm_malloc(20000, PART);
+    p[20000] = 0;
+    sm_free(p);
+    (void)arg;
+}
+
+Test(guard_limits, refused_overrun)
+{
+    cr_assert_eq(in_child_saying(refused_overrun, NULL, text, sizeof(text)), ENDED_BY(SIGABRT));
+    cr_assert(strstr(text, "fatal: overrun"), "%s", text);
+}
+
+static void *blocks_of_many[200];
+
+/* As many mappings as this process may have: neighbours that differ in access */
+static unsigned use_up_mappings(void)
+{
+    unsigned n = 0;
+    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+    unsigned long most = 0;
+    char *area;
+
+    CHECK(file && fscanf(file, "%lu", &most) == 1);
+    fclose(file);
+    area = mmap(NULL, most * sm_os_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1, 0);
+    CHECK(area != MAP_FAILED);
+    for (; n < most; n += 2) {
+        if (mprotect(area + n * sm_os_page, sm_os_page, PROT_READ) != 0)
+            break;
+    }
+    return n;
+}
+
+static void many_mappings(void *arg)
+{
+    (void)arg;
+    begin(16 * SM_MIB);
+    for (int i = 0; i < 100; i++)
+        blocks_of_many[i] = memset(sm_malloc(20000, PART), 1, 20000);
+    sm_free(sm_malloc(8 * SM_MIB, PART)); /* mapped, and not used */
+    CHECK(sm_stats.unguarded == 0);
+    CHECK(use_up_mappings() > 1000);
+    for (int i = 100; i < 200; i++) {
+        blocks_of_many[i] = memset(sm_malloc(20000, PART), 1, 20000);
+        CHECK(sm_is_secret(blocks_of_many[i]));
+    }
+    CHECK(sm_stats.unguarded >= 90);
+    for (int i = 0; i < 200; i++) {
+        CHECK(all_bytes(blocks_of_many[i], 1, 20000));
+        sm_free(blocks_of_many[i]);
+    }
+}
+
+Test(guard_limits, too_many_mappings)
+{
+    cr_assert_eq(in_child_saying(many_mappings, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_eq(count_of(text, "no guard page behind some large blocks (mprotect: ENOMEM)"), 1,
+                 "said once: %s", text);
+    cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
+}
+
+/* More blocks than may have guards, in ordinary memory as that is cheap */
+static void many_blocks(void *arg)
+{
+    enum { MANY = 9000, SOME = 500 };
+    static void *blocks[MANY];
+    uint64_t without;
+
+    (void)arg;
+    sm_config.route = SM_ROUTE_KEYS;
+    begin(512 * SM_MIB);
+    for (int i = 0; i < MANY; i++)
+        blocks[i] = sm_malloc(20000, SM_PART_IO);
+    without = sm_stats.unguarded;
+    CHECK(without > 0 && without < MANY - 4096);
+    for (int i = 0; i < MANY; i++)
+        CHECK(blocks[i] && sm_arena_owns(blocks[i]));
+    for (int i = 0; i < SOME; i++) {
+        CHECK(!accessible(end_of(blocks[i], 20000)));
+        CHECK(accessible(end_of(blocks[MANY - 1 - i], 20000) - 1));
+        sm_free(blocks[i]);
+    }
+    /* What was freed brings its guards along. */
+    for (int i = 0; i < SOME; i++) {
+        blocks[i] = sm_malloc(20000, SM_PART_IO);
+        CHECK(!accessible(end_of(blocks[i], 20000)));
+    }
+    CHECK(sm_stats.unguarded == without);
+    for (int i = 0; i < MANY; i++)
+        sm_free(blocks[i]);
+}
+
+Test(guard_limits, many_blocks)
+{
+    cr_assert_eq(in_child_saying(many_blocks, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_eq(count_of(text, "large blocks have guard pages: more get none"), 1, "%s", text);
+    cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
+}
+
+/* After every step: behind each large block is a page without access, and nowhere else. */
+static void check_guards(void)
+{
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        const struct sm_partition *part = &sm_arena.part[p];
+        uint32_t kept = 0;
+        for (uint32_t page = part->first; page < part->frontier; page++) {
+            const struct sm_page *run = &sm_arena.pages[page];
+            if (run->use == SM_USE_LARGE || run->use == SM_USE_KEPT)
+                CHECK(run[run->pages].use == SM_USE_GUARD);
+            if (run->use == SM_USE_KEPT)
+                kept += run->pages + sm_guard_pages();
+            if (run->present)
+                CHECK(accessible(sm_page_address(page)) == (run->use != SM_USE_GUARD));
+        }
+        CHECK(kept >= part->kept_pages); /* the thread has some itself */
+    }
+}
+
+static void random_mix(void *arg)
+{
+    static struct stress stress = {.random = 11, .most = 250000};
+
+    (void)arg;
+    start_heap_of(64 * SM_MIB);
+    for (int i = 0; i < 40; i++) {
+        stress_run(&stress, 300);
+        check_guards();
+    }
+    stress_end(&stress);
+    check_guards();
+    CHECK(sm_stats.unguarded == 0 && sm_stats.degraded == 0);
+}
+
+Test(guard_limits, random_mix)
+{
+    cr_assert_eq(in_child_saying(random_mix, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_str_eq(text, "");
+}
