@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, HERE)
 
-from suite import catalogue  # noqa: E402
+from suite import catalogue, contenders, plots  # noqa: E402
 
 DOCUMENT = os.path.join(os.path.dirname(HERE), "docs", "performance.md")
 BUILD_DIR = None
@@ -55,11 +55,26 @@ class Quick(unittest.TestCase):
     def test_everything_was_measured(self):
         self.assertEqual(tuple(self.measured), catalogue.NAMES)
         for measurement in self.measured.values():
-            self.assertIn(measurement["title"], self.done.stdout)
             self.assertEqual(len(measurement["pairs"]), 2, measurement["name"])
             for pair in measurement["pairs"]:
-                for side in ("without", "with"):
+                for side in measurement["sides"]:
                     self.assertTrue(math.isfinite(pair[side]) and pair[side] > 0, pair)
+
+    def test_tables_have_all_contenders_and_targets(self):
+        for title in contenders.TITLES.values():
+            self.assertIn(f"| {title} |", self.done.stdout)
+        for line in self.done.stdout.splitlines():
+            if line.startswith("| handshakes replayed, against glibc |"):
+                self.assertRegex(line, r"met \||missed by [\d.]+%")
+                break
+        else:
+            self.fail("no target for the replay")
+
+    def test_every_plot_was_drawn(self):
+        for name in plots.PLOTS:
+            path = os.path.join(self.directory.name, "results", f"{name}.svg")
+            with open(path, encoding="utf-8") as file:
+                self.assertIn("</svg>", file.read(), name)
 
     def test_servers_used_the_keys_that_the_titles_name(self):
         for name, key in (("handshake-p256", "EC-256"), ("handshake-rsa2048", "RSA-2048")):
@@ -113,8 +128,10 @@ class Quick(unittest.TestCase):
                 texts.append(file.read())
         self.assertEqual(texts[0], texts[1])
         self.assertIn(self.results["machine"]["cpu"], texts[0])
+        self.assertNotIn("Not measured in this run", texts[0].replace("profile", ""))
         for measurement in self.measured.values():
-            self.assertIn(measurement["title"], texts[0])
+            if measurement["sides"] == ["without", "with"]:
+                self.assertIn(measurement["title"], texts[0])
 
 
 class Refusals(unittest.TestCase):
@@ -143,6 +160,7 @@ class Refusals(unittest.TestCase):
                 ("fork-0.1", "not loaded"),
                 ("memory-openssl", "not loaded"),
                 ("handshake-p256", "not loaded"),
+                ("replay-verify", "no preload object installed its functions"),
             ):
                 done = bench(
                     "run", "--quick", "--build-dir", directory, "--only", name, "--output", output

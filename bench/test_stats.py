@@ -10,7 +10,9 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
-from suite import memory_cost, stats, tables  # noqa: E402
+from suite import machine as machine_state  # noqa: E402
+from suite import memory_cost, results, stats, tables, targets  # noqa: E402
+from suite.errors import BenchError  # noqa: E402
 
 
 def coverage(count, true_median, draw, trials=4000):
@@ -73,6 +75,84 @@ class Tables(unittest.TestCase):
         self.assertEqual(tables.quantity(9999, "µs", sign="+"), "+9,999 µs")
         self.assertEqual(tables.quantity(800, "µs", largest=80000), "0.80 ms")
         self.assertEqual(tables.quantity(20480, "KiB"), "20.0 MiB")
+
+
+def measurement(name, *pairs):
+    return {"name": name, "title": name, "unit": "ns", "sides": list(pairs[0]), "pairs": pairs}
+
+
+class Merging(unittest.TestCase):
+    def run_of(self, *pairs, machine="one", load=1):
+        return {
+            "machine": machine,
+            "quick": False,
+            "aa": False,
+            "seconds": 10,
+            "rounds": len(pairs),
+            "state": {"load": load, "busy": 0.0},
+            "notes": [machine_state.warning({"load": load, "busy": 0.0}), "same"],
+            "measurements": [measurement("bulk", *pairs)],
+        }
+
+    def test_rounds_of_two_runs_are_one_result(self):
+        both = results.merged(
+            self.run_of({"without": 1, "with": 2}, load=2.5),
+            self.run_of({"without": 3, "with": 4}, {"without": 5, "with": 6}, load=1.5),
+        )
+        self.assertEqual([p["with"] for p in both["measurements"][0]["pairs"]], [2, 4, 6])
+        self.assertEqual((both["rounds"], both["seconds"]), (3, 20))
+        self.assertEqual(both["state"]["load"], 2.5)
+        same, busy = both["notes"]
+        self.assertEqual(same, "same")
+        self.assertIn("load average 2.50", busy)
+
+    def test_two_machines_are_not_mixed(self):
+        pair = {"without": 1, "with": 2}
+        with self.assertRaisesRegex(BenchError, "differ in 'machine'"):
+            results.merged(self.run_of(pair), self.run_of(pair, machine="another"))
+
+
+class Targets(unittest.TestCase):
+    def outcomes(self, *measurements):
+        return targets.outcomes({"measurements": measurements})
+
+    def test_a_replay_is_compared_by_medians(self):
+        sides = ("glibc", "mimalloc", "glibc-clear", "mimalloc-clear", "ours")
+        rounds = [dict(zip(sides, values)) for values in ((10, 7, 12, 9, 9), (99, 7, 12, 9, 9))]
+        found = self.outcomes(measurement("replay-handshake", *rounds, rounds[0]))
+        self.assertEqual([round(o.measured, 3) for o in found], [0.9, 1.286, 0.75, 1.0])
+        self.assertTrue(all(outcome.met for outcome in found))
+
+    def test_a_miss_says_by_how_much(self):
+        pairs = [{"without": 1000, "with": 3500}] * 3
+        (outcome,) = self.outcomes(measurement("start-openssl", *pairs))
+        self.assertFalse(outcome.met)
+        self.assertEqual(outcome.missed_by, 0.25)
+        self.assertIn("**missed by 25%**", outcome.row())
+
+    def test_two_threads_are_held_against_one(self):
+        one = measurement("threads-1", {"ours": 10, "secure-heap": 50, "null": 3})
+        two = measurement("threads-2", {"ours": 11, "secure-heap": 50, "null": 3})
+        faster, more = self.outcomes(one, two)
+        self.assertAlmostEqual(faster.measured, 50 / 11)
+        self.assertFalse(faster.met)
+        self.assertAlmostEqual(more.measured, 2 * 10 / 11)
+        self.assertTrue(more.met)
+
+    def test_a_handshake_may_cost_what_it_costs_without(self):
+        for ratios, met in (((0.99, 1.02), True), ((1.01, 1.05), False)):
+            pairs = [{"without": 100, "with": 100 * ratios[i % 2]} for i in range(12)]
+            (outcome,) = self.outcomes(measurement("handshake-p256", *pairs))
+            self.assertEqual(outcome.met, met)
+
+    def test_fork_is_held_against_its_pages(self):
+        touch = measurement("first-touch", {"anonymous": 1, "secret": 18, "copy": 20})
+        fork = measurement("fork-1", {"without": 100, "with": 2700, "secret_kib": 400})
+        fork["sides"] = ["without", "with"]
+        touch["sides"] = ["anonymous", "secret", "copy"]
+        (outcome,) = self.outcomes(touch, fork)
+        self.assertEqual(outcome.limit, 1.3 * 100 * 20)
+        self.assertFalse(outcome.met)
 
 
 if __name__ == "__main__":

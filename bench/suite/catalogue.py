@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every measurement, in the order of the table."""
+"""Every measurement, in the order of the tables."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Callable
 
-from suite import child_cost, memory_cost, server_cost
+from suite import child_cost, contenders, memory_cost, recording, replay_cost, server_cost
+from suite import touch_cost
+from suite.context import SIDES
 from suite.errors import BenchError
 
 MIB = 1 << 20
 SIZES = {"0.1": MIB // 10, "1": MIB, "16": 16 * MIB}
+# A source file of OpenSSL whose memory is no key material
+IO_FILE = "ssl/record/ssl3_buffer.c"
+ARENAS = ("16M", "256M", "4G", "64G")
+THREADS = (1, 2, 4)
+PAIRS = (1,)
 # Memory hardly varies: more rounds would tell nothing more.
 MEMORY_ROUNDS = 6
+REPLAY_ROUNDS = 15
+# Each round splits large pages of the kernel's map for good.
+TOUCH_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -19,11 +29,12 @@ class Measurement:
     name: str
     title: str
     unit: str
-    measure: Callable  # context -> {"without": value, "with": value, raw numbers...}
+    measure: Callable  # context -> {side: value for each of sides, raw numbers...}
     max_rounds: int = 10**6
+    sides: tuple = SIDES
 
 
-def _catalogue():
+def _server():
     yield Measurement(
         "handshake-p256",
         "nginx worker CPU for a full handshake, ECDSA P-256",
@@ -37,6 +48,16 @@ def _catalogue():
         server_cost.handshakes("rsa2048"),
     )
     yield Measurement("bulk", "nginx worker CPU for 1 MiB sent", "µs", server_cost.bulk)
+    yield Measurement(
+        "handshake-open",
+        "nginx worker CPU for a full handshake, hundreds of idle connections beside it",
+        "µs",
+        server_cost.handshakes_beside_idle,
+        REPLAY_ROUNDS,
+    )
+
+
+def _children():
     for size, count in SIZES.items():
         yield Measurement(
             f"fork-{size}",
@@ -44,6 +65,13 @@ def _catalogue():
             "µs",
             child_cost.fork("fork", count),
         )
+    yield Measurement(
+        "fork-keys",
+        "fork and wait, 1 MiB of keys and 16 MiB of I/O buffers live, `SECRETSSL_ROUTE=keys`",
+        "µs",
+        child_cost.fork("fork", SIZES["16"], IO_FILE, SECRETSSL_ROUTE="keys"),
+        REPLAY_ROUNDS,
+    )
     for size, count in SIZES.items():
         yield Measurement(
             f"exec-{size}",
@@ -58,6 +86,9 @@ def _catalogue():
         "µs",
         child_cost.start("openssl", "version"),
     )
+
+
+def _memory():
     yield Measurement(
         "memory-idle",
         "private memory for an idle TLS connection",
@@ -72,10 +103,71 @@ def _catalogue():
         memory_cost.openssl_version,
         MEMORY_ROUNDS,
     )
+    yield Measurement(
+        "first-touch",
+        "first touch of a page",
+        "µs",
+        touch_cost.first_touch,
+        TOUCH_ROUNDS,
+        touch_cost.SIDES,
+    )
 
 
-MEASUREMENTS = tuple(_catalogue())
+def _replays():
+    for trace, title in recording.TITLES.items():
+        yield Measurement(
+            f"replay-{trace}",
+            title,
+            "ns",
+            replay_cost.replay(trace, contenders.NAMES),
+            REPLAY_ROUNDS,
+            contenders.NAMES,
+        )
+        yield Measurement(
+            f"peak-{trace}",
+            f"{title}: private memory for each byte asked for, when most is live",
+            "bytes",
+            replay_cost.peaks(trace, contenders.MAIN),
+            2,
+            contenders.MAIN,
+        )
+    for mode, counts, title in (
+        ("threads", THREADS, "threads, each replaying handshakes"),
+        ("pairs", PAIRS, "pair of threads that free each other's blocks"),
+    ):
+        for count in counts:
+            yield Measurement(
+                f"{mode}-{count}",
+                f"{count} {title}",
+                "ns",
+                replay_cost.replay("handshake", contenders.MAIN, mode, count),
+                REPLAY_ROUNDS,
+                contenders.MAIN,
+            )
+
+
+def _arenas():
+    yield Measurement(
+        "arena-replay",
+        "handshakes replayed, by size of the arena",
+        "ns",
+        replay_cost.by_arena("handshake", ARENAS),
+        REPLAY_ROUNDS,
+        ARENAS,
+    )
+    yield Measurement(
+        "arena-start",
+        "`openssl version` with the preload, by size of the arena",
+        "µs",
+        child_cost.start_by_arena(ARENAS),
+        REPLAY_ROUNDS,
+        ARENAS,
+    )
+
+
+MEASUREMENTS = (*_server(), *_children(), *_memory(), *_replays(), *_arenas())
 NAMES = tuple(measurement.name for measurement in MEASUREMENTS)
+BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 
 
 def select(patterns):

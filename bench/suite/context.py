@@ -12,7 +12,7 @@ from suite import nginx, process
 from suite.errors import BenchError
 
 SIDES = ("without", "with")
-HELPERS = ("tls-load", "fork-cost", "start-cost", "exit-memory")
+HELPERS = ("tls-load", "fork-cost", "start-cost", "exit-memory", "replay-trace", "first-touch")
 KEYS = {
     "p256": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
     "rsa2048": ["-newkey", "rsa:2048"],
@@ -29,10 +29,14 @@ class Effort:
     children: int  # forks of each size for each side
     starts: int  # runs of each program for each side
     idle: tuple  # connections at which memory is looked at
+    passes: int  # of a trace in each process
+    open: tuple  # connections that are open while handshakes are measured
+    touch_mib: int  # secret memory whose first touch is measured
+    trace: str = None  # replayed in place of all others
 
 
-FULL = Effort(1500, 100, 400, 10, 25, (0, 50, 100, 200, 400))
-QUICK = Effort(40, 10, 8, 2, 2, (0, 10, 20))
+FULL = Effort(1500, 100, 400, 10, 25, (0, 50, 100, 200, 400), 5, (0, 200, 800), 64)
+QUICK = Effort(40, 10, 8, 2, 2, (0, 10, 20), 1, (0, 10), 2, "keygen")
 
 
 def clean_environment():
@@ -58,6 +62,7 @@ class Context:
         self.preload = preload
         self.random = random.Random(seed)
         self.notes = []
+        self.build_dir = build_dir
         self.helpers = os.path.join(build_dir, "bench")
         for helper in HELPERS:
             if not os.access(os.path.join(self.helpers, helper), os.X_OK):
@@ -73,7 +78,7 @@ class Context:
         if len(cpus) == 1:
             self.note("one CPU only: server and client share it")
         self._clean = clean_environment()
-        self._workdir = workdir
+        self.workdir = workdir
         self._certificates = {}
 
     def note(self, text):
@@ -102,7 +107,7 @@ class Context:
     def certificate(self, kind):
         """Path, without suffix, of a self-signed certificate and its key."""
         if kind not in self._certificates:
-            path = os.path.join(self._workdir, kind)
+            path = os.path.join(self.workdir, kind)
             command = [self.openssl, "req", "-x509", "-nodes", "-subj", "/CN=localhost"]
             command += ["-days", "2", "-keyout", path + ".key", "-out", path + ".crt"]
             self.run(command + KEYS[kind])
@@ -110,9 +115,12 @@ class Context:
         return self._certificates[kind]
 
     def server(self, side, kind, bulk_bytes=0):
+        return self.server_with(self.environment(side), kind, bulk_bytes)
+
+    def server_with(self, environment, kind, bulk_bytes=0):
         return nginx.Nginx(
             self.nginx,
-            self.environment(side),
+            environment,
             self.certificate(kind),
             self.server_cpu,
             bulk_bytes,

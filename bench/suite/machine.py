@@ -10,6 +10,7 @@ import time
 # Above these, other work shares the CPUs and a warning is due.
 MAX_BUSY = 0.05
 MAX_LOAD = 0.5
+BUSY = "the machine was busy before the run"
 
 
 def _first(path, prefix):
@@ -89,12 +90,16 @@ def look(seconds=1.0):
     }
 
 
+def is_warning(note):
+    return note.startswith(BUSY)
+
+
 def warning(state):
     """One line if the machine is too busy for good figures, else None."""
     if state["load"] <= MAX_LOAD and state["busy"] <= MAX_BUSY:
         return None
     return (
-        f"the machine was busy before the run (load average {state['load']:.2f}, CPUs "
+        f"{BUSY} (load average {state['load']:.2f}, CPUs "
         f"{state['busy']:.0%} busy): figures are noisy; quiet is a load of at most {MAX_LOAD} "
         f"and {MAX_BUSY:.0%} busy"
     )

@@ -3,10 +3,11 @@
 
 import json
 
-from suite import stats
+from suite import machine, stats
+from suite.context import SIDES
 from suite.errors import BenchError
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def _compact(value):
@@ -46,8 +47,45 @@ def read(path):
     return results
 
 
-def summary(measurement):
-    return stats.compare([(pair["without"], pair["with"]) for pair in measurement["pairs"]])
+def merged(earlier, later):
+    """The rounds of two runs on one machine as one result."""
+    for field in ("machine", "quick", "aa"):
+        if earlier[field] != later[field]:
+            raise BenchError(
+                f"the results to add to differ in '{field}': {earlier[field]}, not {later[field]}"
+            )
+    measurements = []
+    for measurement in later["measurements"]:
+        before = find(earlier, measurement["name"])
+        pairs = before["pairs"] if before else []
+        measurements.append({**measurement, "pairs": pairs + measurement["pairs"]})
+    state = {name: max(value, earlier["state"][name]) for name, value in later["state"].items()}
+    notes = [note for note in earlier["notes"] + later["notes"] if not machine.is_warning(note)]
+    notes += filter(None, [machine.warning(state)])
+    return {
+        **later,
+        "seconds": earlier["seconds"] + later["seconds"],
+        "rounds": earlier["rounds"] + later["rounds"],
+        "state": state,
+        "notes": list(dict.fromkeys(notes)),
+        "measurements": measurements,
+    }
+
+
+def has_sides(measurement):
+    """Whether it compares a program with and without the preload."""
+    return tuple(measurement["sides"]) == SIDES
+
+
+def summary(measurement, without=SIDES[0], with_=SIDES[1]):
+    return stats.compare([(pair[without], pair[with_]) for pair in measurement["pairs"]])
+
+
+def medians(measurement):
+    return {
+        side: stats.median([pair[side] for pair in measurement["pairs"]])
+        for side in measurement["sides"]
+    }
 
 
 def find(results, name):

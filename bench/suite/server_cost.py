@@ -11,7 +11,7 @@ CLIENT_THREADS = 8
 MIB = 1 << 20
 
 
-def _load(context, server, *arguments):
+def load(context, server, *arguments):
     """One run of the client; what it says was negotiated."""
     operation, *rest = arguments
     command = context.helper("tls-load", operation, server.port, *rest)
@@ -38,10 +38,10 @@ def _compare(context, kind, count, arguments, bulk_bytes=0):
     ) as b:
         servers = {"without": a, "with": b}
         for side in SIDES:
-            _load(context, servers[side], "handshakes", context.effort.warmup, 1)
+            load(context, servers[side], "handshakes", context.effort.warmup, 1)
         for side in (first, second, second, first):
             before = servers[side].cpu_ns()
-            answer = _load(context, servers[side], *arguments(slice_count))
+            answer = load(context, servers[side], *arguments(slice_count))
             spent = servers[side].cpu_ns() - before
             used[side] += spent
             slices.append([side, slice_count, spent])
@@ -75,3 +75,40 @@ def bulk(context):
         lambda count: ("bulk", count, MIB, nginx.BULK_PATH),
         bulk_bytes=MIB,
     )
+
+
+def _steps(context, side):
+    """Worker CPU for a handshake while others are connected and idle."""
+    steps = []
+    count = context.effort.handshakes // 3
+    with context.server(side, "p256") as server:
+        load(context, server, "handshakes", context.effort.warmup, 1)
+        command = context.helper("tls-load", "idle", server.port, nginx.IDLE_PATH)
+        client = context.start(command, cpu=context.client_cpu)
+        try:
+            for connections in context.effort.open:
+                client.stdin.write(f"{connections}\n")
+                client.stdin.flush()
+                if client.stdout.readline().strip() != str(connections):
+                    raise BenchError(f"the client could not open {connections} connections")
+                before = server.cpu_ns()
+                load(context, server, "handshakes", count, CLIENT_THREADS)
+                spent = (server.cpu_ns() - before) / count / 1000
+                steps.append({"connections": connections, "us": round(spent, 3)})
+            context.check_side(side, server.workers[0], "the nginx worker", 4)
+        finally:
+            client.stdin.close()
+            client.wait()
+            client.stdout.close()
+        for message in server.messages():
+            context.hear(message)
+    return steps
+
+
+def handshakes_beside_idle(context):
+    """The pair is that of the most connections; "steps" has all."""
+    steps = {side: _steps(context, side) for side in context.order()}
+    return {
+        **{side: steps[side][-1]["us"] for side in SIDES},
+        "steps": {side: steps[side] for side in SIDES},
+    }

@@ -30,7 +30,7 @@ def ratio(summary):
     return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def _table(head, rows, right=()):
+def table(head, rows, right=()):
     lines = ["| " + " | ".join(head) + " |"]
     lines.append(
         "|" + "|".join("--:" if column in right else "---" for column in range(len(head))) + "|"
@@ -42,7 +42,7 @@ def _table(head, rows, right=()):
 def figures(results):
     """The one table: each measurement without and with the preload."""
     rows = []
-    for measurement in results["measurements"]:
+    for measurement in filter(results_file.has_sides, results["measurements"]):
         summary = results_file.summary(measurement)
         unit = measurement["unit"]
         largest = max(summary["without"], summary["with"])
@@ -57,7 +57,7 @@ def figures(results):
             ]
         )
     head = ["what", "without", "with", "difference", "ratio (95% interval)", "rounds"]
-    text = _table(head, rows, right=(1, 2, 3, 4, 5))
+    text = table(head, rows, right=(1, 2, 3, 4, 5))
     for note in results["notes"]:
         text += f"\n\nNote: {note}."
     return text
@@ -115,7 +115,7 @@ def sizing(results):
     if not rows:
         return None
     head = ["process", "secret, present", "secret, mapped", "private, with", "private, without"]
-    return _table(head, rows, right=(1, 2, 3, 4)) + sentence
+    return table(head, rows, right=(1, 2, 3, 4)) + sentence
 
 
 def machine(results):
@@ -139,11 +139,4 @@ def machine(results):
             f"{state['stolen']:.2%} of CPU time stolen during it",
         ),
     ]
-    return _table(["", ""], rows)
-
-
-def everything(results):
-    """All of it, for the terminal."""
-    title = "A/A: no preload on either side" if results["aa"] else "Without and with the preload"
-    parts = [f"## {title}", figures(results), sizing(results)]
-    return "\n\n".join(part for part in parts if part)
+    return table(["", ""], rows)

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of docs/performance.md, between their markers."""
+
+import os
+import re
+
+from suite import catalogue, replay_tables, results, tables, targets
+from suite.errors import BenchError
+
+BENCH = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+DOCUMENT = os.path.join(os.path.dirname(BENCH), "docs", "performance.md")
+RESULTS = os.path.join(BENCH, "results", "figures.json")
+SECTIONS = {
+    "machine": tables.machine,
+    "targets": targets.targets,
+    "figures": tables.figures,
+    "sizing": tables.sizing,
+    **replay_tables.SECTIONS,
+}
+NOT_MEASURED = "Not measured in this run."
+
+
+def replace_section(text, name, body, path):
+    """TEXT with what stands between the two markers of section NAME replaced by BODY."""
+    begin, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise BenchError(f"{path} must have '{begin}' and '{end}' once, in this order")
+    return pattern.sub(lambda _: f"{begin}\n\n{body}\n\n{end}", text)
+
+
+def rewrite(done, path):
+    for kind, what in (("quick", "a quick run"), ("aa", "an A/A run")):
+        if done[kind]:
+            raise BenchError(
+                f"the results are of {what}, no figures for a document; --print shows them"
+            )
+    missing = [name for name in catalogue.NAMES if results.find(done, name) is None]
+    if missing:
+        raise BenchError(f"the results lack {', '.join(missing)}; run without --only")
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for name, render in SECTIONS.items():
+            text = replace_section(text, name, render(done) or NOT_MEASURED, path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise BenchError(f"{path}: {error.strerror}") from error
+
+
+def everything(done):
+    """All of it, for the terminal."""
+    title = "A/A: no preload on either side" if done["aa"] else "With and without, and others"
+    parts = [f"## {title}"]
+    for name, render in SECTIONS.items():
+        if name != "machine":
+            parts.append(render(done))
+    return "\n\n".join(part for part in parts if part)
