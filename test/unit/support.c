@@ -175,3 +175,16 @@ void start_heap_of(size_t arena_size)
     sm_config.arena_size = arena_size;
     start_heap();
 }
+
+bool accessible(const void *p)
+{
+    char byte;
+    int ends[2];
+    bool good;
+
+    CHECK(pipe(ends) == 0);
+    good = write(ends[1], p, 1) == 1 && read(ends[0], &byte, 1) == 1;
+    close(ends[0]);
+    close(ends[1]);
+    return good;
+}

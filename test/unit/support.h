@@ -36,6 +36,9 @@ void filter_install(struct sock_fprog program);
 void mapping_flags(const void *address, char *flags, size_t size);
 bool mapping_has(const void *address, const char *flag);
 
+/* Whether a byte can be read: a system call says EFAULT where a load would end the process. */
+bool accessible(const void *p);
+
 /* Whether all n bytes at p have this value. */
 bool all_bytes(const void *p, unsigned char value, size_t n);
 

@@ -57,6 +57,12 @@ def context(identity, version=None, with_certificate=False):
     return made
 
 
+def connect(port, client, seconds=20):
+    """A connection that stays, after its handshake."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as plain:
+        return client.wrap_socket(plain, server_hostname="localhost")
+
+
 def fetch(port, client, path=b"/", seconds=20):
     """A new connection, a full handshake, one request; the whole answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as plain:
