@@ -72,7 +72,7 @@ unsigned route_classify(const char *file)
 static unsigned route_slow(const char *file)
 {
     uint64_t key = (uintptr_t)file, entry = 0, front;
-    uint64_t *set = route_cache[(key ^ key >> 8) % ROUTE_SETS];
+    uint64_t *set = route_set(key);
     unsigned way = 0;
 
     do

@@ -21,13 +21,17 @@ unsigned route_classify(const char *file);
 
 extern SM_LOCAL uint64_t route_cache[ROUTE_SETS][ROUTE_WAYS];
 
+static inline uint64_t *route_set(uint64_t key)
+{
+    return route_cache[(key ^ key >> 8) % ROUTE_SETS];
+}
+
 /* An answer of route_classify(), or any number above those */
 static inline uint64_t route_fast(const char *file)
 {
     uint64_t key = (uintptr_t)file;
 
-    return __atomic_load_n(&route_cache[(key ^ key >> 8) % ROUTE_SETS][0], __ATOMIC_RELAXED) ^
-           key << 8;
+    return __atomic_load_n(route_set(key), __ATOMIC_RELAXED) ^ key << 8;
 }
 
 /* The partition, whatever the cache says or does not say */

@@ -10,23 +10,9 @@ def _idle_steps(context, side):
     """Memory of the worker at growing numbers of idle connections."""
     steps = []
     with context.server(side, "p256") as server:
-        command = context.helper("tls-load", "idle", server.port, nginx.IDLE_PATH)
-        client = context.start(command, cpu=context.client_cpu)
-        try:
-            for connections in context.effort.idle:
-                client.stdin.write(f"{connections}\n")
-                client.stdin.flush()
-                if client.stdout.readline().strip() != str(connections):
-                    raise BenchError(f"the client could not open {connections} connections")
-                held = process.memory(server.workers[0])
-                steps.append({"connections": connections, **held.as_dict()})
-            context.check_side(side, server.workers[0], "the nginx worker", 4)
-        finally:
-            client.stdin.close()
-            client.wait()
-            client.stdout.close()
-        for message in server.messages():
-            context.hear(message)
+        for connections in nginx.idle_steps(context, side, server, context.effort.idle):
+            held = process.memory(server.workers[0])
+            steps.append({"connections": connections, **held.as_dict()})
     return steps
 
 

@@ -171,3 +171,23 @@ class Nginx:
         """What the processes printed, the preload's messages among it."""
         with open(self._path("stderr"), encoding="utf-8", errors="replace") as file:
             return [line.strip() for line in file if line.strip()]
+
+
+def idle_steps(context, side, server, counts):
+    """Opens so many connections that stay idle, step by step; yields each count as it is reached."""
+    command = context.helper("tls-load", "idle", server.port, IDLE_PATH)
+    client = context.start(command, cpu=context.client_cpu)
+    try:
+        for connections in counts:
+            client.stdin.write(f"{connections}\n")
+            client.stdin.flush()
+            if client.stdout.readline().strip() != str(connections):
+                raise BenchError(f"the client could not open {connections} connections")
+            yield connections
+        context.check_side(side, server.workers[0], "the nginx worker", 4)
+    finally:
+        client.stdin.close()
+        client.wait()
+        client.stdout.close()
+    for message in server.messages():
+        context.hear(message)

@@ -83,25 +83,11 @@ def _steps(context, side):
     count = context.effort.handshakes // 3
     with context.server(side, "p256") as server:
         load(context, server, "handshakes", context.effort.warmup, 1)
-        command = context.helper("tls-load", "idle", server.port, nginx.IDLE_PATH)
-        client = context.start(command, cpu=context.client_cpu)
-        try:
-            for connections in context.effort.open:
-                client.stdin.write(f"{connections}\n")
-                client.stdin.flush()
-                if client.stdout.readline().strip() != str(connections):
-                    raise BenchError(f"the client could not open {connections} connections")
-                before = server.cpu_ns()
-                load(context, server, "handshakes", count, CLIENT_THREADS)
-                spent = (server.cpu_ns() - before) / count / 1000
-                steps.append({"connections": connections, "us": round(spent, 3)})
-            context.check_side(side, server.workers[0], "the nginx worker", 4)
-        finally:
-            client.stdin.close()
-            client.wait()
-            client.stdout.close()
-        for message in server.messages():
-            context.hear(message)
+        for connections in nginx.idle_steps(context, side, server, context.effort.open):
+            before = server.cpu_ns()
+            load(context, server, "handshakes", count, CLIENT_THREADS)
+            spent = (server.cpu_ns() - before) / count / 1000
+            steps.append({"connections": connections, "us": round(spent, 3)})
     return steps
 
 

@@ -7,26 +7,20 @@ import sys
 from harness import process, report
 
 
-def both(env, rep, case):
-    process.run_checks(env, rep, "hooks", ["ordinary", case], env.plain(),
-                       title=f"{case} without the preload")
-    process.run_checks(env, rep, "hooks", ["secret", case], env.preloaded(), title=case)
-
-
 def scenario_contract(env, rep):
-    both(env, rep, "contract")
+    process.run_both(env, rep, "hooks", "contract")
 
 
 def scenario_foreign_pointers(env, rep):
-    both(env, rep, "foreign")
+    process.run_both(env, rep, "hooks", "foreign")
 
 
 def scenario_small_stack(env, rep):
-    both(env, rep, "small_stack")
+    process.run_both(env, rep, "hooks", "small_stack")
 
 
 def scenario_threads_that_end(env, rep):
-    both(env, rep, "threads")
+    process.run_both(env, rep, "hooks", "threads")
 
 
 def scenario_early_library(env, rep):

@@ -6,34 +6,27 @@ import sys
 from harness import keys, process, report, tls
 
 
-def both(env, rep, case, messages=(), **settings):
-    process.run_checks(env, rep, "partitions", ["ordinary", case], env.plain(),
-                       title=f"{case} without the preload")
-    process.run_checks(env, rep, "partitions", ["secret", case], env.preloaded(**settings),
-                       title=case, messages=messages)
-
-
 def scenario_private_numbers(env, rep):
     """RSA and EC: found among the key bytes, and nowhere else in the arena or the heap."""
-    both(env, rep, "keys")
+    process.run_both(env, rep, "partitions", "keys")
 
 
 def scenario_octet_keys(env, rep):
-    both(env, rep, "octets")
+    process.run_both(env, rep, "partitions", "octets")
 
 
 def scenario_file_names(env, rep):
-    both(env, rep, "names")
+    process.run_both(env, rep, "partitions", "names")
 
 
 def scenario_no_file_names(env, rep):
     """OPENSSL_NO_FILENAMES: all is key material, and one line says so."""
-    both(env, rep, "no_names", messages=["OPENSSL_NO_FILENAMES.*key material"])
+    process.run_both(env, rep, "partitions", "no_names", messages=["OPENSSL_NO_FILENAMES.*key material"])
 
 
 def scenario_route_keys(env, rep):
     """Only what may hold keys is in secret memory."""
-    both(env, rep, "route", SECRETSSL_ROUTE="keys")
+    process.run_both(env, rep, "partitions", "route", SECRETSSL_ROUTE="keys")
 
 
 CONNECTIONS = 8

@@ -185,6 +185,14 @@ def run_checks(env, report, name, arguments, environ, *, title="", messages=(), 
     return result
 
 
+def run_both(env, report, name, case, messages=(), **settings):
+    """A helper's case without the preload and with it: run_checks for each."""
+    run_checks(env, report, name, ["ordinary", case], env.plain(),
+               title=f"{case} without the preload")
+    run_checks(env, report, name, ["secret", case], env.preloaded(**settings), title=case,
+               messages=messages)
+
+
 def expect_messages(report, lines, patterns, title):
     """Each message is well formed and expected, each expected one is there."""
     strange = [line for line in lines if not MESSAGE.fullmatch(line)
