@@ -7,11 +7,10 @@
  * - clears the vector registers too, through which what is cleared has passed.
  */
 #include "arena.h"
+#include "crypto.h"
 #include "registers.h"
 #include "thread_cache.h"
 #include <string.h>
-
-void OPENSSL_cleanse(void *p, size_t size);
 
 /* As in openssl/crypto.h. Thread-safe. */
 SM_EXPORT void OPENSSL_cleanse(void *p, size_t size)

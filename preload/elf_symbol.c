@@ -10,32 +10,32 @@ struct table {
     const ElfW(Sym) * symbols;
     const uint32_t *gnu_hash;
     const uint32_t *sysv_hash;
+    ElfW(Xword) soname; /* in strings; 0: none */
 };
 
 /* The C library relocates these pointers in place, the kernel's vDSO has them as offsets. */
-static const void *pointer(const struct dl_phdr_info *object, ElfW(Addr) value)
+static const void *pointer(uintptr_t base, ElfW(Addr) value)
 {
-    return (const void *)(value < object->dlpi_addr ? object->dlpi_addr + value : value);
+    return (const void *)(value < base ? base + value : value);
 }
 
-static bool read_dynamic(const struct dl_phdr_info *object, struct table *table)
+static bool read_dynamic(const struct elf_object *object, struct table *table)
 {
-    const ElfW(Dyn) *dyn = NULL;
+    const ElfW(Dyn) *dyn = object->dynamic;
+    uintptr_t base = object->base;
 
     memset(table, 0, sizeof(*table));
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        if (object->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            dyn = (const void *)(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr);
-    }
     for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
         if (dyn->d_tag == DT_STRTAB)
-            table->strings = pointer(object, dyn->d_un.d_ptr);
+            table->strings = pointer(base, dyn->d_un.d_ptr);
         else if (dyn->d_tag == DT_SYMTAB)
-            table->symbols = pointer(object, dyn->d_un.d_ptr);
+            table->symbols = pointer(base, dyn->d_un.d_ptr);
         else if (dyn->d_tag == DT_GNU_HASH)
-            table->gnu_hash = pointer(object, dyn->d_un.d_ptr);
+            table->gnu_hash = pointer(base, dyn->d_un.d_ptr);
         else if (dyn->d_tag == DT_HASH)
-            table->sysv_hash = pointer(object, dyn->d_un.d_ptr);
+            table->sysv_hash = pointer(base, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_SONAME)
+            table->soname = dyn->d_un.d_val;
     }
     return table->strings && table->symbols;
 }
@@ -89,7 +89,18 @@ static uint32_t find_sysv(const struct table *table, const char *name)
     return 0;
 }
 
-void *elf_symbol(const struct dl_phdr_info *object, const char *name)
+struct elf_object elf_object(const struct dl_phdr_info *info)
+{
+    struct elf_object object = {.base = info->dlpi_addr};
+
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            object.dynamic = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    }
+    return object;
+}
+
+void *elf_symbol_of(const struct elf_object *object, const char *name)
 {
     struct table table;
     uint32_t index = 0;
@@ -100,5 +111,32 @@ void *elf_symbol(const struct dl_phdr_info *object, const char *name)
         index = find_gnu(&table, name);
     else if (table.sysv_hash)
         index = find_sysv(&table, name);
-    return index ? (void *)(object->dlpi_addr + table.symbols[index].st_value) : NULL;
+    return index ? (void *)(object->base + table.symbols[index].st_value) : NULL;
+}
+
+void *elf_symbol(const struct dl_phdr_info *info, const char *name)
+{
+    struct elf_object object = elf_object(info);
+
+    return elf_symbol_of(&object, name);
+}
+
+const char *elf_soname(const struct elf_object *object)
+{
+    struct table table;
+
+    return read_dynamic(object, &table) && table.soname ? table.strings + table.soname : "";
+}
+
+bool elf_needs(const struct elf_object *object, const char *soname)
+{
+    struct table table;
+
+    if (!read_dynamic(object, &table))
+        return false;
+    for (const ElfW(Dyn) *dyn = object->dynamic; dyn->d_tag != DT_NULL; dyn++) {
+        if (dyn->d_tag == DT_NEEDED && strcmp(table.strings + dyn->d_un.d_val, soname) == 0)
+            return true;
+    }
+    return false;
 }

@@ -7,8 +7,24 @@
 #define PRELOAD_ELF_SYMBOL_H
 
 #include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct elf_object {
+    uintptr_t base; /* what the linker added to its addresses */
+    const ElfW(Dyn) * dynamic;
+};
+
+struct elf_object elf_object(const struct dl_phdr_info *info);
 
 /* The address of a function that the object defines and exports; NULL: it does not. */
-void *elf_symbol(const struct dl_phdr_info *object, const char *name);
+void *elf_symbol_of(const struct elf_object *object, const char *name);
+void *elf_symbol(const struct dl_phdr_info *info, const char *name);
+
+/* The name by which others ask for it; "": it has none. */
+const char *elf_soname(const struct elf_object *object);
+
+/* Whether it is linked with a library of that name. */
+bool elf_needs(const struct elf_object *object, const char *soname);
 
 #endif

@@ -8,9 +8,9 @@
 #include "heap.h"
 #include "libcrypto.h"
 #include "lock.h"
+#include "next.h"
 #include "registers.h"
 #include "thread_cache.h"
-#include <dlfcn.h>
 #include <stdio.h>
 
 #define STREAMS 64 /* open at a time; libcrypto has one or two */
@@ -22,22 +22,6 @@ static struct stream {
     void *buffer;
 } streams[STREAMS];
 static unsigned open_streams;
-
-static FILE *(*real_fopen)(const char *, const char *);
-static FILE *(*real_fopen64)(const char *, const char *);
-static int (*real_fclose)(FILE *);
-
-/* The C library's own, when it is first asked for: most processes open no stream at all. */
-static void *real(void **cache, const char *name)
-{
-    void *function = __atomic_load_n(cache, __ATOMIC_RELAXED);
-
-    if (!function) {
-        function = dlsym(RTLD_NEXT, name);
-        __atomic_store_n(cache, function, __ATOMIC_RELAXED);
-    }
-    return function;
-}
 
 /* The first entry with this file (NULL: a free one) becomes what is given; returns it as it
  * was. */
@@ -80,7 +64,9 @@ static FILE *with_secret_buffer(FILE *file)
 /* As fopen(3). */
 SM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
-    FILE *(*open)(const char *, const char *) = real((void **)&real_fopen, "fopen");
+    static void *cached;
+    FILE *(*open)(const char *, const char *) =
+        (FILE * (*)(const char *, const char *)) next_function(&cached, "fopen");
     FILE *file = open(path, mode);
 
     return libcrypto_contains(__builtin_return_address(0)) ? with_secret_buffer(file) : file;
@@ -89,7 +75,9 @@ SM_EXPORT FILE *fopen(const char *path, const char *mode)
 /* As fopen(3). */
 SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
-    FILE *(*open)(const char *, const char *) = real((void **)&real_fopen64, "fopen64");
+    static void *cached;
+    FILE *(*open)(const char *, const char *) =
+        (FILE * (*)(const char *, const char *)) next_function(&cached, "fopen64");
     FILE *file = open(path, mode);
 
     return libcrypto_contains(__builtin_return_address(0)) ? with_secret_buffer(file) : file;
@@ -98,7 +86,8 @@ SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 /* As fclose(3). */
 SM_EXPORT int fclose(FILE *file)
 {
-    int (*close)(FILE *) = real((void **)&real_fclose, "fclose");
+    static void *cached;
+    int (*close)(FILE *) = (int (*)(FILE *))next_function(&cached, "fclose");
     struct stream stream = {0};
     int result;
 

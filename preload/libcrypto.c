@@ -1,94 +1,425 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto.h"
 #include "config.h"
+#include "crypto.h"
 #include "elf_symbol.h"
 #include "hooks.h"
 #include "report.h"
+#include "start.h"
 #include "stats.h"
-#include <stdint.h>
+#include <dlfcn.h>
+#include <string.h>
 
 typedef int (*set_mem_functions)(void *(*)(size_t, const char *, int),
                                  void *(*)(void *, size_t, const char *, int),
                                  void (*)(void *, const char *, int));
+typedef void (*get_mem_functions)(void *(**)(size_t, const char *, int),
+                                  void *(**)(void *, size_t, const char *, int),
+                                  void (**)(void *, const char *, int));
 
-#define LIBCRYPTOS_MAX 8
+#define LIBCRYPTOS_MAX 32
+#define USERS_MAX      64
 
-static struct {
+enum owner { NOBODY, OPENSSL, OLD_OPENSSL, LIBRESSL, BORINGSSL };
+
+static const char *const owners[] = {
+    [OLD_OPENSSL] = "an OpenSSL older than 1.1.1",
+    [LIBRESSL] = "LibreSSL",
+    [BORINGSSL] = "BoringSSL or AWS-LC",
+};
+
+struct range {
     uintptr_t from, to;
-} ranges[LIBCRYPTOS_MAX];
-static unsigned range_count;
+};
 
-static void note_range(const struct dl_phdr_info *object)
+/*
+ * Written under the start lock, a count last, and read without: entries are never removed. A
+ * library that is unloaded leaves a range that nobody calls from, until another lies there.
+ */
+static struct libcrypto {
+    struct elf_object object;
+    struct range code;
+    enum owner owner;
+    bool unserved;          /* foreign, or it could not be hooked */
+    struct elf_object libc; /* of its own name space; base 0: of ours */
+} known[LIBCRYPTOS_MAX];
+static unsigned known_count;
+
+/* What is linked with a libcrypto that is not served. */
+static struct user {
+    struct range code;
+    unsigned of;
+} users[USERS_MAX];
+static unsigned user_count;
+
+unsigned libcrypto_unserved;
+static bool said_many;
+static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
+
+static bool within(struct range range, const void *code)
 {
-    uintptr_t from = UINTPTR_MAX, to = 0;
-
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        uintptr_t at = object->dlpi_addr + segment->p_vaddr;
-        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
-            continue;
-        from = sm_min(from, at);
-        to = sm_max(to, at + segment->p_memsz);
-    }
-    if (range_count < LIBCRYPTOS_MAX && from < to) {
-        ranges[range_count].from = from;
-        ranges[range_count++].to = to;
-    }
+    return (uintptr_t)code - range.from < range.to - range.from;
 }
 
-static int note_libcrypto(struct dl_phdr_info *object, size_t size, void *arg)
+static unsigned count(const unsigned *counter)
 {
+    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
+static void add(unsigned *counter)
+{
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELEASE);
+}
+
+static struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number)
+{
+    struct range range = {UINTPTR_MAX, 0};
+
+    for (unsigned i = 0; i < number; i++) {
+        uintptr_t at = base + segments[i].p_vaddr;
+        if (segments[i].p_type != PT_LOAD || !(segments[i].p_flags & PF_X))
+            continue;
+        range.from = sm_min(range.from, at);
+        range.to = sm_max(range.to, at + segments[i].p_memsz);
+    }
+    return range.from < range.to ? range : (struct range){0, 0};
+}
+
+/* For OpenSSL and LibreSSL OPENSSL_malloc is a macro. */
+static bool is_boringssl(const struct elf_object *object)
+{
+    return elf_symbol_of(object, "OPENSSL_malloc") &&
+           elf_symbol_of(object, "CRYPTO_library_init");
+}
+
+/* Calls nothing in it, which may not be relocated yet. */
+static bool is_libcrypto(const struct elf_object *object)
+{
+    const void *set = elf_symbol_of(object, "CRYPTO_set_mem_functions");
+
+    return (set && set != (void *)CRYPTO_set_mem_functions) || is_boringssl(object);
+}
+
+/* Calls nothing but a function that returns a constant; that also in what is foreign. */
+static enum owner owner_of(const struct elf_object *object)
+{
+    unsigned long (*version)(void);
+
+    if (!is_libcrypto(object))
+        return NOBODY;
+    if (is_boringssl(object))
+        return BORINGSSL;
+    version = (unsigned long (*)(void))elf_symbol_of(object, "OpenSSL_version_num");
+    if (!version)
+        version = (unsigned long (*)(void))elf_symbol_of(object, "SSLeay");
+    if (!version || version() < 0x10101000UL)
+        return OLD_OPENSSL;
+    return version() == 0x20000000UL ? LIBRESSL : OPENSSL;
+}
+
+/* By its base and its symbols' place. */
+static struct libcrypto *find(const struct elf_object *object)
+{
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (known[i].object.base == object->base && known[i].object.dynamic == object->dynamic)
+            return &known[i];
+    }
+    return NULL;
+}
+
+static struct libcrypto *note(const struct elf_object *object, enum owner owner)
+{
+    struct libcrypto *lib = find(object);
+
+    if (!lib && known_count == LIBCRYPTOS_MAX) {
+        sm_report_once(&said_many, "more than %d libcryptos: those that follow are not hooked",
+                       LIBCRYPTOS_MAX);
+        return NULL;
+    }
+    if (lib)
+        return lib;
+    lib = &known[known_count];
+    *lib = (struct libcrypto){.object = *object, .owner = owner};
+    return lib;
+}
+
+static bool hooked(const struct elf_object *object)
+{
+    get_mem_functions get =
+        (get_mem_functions)elf_symbol_of(object, "CRYPTO_get_mem_functions");
+    void *(*m)(size_t, const char *, int) = NULL;
+    void *(*r)(void *, size_t, const char *, int) = NULL;
+    void (*f)(void *, const char *, int) = NULL;
+
+    if (get)
+        get(&m, &r, &f);
+    return m == hook_malloc || m == hook_malloc_elsewhere;
+}
+
+static void not_served(struct libcrypto *lib, const char *name)
+{
+    bool late = lib->owner == OPENSSL;
+
+    if (lib->unserved)
+        return;
+    lib->unserved = true;
+    sm_count(&sm_stats.hooks_late, 1);
+    add(&libcrypto_unserved);
+    if (sm_config.require)
+        sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name,
+                  late ? "it allocated memory already" : "it is ",
+                  late ? "" : owners[lib->owner]);
+    sm_report("%s is not protected: %s%s", name,
+              late ? "the hook comes too late, it allocated memory already" : "it is ",
+              late ? "" : owners[lib->owner]);
+}
+
+static void hook(struct libcrypto *lib, const char *name)
+{
+    set_mem_functions set =
+        (set_mem_functions)elf_symbol_of(&lib->object, "CRYPTO_set_mem_functions");
+    bool good;
+
+    if (lib->owner != OPENSSL) {
+        not_served(lib, name);
+        return;
+    }
+    if (lib->unserved || hooked(&lib->object))
+        return;
+    good = lib->libc.base
+               ? set(hook_malloc_elsewhere, hook_realloc_elsewhere, hook_free_elsewhere)
+               : set(hook_malloc, hook_realloc, hook_free);
+    if (good)
+        sm_count(&sm_stats.hooks, 1);
+    else
+        not_served(lib, name);
+}
+
+static const char *name_of(const char *name)
+{
+    return name && *name ? name : "the program itself";
+}
+
+struct look {
+    unsigned long long adds; /* when it began */
+    bool all;                /* else those of these bases, which are known to be relocated */
+    uintptr_t bases[LIBCRYPTOS_MAX];
+    unsigned number;
+    bool hooks;
+};
+
+static bool meant(const struct look *look, uintptr_t base)
+{
+    for (unsigned i = 0; i < look->number; i++) {
+        if (look->bases[i] == base)
+            return true;
+    }
+    return look->all;
+}
+
+/* In dl_iterate_phdr: nothing is unloaded meanwhile. */
+static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct elf_object object = elf_object(info);
+    const struct look *look = arg;
+    struct libcrypto *lib;
+    enum owner owner;
+
+    (void)size;
+    if (!meant(look, object.base))
+        return 0;
+    owner = owner_of(&object);
+    if (owner == NOBODY)
+        return 0;
+    lib = note(&object, owner);
+    if (lib == &known[known_count]) {
+        lib->code = code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+        add(&known_count);
+    }
+    if (lib && look->hooks)
+        hook(lib, name_of(info->dlpi_name));
+    return 0;
+}
+
+static bool needs(const struct elf_object *object, const char *soname)
+{
+    return *soname && elf_needs(object, soname);
+}
+
+static int visit_user(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct elf_object object = elf_object(info);
+
     (void)size, (void)arg;
-    if (elf_symbol(object, "CRYPTO_set_mem_functions"))
-        note_range(object);
+    for (unsigned i = 0; i < known_count && user_count < USERS_MAX; i++) {
+        if (!known[i].unserved || !needs(&object, elf_soname(&known[i].object)))
+            continue;
+        users[user_count] =
+            (struct user){code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), i};
+        add(&user_count);
+    }
     return 0;
 }
 
 bool libcrypto_present(void)
 {
-    dl_iterate_phdr(note_libcrypto, NULL);
-    return range_count != 0;
+    struct look look = {.all = true};
+
+    dl_iterate_phdr(visit, &look);
+    return known_count != 0;
+}
+
+static void hook_some(struct look *look)
+{
+    look->hooks = true;
+    dl_iterate_phdr(visit, look);
+    if (!libcrypto_unserved)
+        return;
+    __atomic_store_n(&user_count, 0, __ATOMIC_RELEASE);
+    dl_iterate_phdr(visit_user, NULL);
+}
+
+void libcrypto_hook_all(void)
+{
+    struct look look = {.all = true};
+
+    hook_some(&look);
+}
+
+static int collect(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct elf_object object = elf_object(info);
+    struct look *look = arg;
+
+    (void)size;
+    look->adds = info->dlpi_adds;
+    if (look->adds == __atomic_load_n(&seen_adds, __ATOMIC_RELAXED))
+        return 1;
+    if (look->number < LIBCRYPTOS_MAX && is_libcrypto(&object))
+        look->bases[look->number++] = object.base;
+    return 0;
+}
+
+void libcrypto_look(void)
+{
+    struct look look = {0};
+    Dl_info here;
+
+    dl_iterate_phdr(collect, &look);
+    if (look.number) {
+        /*
+         * Another thread may be loading one that is in the list but not relocated yet. This
+         * waits for the lock that it holds.
+         */
+        dladdr((const void *)libcrypto_look, &here);
+        start_lock();
+        start_now();
+        hook_some(&look);
+        start_unlock();
+    }
+    __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
+}
+
+/* A name space has a list of its own, which dl_iterate_phdr does not show us. */
+static void visit_elsewhere(const struct link_map *map, const struct elf_object *libc)
+{
+    const ElfW(Ehdr) *head = (const void *)map->l_addr;
+    struct elf_object object = {map->l_addr, map->l_ld};
+    enum owner owner = owner_of(&object);
+    struct libcrypto *lib;
+
+    if (owner == NOBODY || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
+        return;
+    lib = note(&object, owner);
+    if (lib == &known[known_count]) {
+        lib->code =
+            code_of(map->l_addr, (const void *)(map->l_addr + head->e_phoff), head->e_phnum);
+        lib->libc = *libc;
+        add(&known_count);
+    }
+    if (lib)
+        hook(lib, name_of(map->l_name));
+}
+
+void libcrypto_look_elsewhere(void *handle)
+{
+    const struct link_map *map = handle;
+    struct elf_object libc = {0, NULL};
+    bool found = false;
+
+    while (map->l_prev)
+        map = map->l_prev;
+    handle = (void *)map;
+    for (; map; map = map->l_next) {
+        struct elf_object object = {map->l_addr, map->l_ld};
+        if (strcmp(elf_soname(&object), "libc.so.6") == 0)
+            libc = object;
+        found = found || is_libcrypto(&object);
+    }
+    if (!found || !libc.base)
+        return;
+    start_lock();
+    start_now();
+    for (map = handle; map; map = map->l_next)
+        visit_elsewhere(map, &libc);
+    start_unlock();
 }
 
 bool libcrypto_contains(const void *code)
 {
-    for (unsigned i = 0; i < range_count; i++) {
-        if ((uintptr_t)code >= ranges[i].from && (uintptr_t)code < ranges[i].to)
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (within(known[i].code, code))
             return true;
     }
     return false;
 }
 
-static const char *name_of(const struct dl_phdr_info *object)
+void *libcrypto_unserved_function(const void *caller, const char *name)
 {
-    return object->dlpi_name && *object->dlpi_name ? object->dlpi_name : "the program itself";
-}
+    unsigned number = count(&known_count);
 
-static int hook(struct dl_phdr_info *object, size_t size, void *arg)
-{
-    set_mem_functions set = (set_mem_functions)elf_symbol(object, "CRYPTO_set_mem_functions");
-
-    (void)size, (void)arg;
-    if (!set)
-        return 0;
-    if (set(hook_malloc, hook_realloc, hook_free)) {
-        sm_count(&sm_stats.hooks, 1);
-        return 0;
+    for (unsigned i = 0; i < number; i++) {
+        if (within(known[i].code, caller))
+            return known[i].unserved ? elf_symbol_of(&known[i].object, name) : NULL;
     }
-    sm_count(&sm_stats.hooks_late, 1);
-    if (sm_config.require)
-        sm_refuse(
-            "SECRETSSL_REQUIRE=1: %s cannot be hooked: it allocated memory already, or is "
-            "not OpenSSL",
-            name_of(object));
-    sm_report(
-        "%s is not protected: the hook comes too late, it allocated memory already (or is "
-        "not OpenSSL)",
-        name_of(object));
-    return 0;
+    for (unsigned i = 0; i < count(&user_count); i++) {
+        if (within(users[i].code, caller))
+            return elf_symbol_of(&known[users[i].of].object, name);
+    }
+    /* Linked with none by name: it gets what comes first. */
+    return known[0].unserved ? elf_symbol_of(&known[0].object, name) : NULL;
 }
 
-void libcrypto_hook_all(void)
+bool libcrypto_defines(const void *function, const char *name)
 {
-    dl_iterate_phdr(hook, NULL);
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (!known[i].unserved && known[i].owner == OPENSSL &&
+            elf_symbol_of(&known[i].object, name) == function)
+            return true;
+    }
+    return false;
+}
+
+bool libcrypto_hooked(void)
+{
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (!known[i].unserved)
+            return true;
+    }
+    return false;
+}
+
+void *libcrypto_own_libc(const void *caller, const char *name)
+{
+    const struct libcrypto *only = NULL;
+
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (!known[i].libc.base)
+            continue;
+        if (within(known[i].code, caller))
+            return elf_symbol_of(&known[i].libc, name);
+        only = only ? NULL : &known[i];
+    }
+    /* By a tail call, from somewhere in the only name space that there is. */
+    return only ? elf_symbol_of(&only->libc, name) : NULL;
 }

@@ -1,17 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The libcryptos of this process. */
+/* The libcryptos of this process: which there are, whose they are, and their hooks. */
 #ifndef PRELOAD_LIBCRYPTO_H
 #define PRELOAD_LIBCRYPTO_H
 
-#include <stdbool.h>
+#include "common.h"
 
-/* Whether any object in the process defines CRYPTO_set_mem_functions. No side effects. */
+/* At start, while there is one thread: notes those that are there. Whether there is any. */
 bool libcrypto_present(void);
 
-/* Whether code at this address is a libcrypto's. */
+/* Installs the hooks in each. One that cannot be hooked is reported, or ends the process. */
+void libcrypto_hook_all(void);
+
+/* After a dlopen() of this thread: starts if there is any libcrypto, and hooks the new ones. */
+void libcrypto_look(void);
+
+/* The same for what is in the name space of a handle that dlmopen() gave. */
+void libcrypto_look_elsewhere(void *handle);
+
+/* Whether code at this address is a libcrypto's. Takes no lock. */
 bool libcrypto_contains(const void *code);
 
-/* Installs the hooks in each. One that allocated already is reported, or ends the process. */
-void libcrypto_hook_all(void);
+/* How many there are that ours must not serve: foreign ones, and those hooked too late. */
+extern unsigned libcrypto_unserved;
+
+void *libcrypto_unserved_function(const void *caller, const char *name);
+
+/*
+ * The function of that name that a caller of ours is linked with, if it is that of a
+ * libcrypto that ours must not serve. NULL, as a rule. Takes no lock.
+ */
+static inline void *libcrypto_instead(const void *caller, const char *name)
+{
+    if (sm_likely(!__atomic_load_n(&libcrypto_unserved, __ATOMIC_RELAXED)))
+        return NULL;
+    return libcrypto_unserved_function(caller, name);
+}
+
+/* Whether an address is the function of that name of a libcrypto that is hooked. */
+bool libcrypto_defines(const void *function, const char *name);
+
+/* Whether any libcrypto is hooked. */
+bool libcrypto_hooked(void);
+
+/*
+ * The function of that name in the C library of the caller, a libcrypto in a name space that
+ * dlmopen() made. NULL: there is none. Takes no lock.
+ */
+void *libcrypto_own_libc(const void *caller, const char *name);
 
 #endif

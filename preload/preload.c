@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libsecretssl.so: start and end. The constructor runs before those of all other objects
- * (-z initfirst), when the C library does not know the environment yet.
+ * (-z initfirst), when the C library does not know the environment yet. What only the start
+ * of a process can tell (settings, which file stderr is, first place among the handlers of
+ * fork) is taken then; the rest waits for a libcrypto.
  */
+#include "allocate.h"
 #include "backing.h"
 #include "common.h"
 #include "config.h"
+#include "fork.h"
 #include "heap.h"
 #include "libcrypto.h"
+#include "lock.h"
 #include "report.h"
+#include "start.h"
 #include "stats.h"
 #include "sys.h"
+#include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
 
-static bool active;
+bool start_done;
+static bool begun; /* our constructor has run */
+static bool prefaults;
+static char wrong_setting[256]; /* said when a libcrypto is there: others need no settings */
+static struct sm_lock lock;
 
 /*
  * How SECRETSSL_PREFAULT is spread: as nginx's workers were seen to use the partitions.
@@ -55,32 +66,85 @@ static void prefault(void)
                   sm_config.prefault);
 }
 
-__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
+void start_lock(void)
 {
-    char error[256];
+    sm_lock_take(&lock);
+}
 
-    (void)argc, (void)argv;
-    if (!libcrypto_present())
+void start_unlock(void)
+{
+    sm_lock_drop(&lock);
+}
+
+static void forget_lock(void)
+{
+    sm_lock_reset(&lock);
+}
+
+static void check_early(void)
+{
+    size_t early = allocate_early();
+
+    if (!early)
         return;
+    sm_count(&sm_stats.hooks_late, 1);
+    if (sm_config.require)
+        sm_refuse("SECRETSSL_REQUIRE=1: libcrypto made %zu allocations already, before "
+                  "libsecretssl could start",
+                  early);
+    sm_report("libcrypto made %zu allocations already, before libsecretssl could start: they "
+              "are not protected",
+              early);
+}
+
+void start_now(void)
+{
+    if (start_done)
+        return;
+    if (*wrong_setting)
+        sm_refuse("%s", wrong_setting);
+    sm_heap_start();
+    sm_backing_check();
+    __atomic_store_n(&start_done, true, __ATOMIC_RELEASE);
+    check_early();
+    if (sm_config.trace)
+        sm_report("SECRETSSL_TRACE=1: call stacks are not recorded by this version");
+    if (sm_config.prefault && prefaults)
+        prefault();
+}
+
+bool start_late(void)
+{
+    if (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+        return false;
+    start_lock();
+    start_now();
+    start_unlock();
+    return true;
+}
+
+__attribute__((constructor)) static void begin(int argc, char **argv, char **envp)
+{
+    (void)argc, (void)argv;
     /* A set-id program takes no orders, and no path of a log file, from who starts it. */
     if (getauxval(AT_SECURE))
         envp = NULL;
     sm_report_init("libsecretssl");
-    if (sm_config_from_env(envp, error, sizeof(error)) != 0)
-        sm_refuse("%s", error);
-    sm_heap_start();
-    sm_backing_check();
-    libcrypto_hook_all();
-    active = true;
-    if (sm_config.trace)
-        sm_report("SECRETSSL_TRACE=1: call stacks are not recorded by this version");
-    if (sm_config.prefault && prefault_is_for_us(envp))
-        prefault();
+    if (sm_config_from_env(envp, wrong_setting, sizeof(wrong_setting)) == 0)
+        wrong_setting[0] = '\0';
+    prefaults = prefault_is_for_us(envp);
+    sm_fork_init();
+    pthread_atfork(start_lock, start_unlock, forget_lock);
+    if (libcrypto_present()) {
+        start_now();
+        libcrypto_hook_all();
+    }
+    __atomic_store_n(&begun, true, __ATOMIC_RELEASE);
 }
 
 /* The arena stays: OpenSSL frees memory after this. */
 __attribute__((destructor)) static void end(void)
 {
-    if (active && sm_config.stats)
+    if (start_done && sm_config.stats)
         sm_stats_print();
 }

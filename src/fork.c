@@ -3,6 +3,7 @@
 #include "backing.h"
 #include "config.h"
 #include "guard.h"
+#include "heap.h"
 #include "helper.h"
 #include "pages.h"
 #include "report.h"
@@ -90,6 +91,9 @@ static void prepare(void)
     int error = errno;
     uint64_t signals = 0;
 
+    /* No libcrypto has come yet. */
+    if (!sm_heap_started())
+        return;
     /*
      * Nothing can be copied in a handler of a signal that came while this thread was in malloc;
      * and there is nothing to copy in a child that nobody announced.
@@ -372,5 +376,9 @@ static void child(void)
 
 void sm_fork_init(void)
 {
-    pthread_atfork(prepare, parent, child);
+    static bool registered;
+
+    if (!registered)
+        pthread_atfork(prepare, parent, child);
+    registered = true;
 }

@@ -5,7 +5,10 @@
 
 #include "arena.h"
 
-/* Once, at start: registers the handlers, before anybody else's if it is called first. */
+/*
+ * Registers the handlers, before anybody else's if it is called first; before sm_heap_start()
+ * they do nothing. Safe to call again.
+ */
 void sm_fork_init(void);
 
 /* fork_copy.c: the copy itself, in the child, while the parent waits. */

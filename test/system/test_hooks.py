@@ -30,17 +30,19 @@ def scenario_early_library(env, rep):
     process.run_checks(env, rep, "early", ["secret", "use"], env.preloaded(), title="early")
 
 
-def scenario_too_late(env, rep):
-    """libcrypto has allocated before us: one line says so; required, the process ends."""
-    process.run_checks(env, rep, "late", ["ordinary", "use"], env.plain(),
+def scenario_before_start(env, rep):
+    """A library that insists on being first allocates before us: one line says so; what
+    follows is protected. Required, the process ends."""
+    process.run_checks(env, rep, "late", ["ordinary", "afterwards"], env.plain(),
                        title="late without the preload")
-    result = process.run_checks(env, rep, "late", ["ordinary", "use"], env.preloaded(),
-                                title="late", messages=["too late|already"])
+    result = process.run_checks(env, rep, "late", ["secret", "afterwards"], env.preloaded(),
+                                title="late", messages=["already, before"])
     rep.equal(len(result.err.splitlines()), 1, "one line on stderr")
-    result = process.run(env, [env.helper("late"), "ordinary", "use"],
+    result = process.run(env, [env.helper("late"), "secret", "afterwards"],
                          env.preloaded(SECRETSSL_REQUIRE="1"))
     rep.ok(result.status == 78 and result.out == "" and len(result.err.splitlines()) == 1
-           and re.search("too late|already", result.err), "SECRETSSL_REQUIRE=1: status 78 and one line", result)
+           and re.search("already, before", result.err),
+           "SECRETSSL_REQUIRE=1: status 78 and one line", result)
 
 
 if __name__ == "__main__":

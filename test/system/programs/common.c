@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 enum memory_kind expected;
 
 static atomic_int failures;
@@ -199,15 +197,6 @@ bool whole(const void *block, size_t size, uint64_t seed)
             return false;
     }
     return true;
-}
-
-void *filled_block(size_t size, uint64_t seed)
-{
-    void *block = OPENSSL_malloc(size);
-    if (!block)
-        broken("OPENSSL_malloc");
-    fill(block, size, seed);
-    return block;
 }
 
 double seconds_now(void)

@@ -4,7 +4,10 @@
  *
  *   early KIND use
  *
- * `late` is the same with a library that insists on being first: no hook can come before it. */
+ * `late` is the same with a library that insists on being first: nothing can come before it,
+ * and only what follows is of that kind.
+ *
+ *   late KIND afterwards */
 #include "common.h"
 
 #include <unistd.h>
@@ -41,8 +44,18 @@ static void use(void)
     check(status_of(child) == 0, "a child works");
 }
 
+static void afterwards(void)
+{
+    check(kind_of(early_block()) == MEMORY_ORDINARY && kind_of(first_block) == MEMORY_ORDINARY,
+          "what the library's constructor took is ordinary memory");
+    check_kind(filled_block(100, 1), "a block of the program");
+    OPENSSL_free(early_block());
+    OPENSSL_free(OPENSSL_realloc(first_block, 1000));
+}
+
 int main(int argc, char **argv)
 {
-    static const struct test_case cases[] = {{"use", use}, {NULL, NULL}};
+    static const struct test_case cases[] = {
+        {"use", use}, {"afterwards", afterwards}, {NULL, NULL}};
     return run_case(cases, argc, argv);
 }

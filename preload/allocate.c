@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Found before libcrypto's own by everybody who calls them by name, libcrypto included where
+ * it is not linked with -Bsymbolic: so that it does not matter when a libcrypto arrives.
+ * What it calls directly, the hooks catch (libcrypto.c).
+ */
+#include "allocate.h"
+#include "arena.h"
+#include "common.h"
+#include "config.h"
+#include "crypto.h"
+#include "heap.h"
+#include "hooks.h"
+#include "libcrypto.h"
+#include "report.h"
+#include "spill.h"
+#include "start.h"
+#include "stats.h"
+#include <string.h>
+
+#define CALLER __builtin_return_address(0)
+
+static size_t early;
+static bool said_set;
+
+size_t allocate_early(void)
+{
+    return __atomic_load_n(&early, __ATOMIC_RELAXED);
+}
+
+static void *take(size_t size, const char *file, int line)
+{
+    if (sm_likely(start_ready()))
+        return hook_malloc(size, file, line);
+    if (size == 0)
+        return NULL;
+    __atomic_fetch_add(&early, 1, __ATOMIC_RELAXED);
+    return sm_spill_alloc(size, 1);
+}
+
+static void *retake(void *p, size_t size, const char *file, int line)
+{
+    if (!p)
+        return take(size, file, line);
+    if (sm_likely(start_ready()))
+        return hook_realloc(p, size, file, line);
+    if (size)
+        return sm_spill_realloc(p, size);
+    sm_spill_free(p);
+    return NULL;
+}
+
+/* Ours may be asked to free what another libcrypto gave, and the other way round. */
+static void give(const void *caller, void *p, const char *file, int line)
+{
+    crypto_free *instead = (crypto_free *)libcrypto_instead(caller, "CRYPTO_free");
+
+    if (sm_unlikely(instead != NULL) && !sm_arena_owns(p))
+        instead(p, file, line);
+    else
+        hook_free(p, file, line);
+}
+
+static void *zeroed(void *p, size_t size)
+{
+    /* What the arena gives is zero already, unless it is not cleared when it is freed. */
+    if (p && (!sm_config.zero || !sm_arena_owns(p)))
+        memset(p, 0, size);
+    return p;
+}
+
+static void *take_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_malloc");
+
+    return sm_unlikely(instead != NULL) ? instead(size, file, line) : take(size, file, line);
+}
+
+SM_EXPORT void *CRYPTO_malloc(size_t size, const char *file, int line)
+{
+    return take_for(CALLER, size, file, line);
+}
+
+SM_EXPORT void *CRYPTO_zalloc(size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(CALLER, "CRYPTO_zalloc");
+
+    return sm_unlikely(instead != NULL) ? instead(size, file, line)
+                                        : zeroed(take(size, file, line), size);
+}
+
+SM_EXPORT void *CRYPTO_realloc(void *p, size_t size, const char *file, int line)
+{
+    crypto_realloc *instead = (crypto_realloc *)libcrypto_instead(CALLER, "CRYPTO_realloc");
+
+    return sm_unlikely(instead != NULL) && !sm_arena_owns(p) ? instead(p, size, file, line)
+                                                             : retake(p, size, file, line);
+}
+
+SM_EXPORT void CRYPTO_free(void *p, const char *file, int line)
+{
+    give(CALLER, p, file, line);
+}
+
+static void clear_and_give(const void *caller, void *p, size_t size, const char *file, int line)
+{
+    if (p && size)
+        OPENSSL_cleanse(p, size);
+    give(caller, p, file, line);
+}
+
+SM_EXPORT void CRYPTO_clear_free(void *p, size_t size, const char *file, int line)
+{
+    clear_and_give(CALLER, p, size, file, line);
+}
+
+/* OpenSSL's own moves a block that grows, and clears the tail of one that shrinks. */
+SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const char *file,
+                                     int line)
+{
+    void *(*instead)(void *, size_t, size_t, const char *, int) =
+        (void *(*)(void *, size_t, size_t, const char *, int))libcrypto_instead(
+            CALLER, "CRYPTO_clear_realloc");
+    void *to;
+
+    if (sm_unlikely(instead != NULL) && !sm_arena_owns(p))
+        return instead(p, old, size, file, line);
+    if (!p)
+        return take(size, file, line);
+    if (size == 0) {
+        clear_and_give(CALLER, p, old, file, line);
+        return NULL;
+    }
+    if (size < old) {
+        OPENSSL_cleanse((char *)p + size, old - size);
+        return p;
+    }
+    to = take(size, file, line);
+    if (to) {
+        memcpy(to, p, old);
+        clear_and_give(CALLER, p, old, file, line);
+    }
+    return to;
+}
+
+static void *copy(void *to, const void *from, size_t size)
+{
+    return to ? memcpy(to, from, size) : NULL;
+}
+
+SM_EXPORT void *CRYPTO_memdup(const void *from, size_t size, const char *file, int line)
+{
+    if (!from || size >= INT32_MAX)
+        return NULL;
+    return copy(take_for(CALLER, size, file, line), from, size);
+}
+
+static char *text_copy(char *to, const char *from, size_t length)
+{
+    if (copy(to, from, length))
+        to[length] = '\0';
+    return to;
+}
+
+SM_EXPORT char *CRYPTO_strdup(const char *from, const char *file, int line)
+{
+    size_t length = from ? strlen(from) : 0;
+
+    return from ? text_copy(take_for(CALLER, length + 1, file, line), from, length) : NULL;
+}
+
+SM_EXPORT char *CRYPTO_strndup(const char *from, size_t most, const char *file, int line)
+{
+    size_t length = from ? strnlen(from, most) : 0;
+
+    return from ? text_copy(take_for(CALLER, length + 1, file, line), from, length) : NULL;
+}
+
+/*
+ * Success for the caller, who may end if it is refused; its functions are not called. Once
+ * they were in place, its free would be given our blocks.
+ */
+SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
+{
+    int (*instead)(crypto_malloc *, crypto_realloc *, crypto_free *) =
+        (int (*)(crypto_malloc *, crypto_realloc *, crypto_free *))libcrypto_instead(
+            CALLER, "CRYPTO_set_mem_functions");
+
+    if (instead)
+        return instead(m, r, f);
+    if (!start_ready())
+        return 0;
+    if (m != hook_malloc)
+        sm_report_once(&said_set, "the program's own memory functions for OpenSSL "
+                                  "(CRYPTO_set_mem_functions) are not used: ours stay");
+    return 1;
+}
+
+/* Those that are in use. */
+SM_EXPORT void CRYPTO_get_mem_functions(crypto_malloc **m, crypto_realloc **r, crypto_free **f)
+{
+    void (*instead)(crypto_malloc **, crypto_realloc **, crypto_free **) =
+        (void (*)(crypto_malloc **, crypto_realloc **, crypto_free **))libcrypto_instead(
+            CALLER, "CRYPTO_get_mem_functions");
+
+    if (instead) {
+        instead(m, r, f);
+        return;
+    }
+    if (m)
+        *m = hook_malloc;
+    if (r)
+        *r = hook_realloc;
+    if (f)
+        *f = hook_free;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dlsym() as the program sees it. Who asks a handle of libcrypto for CRYPTO_malloc or
+ * CRYPTO_set_mem_functions gets ours: libcrypto's own would undo the hooks. Everything else
+ * goes to the C library with the caller's return address, by which RTLD_NEXT and
+ * RTLD_DEFAULT are understood.
+ */
+#include "common.h"
+#include "crypto.h"
+#include "libcrypto.h"
+#include "next.h"
+#include <dlfcn.h>
+#include <string.h>
+
+/* From the assembly below. */
+void *preload_own_function(void *handle, const char *name);
+dlsym_function *preload_next_dlsym(void);
+
+static const struct {
+    const char *name;
+    void *function;
+} ours[] = {
+    {"CRYPTO_clear_free", (void *)CRYPTO_clear_free},
+    {"CRYPTO_clear_realloc", (void *)CRYPTO_clear_realloc},
+    {"CRYPTO_free", (void *)CRYPTO_free},
+    {"CRYPTO_get_mem_functions", (void *)CRYPTO_get_mem_functions},
+    {"CRYPTO_malloc", (void *)CRYPTO_malloc},
+    {"CRYPTO_memdup", (void *)CRYPTO_memdup},
+    {"CRYPTO_realloc", (void *)CRYPTO_realloc},
+    {"CRYPTO_set_mem_functions", (void *)CRYPTO_set_mem_functions},
+    {"CRYPTO_strdup", (void *)CRYPTO_strdup},
+    {"CRYPTO_strndup", (void *)CRYPTO_strndup},
+    {"CRYPTO_zalloc", (void *)CRYPTO_zalloc},
+};
+
+static void *own(const char *name)
+{
+    if (!name || strncmp(name, "CRYPTO_", 7) != 0)
+        return NULL;
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (strcmp(ours[i].name, name) == 0)
+            return ours[i].function;
+    }
+    return NULL;
+}
+
+/* NULL: whatever the C library answers. */
+void *preload_own_function(void *handle, const char *name)
+{
+    void *function = own(name), *real;
+
+    if (!function)
+        return NULL;
+    /* The first definition is ours by name; the next may be libcrypto's. */
+    if (handle == RTLD_DEFAULT)
+        return NULL;
+    if (handle == RTLD_NEXT)
+        return libcrypto_hooked() ? function : NULL;
+    real = next_dlsym()(handle, name);
+    return real && libcrypto_defines(real, name) ? function : NULL;
+}
+
+dlsym_function *preload_next_dlsym(void)
+{
+    return next_dlsym();
+}
+
+/* clang-format off */
+#if defined(__x86_64__)
+__asm__(".pushsection .text\n"
+        ".globl dlsym\n"
+        ".type dlsym, @function\n"
+        "dlsym:\n"
+        "    endbr64\n"
+        "    pushq %rdi\n"
+        "    pushq %rsi\n"
+        "    subq $8, %rsp\n"
+        "    call preload_own_function\n"
+        "    testq %rax, %rax\n"
+        "    jnz 1f\n"
+        "    call preload_next_dlsym\n"
+        "    addq $8, %rsp\n"
+        "    popq %rsi\n"
+        "    popq %rdi\n"
+        "    jmp *%rax\n"
+        "1:  addq $24, %rsp\n"
+        "    ret\n"
+        ".size dlsym, .-dlsym\n"
+        ".popsection\n");
+#else
+__asm__(".pushsection .text\n"
+        ".globl dlsym\n"
+        ".type dlsym, %function\n"
+        "dlsym:\n"
+        "    stp x29, x30, [sp, #-32]!\n"
+        "    mov x29, sp\n"
+        "    stp x0, x1, [sp, #16]\n"
+        "    bl preload_own_function\n"
+        "    cbnz x0, 1f\n"
+        "    bl preload_next_dlsym\n"
+        "    mov x16, x0\n"
+        "    ldp x0, x1, [sp, #16]\n"
+        "    ldp x29, x30, [sp], #32\n"
+        "    br x16\n"
+        "1:  ldp x29, x30, [sp], #32\n"
+        "    ret\n"
+        ".size dlsym, .-dlsym\n"
+        ".popsection\n");
+#endif
+/* clang-format on */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting: at the program's start if it is linked with libcrypto, else when the first
+ * libcrypto arrives or allocates.
+ */
+#ifndef PRELOAD_START_H
+#define PRELOAD_START_H
+
+#include "common.h"
+
+extern bool start_done;
+
+bool start_late(void);
+
+/* Whether allocations are served; starts if need be. False: before our own constructor. */
+static inline bool start_ready(void)
+{
+    return sm_likely(__atomic_load_n(&start_done, __ATOMIC_ACQUIRE)) || start_late();
+}
+
+/* Serialises starting and hooking. A fork waits for it. */
+void start_lock(void);
+void start_unlock(void);
+
+/* With the lock: starts, once. */
+void start_now(void);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program that is not linked with libcrypto, and loads it, and others like it, later.
+ *
+ *   arrive KIND CASE */
+#include "common.h"
+
+#include <dlfcn.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef void *malloc_fn(size_t, const char *, int);
+typedef void *realloc_fn(void *, size_t, const char *, int);
+typedef void free_fn(void *, const char *, int);
+typedef int set_fn(malloc_fn *, realloc_fn *, free_fn *);
+typedef void get_fn(malloc_fn **, realloc_fn **, free_fn **);
+typedef void *open_fn(const char *, int);
+
+#define LIBCRYPTO "libcrypto.so.3"
+
+static char directory[PATH_MAX];
+
+/* A file beside the program. */
+static const char *beside(const char *name)
+{
+    static char path[2 * PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    return path;
+}
+
+static void *opened(const char *file, int mode)
+{
+    void *handle = dlopen(file, mode);
+
+    if (!handle) {
+        check(false, "%s", dlerror());
+        exit(1);
+    }
+    return handle;
+}
+
+static void *symbol(void *handle, const char *name)
+{
+    void *found = dlsym(handle, name);
+
+    if (!found) {
+        check(false, "%s", dlerror());
+        exit(1);
+    }
+    return found;
+}
+
+/* What the library takes for itself, and what others take from it by name. */
+static void check_library(void *handle, const char *what)
+{
+    void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "fake_take");
+    void (*give)(void *) = (void (*)(void *))symbol(handle, "fake_give");
+    malloc_fn *m = (malloc_fn *)symbol(handle, "CRYPTO_malloc");
+    realloc_fn *r = (realloc_fn *)symbol(handle, "CRYPTO_realloc");
+    free_fn *f = (free_fn *)symbol(handle, "CRYPTO_free");
+    void *block = take(100), *other = m(100, __FILE__, __LINE__);
+
+    check_kind(block, what);
+    check_kind(other, "a block from its CRYPTO_malloc");
+    give(other);
+    block = r(block, 5000, __FILE__, __LINE__);
+    check_kind(block, "the block, moved");
+    f(block, __FILE__, __LINE__);
+    f(r(strdup("the C library's"), 1000, __FILE__, __LINE__), __FILE__, __LINE__);
+}
+
+static void symbolic(void)
+{
+    check_library(opened(beside("libfake_3.so"), RTLD_NOW), "a block of 3.5 with -Bsymbolic");
+}
+
+static void several(void)
+{
+    void *real = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    malloc_fn *m = (malloc_fn *)symbol(real, "CRYPTO_malloc");
+    free_fn *f = (free_fn *)symbol(real, "CRYPTO_free");
+    void *block;
+
+    check_library(opened(beside("libfake_1.so"), RTLD_NOW), "a block of 1.1.1");
+    check_library(opened(beside("libfake_3.so"), RTLD_NOW), "a block of 3.5");
+    check_library(opened(beside("libfake_4.so"), RTLD_NOW), "a block of 4.0");
+    block = m(100, __FILE__, __LINE__);
+    check_kind(block, "a block of Debian's");
+    f(block, __FILE__, __LINE__);
+}
+
+/* Its own functions go on serving a library that is not ours to serve. */
+static void unserved(const char *name)
+{
+    void *handle = opened(beside(name), RTLD_NOW | RTLD_GLOBAL);
+    void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "fake_take");
+    void (*give)(void *) = (void (*)(void *))symbol(handle, "fake_give");
+    malloc_fn *m = (malloc_fn *)dlsym(handle, "CRYPTO_malloc");
+    void *block = take(100);
+
+    check(kind_of(block) == MEMORY_ORDINARY, "%s: ordinary memory", name);
+    give(block);
+    if (!m)
+        return;
+    block = m(100, __FILE__, __LINE__);
+    check(kind_of(block) == MEMORY_ORDINARY, "%s: by name as well", name);
+    give(block);
+    block = ((malloc_fn *)symbol(RTLD_DEFAULT, "CRYPTO_malloc"))(100, __FILE__, __LINE__);
+    check(kind_of(block) == MEMORY_ORDINARY, "%s: and through the first of that name", name);
+    free(block);
+}
+
+static void late(void)
+{
+    unserved("libfake_late.so");
+}
+
+static void libressl(void)
+{
+    unserved("libfake_libressl.so");
+}
+
+static void boringssl(void)
+{
+    unserved("libfake_boringssl.so");
+}
+
+static void old(void)
+{
+    unserved("libfake_old.so");
+}
+
+/* Debian's, whose constructor does nothing, in a library whose constructor uses it. */
+static void constructor(void)
+{
+    void *handle = opened(beside("libearly_library.so"), RTLD_NOW | RTLD_LOCAL);
+    void *(*early_block)(void) = (void *(*)(void))symbol(handle, "early_block");
+    void *(*early_key)(void) = (void *(*)(void))symbol(handle, "early_key");
+
+    check_kind(early_block(), "a block that the library's constructor took");
+    check_kind(early_key(), "a key that it made");
+
+    pid_t child = fork();
+    if (child == 0) {
+        check_kind(early_key(), "the key in a child");
+        _exit(*(volatile char *)early_block() == 1 ? 0 : 1);
+    }
+    check(status_of(child) == 0, "a child has the contents");
+}
+
+static unsigned own_calls;
+
+static void *own_malloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    own_calls++;
+    return malloc(size);
+}
+
+static void *own_realloc(void *p, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    own_calls++;
+    return realloc(p, size);
+}
+
+static void own_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    own_calls++;
+    free(p);
+}
+
+/* The functions of the program are accepted, and what is there stays in use. */
+static void set_by(void *where, void *libcrypto, const char *how)
+{
+    set_fn *set = (set_fn *)symbol(where, "CRYPTO_set_mem_functions");
+    get_fn *get = (get_fn *)symbol(where, "CRYPTO_get_mem_functions");
+    malloc_fn *m = (malloc_fn *)symbol(libcrypto, "CRYPTO_malloc"), *now = NULL;
+    free_fn *f = (free_fn *)symbol(libcrypto, "CRYPTO_free"), *now_free = NULL;
+    void *(*key)(const char *) = (void *(*)(const char *))symbol(libcrypto, "BN_new");
+    void (*key_free)(void *) = (void (*)(void *))symbol(libcrypto, "BN_free");
+    /* Without us OpenSSL refuses once it has allocated. */
+    bool served = expected == MEMORY_SECRET;
+    void *before = served ? m(100, __FILE__, __LINE__) : NULL,
+         *number = served ? key(NULL) : NULL, *after;
+
+    check(set(own_malloc, own_realloc, own_free) == 1, "%s: set says 1", how);
+    get(&now, NULL, &now_free);
+    check((now == own_malloc) == !served, "%s: get says what is so", how);
+    after = now(100, __FILE__, __LINE__);
+    check_kind(after, "a block from what get gave");
+    now_free(after, __FILE__, __LINE__);
+    key_free(number);
+    after = key(NULL);
+    check_kind(after, "a big number afterwards");
+    key_free(after);
+    f(before, __FILE__, __LINE__);
+    check((own_calls == 0) == served, "%s: %u calls of the program's own", how, own_calls);
+}
+
+static void set_by_handle(void)
+{
+    void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    set_by(handle, handle, "dlsym of the handle");
+}
+
+static void set_by_default(void)
+{
+    set_by(RTLD_DEFAULT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), "RTLD_DEFAULT");
+}
+
+static void set_by_next(void)
+{
+    set_by(RTLD_NEXT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), "RTLD_NEXT");
+}
+
+static void visible(void *handle, const char *name, bool wanted)
+{
+    check((dlsym(RTLD_DEFAULT, "fake_take") != NULL) == wanted, "%s", name);
+    dlclose(handle);
+}
+
+static void attempt(const char *what, open_fn *open_it, const char *name, int mode)
+{
+    void *handle = open_it(name, mode);
+    const char *error = dlerror();
+
+    check(true, "%s: %s", what, handle ? "found" : error);
+    check(dlerror() == NULL, "%s: the error is given once", what);
+}
+
+/* Prints what must be the same with and without the preload; the driver compares. */
+static void semantics(void)
+{
+    open_fn *by_runpath =
+        (open_fn *)symbol(opened(beside("libsearch_runpath.so"), RTLD_NOW), "search_and_open");
+    open_fn *by_rpath =
+        (open_fn *)symbol(opened(beside("libsearch_rpath.so"), RTLD_NOW), "search_and_open");
+    open_fn *by_none =
+        (open_fn *)symbol(opened(beside("libsearch_none.so"), RTLD_NOW), "search_and_open");
+
+    check(dlopen(NULL, RTLD_NOW) != NULL, "the program itself");
+    attempt("not loaded yet", by_runpath, "libfake_3.so", RTLD_NOW | RTLD_NOLOAD);
+    attempt("without a path", by_none, "libdeep_1.so", RTLD_NOW);
+    attempt("the program's own", dlopen, "libdeep_1.so", RTLD_NOW);
+    attempt("RUNPATH", by_runpath, "libdeep_1.so", RTLD_NOW);
+    attempt("loaded already", by_none, "libdeep_1.so", RTLD_NOW | RTLD_NOLOAD);
+    attempt("RPATH", by_rpath, "libdeep_2.so", RTLD_NOW);
+    attempt("$ORIGIN", by_none, "$ORIGIN/deep/libdeep_3.so", RTLD_NOW);
+    attempt("${ORIGIN}, absent", by_none, "${ORIGIN}/libnone.so", RTLD_NOW);
+    attempt("absent", by_runpath, "libnone.so", RTLD_NOW);
+    attempt("absent path", dlopen, "/nowhere/libnone.so", RTLD_NOW);
+    attempt("no library", dlopen, "/etc/passwd", RTLD_NOW);
+    attempt("no library in RUNPATH", by_runpath, "libgarbage.so", RTLD_NOW);
+    attempt("undefined symbols", by_runpath, "libundefined.so", RTLD_NOW);
+    attempt("wrong mode", dlopen, LIBCRYPTO, 0);
+    attempt("by its soname", by_none, LIBCRYPTO, RTLD_NOW);
+    visible(opened(beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL), "RTLD_LOCAL hides", false);
+    visible(opened(beside("libfake_3.so"), RTLD_NOW | RTLD_GLOBAL), "RTLD_GLOBAL shows", true);
+    check(dlsym(RTLD_DEFAULT, "no_such_symbol") == NULL, "%s", dlerror());
+    check(dlsym(opened(beside("libfake_3.so"), RTLD_NOW), "CRYPTO_secure_used") == NULL, "%s",
+          dlerror());
+}
+
+static void new_space(void)
+{
+    void *search = opened(beside("libsearch_runpath.so"), RTLD_NOW);
+    open_fn *in_space = (open_fn *)symbol(search, "search_in_new_space");
+    void *handle = dlmopen(LM_ID_NEWLM, beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
+    char *(*duplicate)(const char *);
+
+    check(handle != NULL, "dlmopen");
+    check_library(handle, "a block of one in a name space of its own");
+    duplicate = (char *(*)(const char *))symbol(handle, "strdup");
+    ((free_fn *)symbol(handle, "CRYPTO_free"))(duplicate("its C library's"), __FILE__,
+                                               __LINE__);
+    handle = in_space("libdeep_1.so", RTLD_NOW);
+    check(handle != NULL, "found by the caller's RUNPATH");
+    check(dlmopen(LM_ID_BASE, "libnone.so", RTLD_NOW) == NULL && dlerror() != NULL, "absent");
+}
+
+static void *open_and_use(void *argument)
+{
+    for (int i = 0; i < 20; i++) {
+        void *handle = opened(LIBCRYPTO, RTLD_NOW);
+        malloc_fn *m = (malloc_fn *)symbol(handle, "CRYPTO_malloc");
+        free_fn *f = (free_fn *)symbol(handle, "CRYPTO_free");
+        void *block = m(100, __FILE__, __LINE__);
+
+        if (kind_of(block) != expected)
+            *(bool *)argument = false;
+        f(block, __FILE__, __LINE__);
+    }
+    return NULL;
+}
+
+/* It arrives in eight threads at once, while the first one forks. */
+static void threads(void)
+{
+    pthread_t ids[8];
+    bool good = true;
+    int whole_children = 0;
+
+    for (int i = 0; i < 8; i++) {
+        if (pthread_create(&ids[i], NULL, open_and_use, &good) != 0)
+            broken("pthread_create");
+    }
+    for (int i = 0; i < 20; i++) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        whole_children += status_of(child) == 0;
+    }
+    for (int i = 0; i < 8; i++)
+        pthread_join(ids[i], NULL);
+    check(good, "every block is where it belongs");
+    check(whole_children == 20, "%d of 20 children", whole_children);
+}
+
+/* An empty table of libcryptos costs nothing: fork, dlopen of something else. */
+static void nothing(void)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    check(status_of(child) == 0, "a child");
+    opened("libm.so.6", RTLD_NOW);
+    check(secret_bytes() == 0, "no secret memory without libcrypto");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        {"symbolic", symbolic},
+        {"several", several},
+        {"late", late},
+        {"libressl", libressl},
+        {"boringssl", boringssl},
+        {"old", old},
+        {"constructor", constructor},
+        {"set_by_handle", set_by_handle},
+        {"set_by_default", set_by_default},
+        {"set_by_next", set_by_next},
+        {"semantics", semantics},
+        {"new_space", new_space},
+        {"threads", threads},
+        {"nothing", nothing},
+        {NULL, NULL},
+    };
+    ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
+
+    if (length < 0)
+        broken("readlink");
+    directory[length] = '\0';
+    dirname(directory);
+    return run_case(cases, argc, argv);
+}

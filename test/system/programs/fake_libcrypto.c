@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * As much of a libcrypto as decides whether its allocations can be caught, built in several
+ * ways (CMakeLists.txt): FAKE_VERSION is what it says it is, FAKE_EARLY allocates in the
+ * constructor, FAKE_BORING has BoringSSL's names and no CRYPTO_set_mem_functions.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef void *malloc_fn(size_t, const char *, int);
+typedef void *realloc_fn(void *, size_t, const char *, int);
+typedef void free_fn(void *, const char *, int);
+
+void *fake_take(size_t size);
+void fake_give(void *p);
+
+#ifdef FAKE_BORING
+
+void *OPENSSL_malloc(size_t size);
+void CRYPTO_library_init(void);
+unsigned long OpenSSL_version_num(void);
+
+void *OPENSSL_malloc(size_t size)
+{
+    return malloc(size);
+}
+
+void CRYPTO_library_init(void)
+{
+}
+
+unsigned long OpenSSL_version_num(void)
+{
+    return 0x1010107fUL;
+}
+
+void *fake_take(size_t size)
+{
+    return OPENSSL_malloc(size);
+}
+
+void fake_give(void *p)
+{
+    free(p);
+}
+
+#else
+
+void *CRYPTO_malloc(size_t size, const char *file, int line);
+void *CRYPTO_realloc(void *p, size_t size, const char *file, int line);
+void CRYPTO_free(void *p, const char *file, int line);
+int CRYPTO_set_mem_functions(malloc_fn *m, realloc_fn *r, free_fn *f);
+void CRYPTO_get_mem_functions(malloc_fn **m, realloc_fn **r, free_fn **f);
+unsigned long OpenSSL_version_num(void);
+
+static malloc_fn *malloc_impl = CRYPTO_malloc;
+static realloc_fn *realloc_impl = CRYPTO_realloc;
+static free_fn *free_impl = CRYPTO_free;
+static int fixed;
+
+void *CRYPTO_malloc(size_t size, const char *file, int line)
+{
+    if (malloc_impl != CRYPTO_malloc)
+        return malloc_impl(size, file, line);
+    fixed = 1;
+    return malloc(size);
+}
+
+void *CRYPTO_realloc(void *p, size_t size, const char *file, int line)
+{
+    if (realloc_impl != CRYPTO_realloc)
+        return realloc_impl(p, size, file, line);
+    fixed = 1;
+    return realloc(p, size);
+}
+
+void CRYPTO_free(void *p, const char *file, int line)
+{
+    if (free_impl != CRYPTO_free)
+        free_impl(p, file, line);
+    else
+        free(p);
+}
+
+int CRYPTO_set_mem_functions(malloc_fn *m, realloc_fn *r, free_fn *f)
+{
+    if (fixed)
+        return 0;
+    malloc_impl = m;
+    realloc_impl = r;
+    free_impl = f;
+    return 1;
+}
+
+void CRYPTO_get_mem_functions(malloc_fn **m, realloc_fn **r, free_fn **f)
+{
+    if (m)
+        *m = malloc_impl;
+    if (r)
+        *r = realloc_impl;
+    if (f)
+        *f = free_impl;
+}
+
+unsigned long OpenSSL_version_num(void)
+{
+    return FAKE_VERSION;
+}
+
+void *fake_take(size_t size)
+{
+    return CRYPTO_malloc(size, __FILE__, __LINE__);
+}
+
+void fake_give(void *p)
+{
+    CRYPTO_free(p, __FILE__, __LINE__);
+}
+
+#endif
+
+#ifdef FAKE_EARLY
+__attribute__((constructor)) static void allocate(void)
+{
+    void *p = fake_take(100);
+
+    if (p)
+        memset(p, 1, 100);
+    fake_give(p);
+}
+#endif

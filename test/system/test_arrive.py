@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libcryptos that arrive later, several of them, foreign ones; what dlopen() promises."""
+
+import re
+import sys
+
+from harness import process, report
+
+
+def both(env, rep, case, messages=(), kind="secret"):
+    process.run_checks(env, rep, "arrive", ["ordinary", case], env.plain(),
+                       title=f"{case} without the preload")
+    process.run_checks(env, rep, "arrive", [kind, case], env.preloaded(), title=case,
+                       messages=messages)
+
+
+def refused(env, rep, case, pattern):
+    """What cannot be hooked is said in one line; required, it ends the process."""
+    both(env, rep, case, [pattern])
+    result = process.run(env, [env.helper("arrive"), "secret", case],
+                         env.preloaded(SECRETSSL_REQUIRE="1"))
+    rep.ok(result.status == 78 and len(result.err.splitlines()) == 1
+           and re.search(r"cannot be hooked", result.err),
+           f"{case}: SECRETSSL_REQUIRE=1 is status 78 and one line", result)
+
+
+def scenario_nothing(env, rep):
+    both(env, rep, "nothing")
+    result = process.run(env, [env.helper("arrive"), "ordinary", "nothing"],
+                         env.preloaded(SECRETSSL_ARENA_SIZE="wrong"))
+    rep.equal((result.status, result.err), (0, ""), "a wrong value matters to nobody")
+
+
+def scenario_wrong_setting(env, rep):
+    """It is said when a libcrypto comes, and before it handles a secret."""
+    result = process.run(env, [env.helper("arrive"), "ordinary", "constructor"],
+                         env.preloaded(SECRETSSL_ARENA_SIZE="wrong"))
+    rep.ok(result.status == 78 and result.out == ""
+           and "SECRETSSL_ARENA_SIZE=wrong: accepted is" in result.err, "status 78", result)
+
+
+def scenario_symbolic(env, rep):
+    both(env, rep, "symbolic")
+
+
+def scenario_several(env, rep):
+    both(env, rep, "several")
+    result = process.run(env, [env.helper("arrive"), "secret", "several"],
+                         env.preloaded(SECRETSSL_STATS="1"))
+    rep.ok("; 4 libcrypto hooked" in result.err, "four are counted", result)
+
+
+def scenario_constructor(env, rep):
+    both(env, rep, "constructor")
+
+
+def scenario_late(env, rep):
+    refused(env, rep, "late", r"libfake_late\.so is not protected: the hook comes too late")
+
+
+def scenario_libressl(env, rep):
+    refused(env, rep, "libressl", r"libfake_libressl\.so is not protected: it is LibreSSL")
+
+
+def scenario_boringssl(env, rep):
+    refused(env, rep, "boringssl",
+            r"libfake_boringssl\.so is not protected: it is BoringSSL or AWS-LC")
+
+
+def scenario_old(env, rep):
+    refused(env, rep, "old", r"libfake_old\.so is not protected: it is an OpenSSL older than")
+
+
+def scenario_staying_hooked(env, rep):
+    """The program's own functions, however it gets at CRYPTO_set_mem_functions."""
+    for case in "set_by_handle", "set_by_default", "set_by_next":
+        both(env, rep, case, ["CRYPTO_set_mem_functions.* ours stay"])
+
+
+def scenario_new_space(env, rep):
+    both(env, rep, "new_space")
+
+
+def scenario_threads(env, rep):
+    both(env, rep, "threads")
+
+
+def scenario_semantics(env, rep):
+    """dlopen() finds, refuses and explains the same with the preload and without."""
+    said = [process.run(env, [env.helper("arrive"), "ordinary", "semantics"], environ)
+            for environ in (env.plain(), env.preloaded())]
+    process.take_over(rep, said[0], "without the preload")
+    process.take_over(rep, said[1], "with it")
+    for one, other in zip(said[0].out.splitlines(), said[1].out.splitlines()):
+        rep.equal(other, one, f"the same: {one}")
+    found = [line for line in said[0].out.splitlines() if line.endswith(": found")]
+    rep.equal(len(found), 5, "libraries found: RUNPATH, again, RPATH, $ORIGIN, libcrypto")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
