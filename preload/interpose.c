@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * prctl() and syscall() as the program sees them: a seccomp filter that it installs is
- * noticed before it takes effect. Everything else goes to the kernel as it came.
+ * noticed before it takes effect, and memory that a libcrypto locks gets secret pages.
+ * Everything else goes to the kernel as it came.
  */
 #include "common.h"
+#include "memlock.h"
 #include "seal.h"
 #include "sys.h"
 #include <errno.h>
@@ -49,6 +51,9 @@ long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, 
     bool seals = filters(nr, a, &program, b, c);
     long result;
 
+    if ((nr == SYS_mlock || nr == SYS_mlock2) &&
+        memlock_take(__builtin_return_address(0), (const void *)a, (size_t)b))
+        return 0;
     if (seals)
         sm_seal_begin(&seal, program);
     result = sm_sys6(nr, a, b, c, d, e, f);
@@ -89,6 +94,10 @@ __asm__(".pushsection .text\n"
         "    je preload_filtering_syscall\n"
         "    cmpl $" TEXT(__NR_prctl) ", %edi\n"
         "    je preload_filtering_syscall\n"
+        "    cmpl $" TEXT(__NR_mlock) ", %edi\n"
+        "    je preload_filtering_syscall\n"
+        "    cmpl $" TEXT(__NR_mlock2) ", %edi\n"
+        "    je preload_filtering_syscall\n"
         "    movq %rdi, %rax\n"
         "    movq %rsi, %rdi\n"
         "    movq %rdx, %rsi\n"
@@ -112,6 +121,10 @@ __asm__(".pushsection .text\n"
         "    cmp w0, #" TEXT(__NR_seccomp) "\n"
         "    b.eq preload_filtering_syscall\n"
         "    cmp w0, #" TEXT(__NR_prctl) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    cmp w0, #" TEXT(__NR_mlock) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    cmp w0, #" TEXT(__NR_mlock2) "\n"
         "    b.eq preload_filtering_syscall\n"
         "    mov x8, x0\n"
         "    mov x0, x1\n"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto.h"
 #include "config.h"
-#include "crypto.h"
 #include "elf_symbol.h"
 #include "hooks.h"
+#include "owner.h"
 #include "report.h"
 #include "start.h"
 #include "stats.h"
@@ -19,14 +19,6 @@ typedef void (*get_mem_functions)(void *(**)(size_t, const char *, int),
 
 #define LIBCRYPTOS_MAX 32
 #define USERS_MAX      64
-
-enum owner { NOBODY, OPENSSL, OLD_OPENSSL, LIBRESSL, BORINGSSL };
-
-static const char *const owners[] = {
-    [OLD_OPENSSL] = "an OpenSSL older than 1.1.1",
-    [LIBRESSL] = "LibreSSL",
-    [BORINGSSL] = "BoringSSL or AWS-LC",
-};
 
 struct range {
     uintptr_t from, to;
@@ -85,38 +77,6 @@ static struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigne
     return range.from < range.to ? range : (struct range){0, 0};
 }
 
-/* For OpenSSL and LibreSSL OPENSSL_malloc is a macro. */
-static bool is_boringssl(const struct elf_object *object)
-{
-    return elf_symbol_of(object, "OPENSSL_malloc") &&
-           elf_symbol_of(object, "CRYPTO_library_init");
-}
-
-/* Calls nothing in it, which may not be relocated yet. */
-static bool is_libcrypto(const struct elf_object *object)
-{
-    const void *set = elf_symbol_of(object, "CRYPTO_set_mem_functions");
-
-    return (set && set != (void *)CRYPTO_set_mem_functions) || is_boringssl(object);
-}
-
-/* Calls nothing but a function that returns a constant; that also in what is foreign. */
-static enum owner owner_of(const struct elf_object *object)
-{
-    unsigned long (*version)(void);
-
-    if (!is_libcrypto(object))
-        return NOBODY;
-    if (is_boringssl(object))
-        return BORINGSSL;
-    version = (unsigned long (*)(void))elf_symbol_of(object, "OpenSSL_version_num");
-    if (!version)
-        version = (unsigned long (*)(void))elf_symbol_of(object, "SSLeay");
-    if (!version || version() < 0x10101000UL)
-        return OLD_OPENSSL;
-    return version() == 0x20000000UL ? LIBRESSL : OPENSSL;
-}
-
 /* By its base and its symbols' place. */
 static struct libcrypto *find(const struct elf_object *object)
 {
@@ -168,10 +128,10 @@ static void not_served(struct libcrypto *lib, const char *name)
     if (sm_config.require)
         sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name,
                   late ? "it allocated memory already" : "it is ",
-                  late ? "" : owners[lib->owner]);
+                  late ? "" : owner_name(lib->owner));
     sm_report("%s is not protected: %s%s", name,
               late ? "the hook comes too late, it allocated memory already" : "it is ",
-              late ? "" : owners[lib->owner]);
+              late ? "" : owner_name(lib->owner));
 }
 
 static void hook(struct libcrypto *lib, const char *name)
@@ -295,7 +255,7 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
     look->adds = info->dlpi_adds;
     if (look->adds == __atomic_load_n(&seen_adds, __ATOMIC_RELAXED))
         return 1;
-    if (look->number < LIBCRYPTOS_MAX && is_libcrypto(&object))
+    if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(&object))
         look->bases[look->number++] = object.base;
     return 0;
 }
@@ -354,7 +314,7 @@ void libcrypto_look_elsewhere(void *handle)
         struct elf_object object = {map->l_addr, map->l_ld};
         if (strcmp(elf_soname(&object), "libc.so.6") == 0)
             libc = object;
-        found = found || is_libcrypto(&object);
+        found = found || owner_is_libcrypto(&object);
     }
     if (!found || !libc.base)
         return;

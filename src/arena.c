@@ -3,6 +3,7 @@
 #include "backing.h"
 #include "config.h"
 #include "guard.h"
+#include "outside.h"
 #include "pages.h"
 #include "seccomp.h"
 #include "stats.h"
@@ -401,7 +402,7 @@ bool sm_arena_inherit(bool on)
         if (length && !(on && withheld))
             good = sm_pages_inherit(sm_page_address(part->first), length, on) == 0 && good;
     }
-    return good;
+    return sm_outside_inherit(on) && good;
 }
 
 void sm_partition_rebuild(unsigned p)

@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "heap.h"
 #include "helper.h"
+#include "outside.h"
 #include "pages.h"
 #include "report.h"
 #include "seccomp.h"
@@ -334,7 +335,8 @@ static void count_pages(void)
             now += page->present;
         }
     }
-    sm_stats.pages_peak = now;
+    sm_stats.pages[SM_KIND_SECRET] += sm_outside_pages();
+    sm_stats.pages_peak = now + sm_outside_pages();
     sm_stats.mapped = sm_arena.mapped;
 }
 
@@ -353,7 +355,8 @@ static void child(void)
     sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = 0;
     if (forking.shared)
         copy_secrets();
-    if (sm_config.fork == SM_FORK_DENY && sm_arena.span && !sm_fork_withhold(SM_PART_BYTES))
+    if (sm_config.fork == SM_FORK_DENY &&
+        ((sm_arena.span && !sm_fork_withhold(SM_PART_BYTES)) || !sm_outside_withhold()))
         sm_refuse("key material could not be withheld from this child: it ends");
     unlock_all();
     sm_guard_forget();

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "fork.h"
 #include "large.h"
+#include "outside.h"
 #include "pages.h"
 #include "slab.h"
 #include "stats.h"
@@ -72,7 +73,7 @@ bool sm_fork_has_secrets(void)
         if (part_has_secrets(p))
             return true;
     }
-    return false;
+    return sm_outside_pages() != 0;
 }
 
 static size_t part_length(unsigned p)
@@ -222,7 +223,7 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy)
             return "no secret memory for a child's copy of the secrets";
     }
     copy_all(passes, copy);
-    return NULL;
+    return copy->deny ? NULL : sm_outside_copy();
 }
 
 static bool move_range(uint32_t page, uint32_t end, char *temp)
@@ -292,5 +293,5 @@ const char *sm_fork_copy_place(struct sm_fork_copy *copy)
         if (copy->temp[p] && !place_part(p, copy->temp[p]))
             return "a child's copy of the secrets could not be put in place";
     }
-    return NULL;
+    return copy->deny ? NULL : sm_outside_place();
 }

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 typedef void *malloc_fn(size_t, const char *, int);
 typedef void *realloc_fn(void *, size_t, const char *, int);
@@ -14,6 +17,16 @@ typedef void free_fn(void *, const char *, int);
 
 void *fake_take(size_t size);
 void fake_give(void *p);
+int fake_lock(void *p, size_t size, int by_syscall);
+
+/* As OpenSSL does it for its secure heap. The answer is kept: no tail call. */
+int fake_lock(void *p, size_t size, int by_syscall)
+{
+    volatile int answer =
+        by_syscall ? (int)syscall(SYS_mlock2, p, size, MLOCK_ONFAULT) : mlock(p, size);
+
+    return answer;
+}
 
 #ifdef FAKE_BORING
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "owner.h"
+#include "crypto.h"
+
+static const char *const owners[] = {
+    [OLD_OPENSSL] = "an OpenSSL older than 1.1.1",
+    [LIBRESSL] = "LibreSSL",
+    [BORINGSSL] = "BoringSSL or AWS-LC",
+};
+
+const char *owner_name(enum owner owner)
+{
+    return owners[owner];
+}
+
+/* For OpenSSL and LibreSSL OPENSSL_malloc is a macro. */
+static bool is_boringssl(const struct elf_object *object)
+{
+    return elf_symbol_of(object, "OPENSSL_malloc") &&
+           elf_symbol_of(object, "CRYPTO_library_init");
+}
+
+bool owner_is_libcrypto(const struct elf_object *object)
+{
+    const void *set = elf_symbol_of(object, "CRYPTO_set_mem_functions");
+
+    return (set && set != (void *)CRYPTO_set_mem_functions) || is_boringssl(object);
+}
+
+enum owner owner_of(const struct elf_object *object)
+{
+    unsigned long (*version)(void);
+
+    if (!owner_is_libcrypto(object))
+        return NOBODY;
+    if (is_boringssl(object))
+        return BORINGSSL;
+    version = (unsigned long (*)(void))elf_symbol_of(object, "OpenSSL_version_num");
+    if (!version)
+        version = (unsigned long (*)(void))elf_symbol_of(object, "SSLeay");
+    if (!version || version() < 0x10101000UL)
+        return OLD_OPENSSL;
+    return version() == 0x20000000UL ? LIBRESSL : OPENSSL;
+}

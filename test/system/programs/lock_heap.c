@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A libcrypto that locks a secure heap of its own.
+ *
+ *   lock_heap KIND child|deny */
+#include "common.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+extern int fake_lock(void *, size_t, int);
+
+enum { HEAP = 65536 };
+
+static char *locked_heap(int by_syscall)
+{
+    char *heap = mmap(NULL, HEAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    fill(heap, HEAP, 1);
+    check(heap != MAP_FAILED && fake_lock(heap, HEAP, by_syscall) == 0, "memory is locked, %s",
+          by_syscall ? "by a system call" : "by mlock");
+    check_kind(heap + HEAP / 2, "what a libcrypto locks");
+    check(whole(heap, HEAP, 1), "its contents are kept");
+    return heap;
+}
+
+/* A child has a copy of its own. */
+static void in_child(void)
+{
+    for (int by_syscall = 0; by_syscall < 2; by_syscall++) {
+        char *heap = locked_heap(by_syscall);
+        pid_t child = fork();
+
+        if (child == 0) {
+            bool good = whole(heap, HEAP, 1) && kind_of(heap) == expected;
+            fill(heap, HEAP, 2);
+            _exit(good && whole(heap, HEAP, 2) ? 0 : 1);
+        }
+        check(status_of(child) == 0, "a child has the contents, and may write");
+        check(whole(heap, HEAP, 1), "the parent's are what they were");
+        munmap(heap, HEAP);
+        child = fork();
+        if (child == 0)
+            _exit(0);
+        check(status_of(child) == 0, "a child after it was unmapped");
+    }
+    char *own = mmap(NULL, HEAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check(own != MAP_FAILED && mlock(own, HEAP) == 0, "the program locks memory");
+    check(kind_of(own) == MEMORY_ORDINARY, "which is no affair of ours");
+}
+
+/* SECRETSSL_FORK=deny */
+static void deny(void)
+{
+    char *heap = locked_heap(1);
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(*(volatile char *)heap == 0);
+    check(status_of(child) == 1000 + SIGSEGV, "a child that touches it ends");
+    check(whole(heap, HEAP, 1), "the parent has it");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {{"child", in_child}, {"deny", deny}, {NULL, NULL}};
+    return run_case(cases, argc, argv);
+}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenSSL's secure heap: the whole family answered by us, and node's own copy."""
+
+import sys
+
+from harness import keys, memory, process, report, tls
+
+NODE_SERVER = """
+const https = require('https'), fs = require('fs'), crypto = require('crypto');
+const server = https.createServer(
+    { key: fs.readFileSync(process.argv[2]), cert: fs.readFileSync(process.argv[3]) },
+    (request, response) => response.end('hello\\n'));
+server.listen(0, '127.0.0.1', () => console.log('port ' + server.address().port +
+    ' heap ' + crypto.secureHeapUsed().total));
+"""
+
+
+def both(env, rep, case):
+    process.run_checks(env, rep, "secure_heap", ["locked", case], env.plain(),
+                       title=f"{case} without the preload")
+    process.run_checks(env, rep, "secure_heap", ["secret", case], env.preloaded(), title=case)
+
+
+def scenario_family(env, rep):
+    both(env, rep, "family")
+
+
+def scenario_keys(env, rep):
+    both(env, rep, "keys")
+
+
+def scenario_by_handle(env, rep):
+    both(env, rep, "by_handle")
+
+
+def scenario_own_copy(env, rep):
+    """Memory that a libcrypto locks itself."""
+    process.run_checks(env, rep, "lock_heap", ["ordinary", "child"], env.plain(),
+                       title="without the preload")
+    process.run_checks(env, rep, "lock_heap", ["secret", "child"], env.preloaded(),
+                       title="with it")
+    process.run_checks(env, rep, "lock_heap", ["secret", "deny"],
+                       env.preloaded(SECRETSSL_FORK="deny"), title="SECRETSSL_FORK=deny")
+
+
+def scenario_own_copy_degrades(env, rep):
+    """No secret memory: OpenSSL's heap is locked, as it asked; required, status 78."""
+    command = ["EPERM", env.helper("lock_heap"), "ordinary", "child"]
+    process.run_checks(env, rep, "with_filter", command, env.preloaded(), title="degraded",
+                       messages=[r"no secret memory \(memfd_secret: EPERM\)"])
+    result = process.run(env, [env.helper("with_filter"), *command],
+                         env.preloaded(SECRETSSL_REQUIRE="1"))
+    rep.ok(result.status == 78 and len(result.err.splitlines()) == 1, "required", result)
+
+
+def scenario_node(env, rep):
+    """node --secure-heap: its numbers are nowhere that can be read, and handshakes work."""
+    identity = keys.Identity(env, "rsa")
+    with open(env.path("server.js"), "w", encoding="ascii") as file:
+        file.write(NODE_SERVER)
+    for protected in False, True:
+        title = "node with the preload" if protected else "node without"
+        node = process.Child(
+            env, ["node", "--secure-heap=65536", env.path("server.js"), identity.key,
+                  identity.certificate], env.chosen(protected))
+        port, heap = node.wait_for(r"^port (\d+) heap (\d+)").groups()
+        rep.equal(heap, "65536", f"{title}: it has a secure heap")
+        client = tls.context(identity)
+        pages = [tls.fetch(int(port), client) for _ in range(10)]
+        rep.ok(all(b"hello" in page for page in pages), f"{title}: ten handshakes and pages")
+        numbers = memory.find(node.pid, identity.private_numbers())
+        rep.ok(bool(numbers) != protected, f"{title}: private numbers in readable memory",
+               numbers)
+        secret = [mapping for mapping in memory.mappings(node.pid) if mapping.secret]
+        whole = [mapping for mapping in secret if mapping.end - mapping.start == 65536
+                 and mapping.start > 0x7000_0000_0000]
+        rep.equal(len(whole), int(protected), f"{title}: secret pages under its heap")
+        rep.equal(node.stop().err, "", f"{title}: no message")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
