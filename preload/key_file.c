@@ -1,103 +1,227 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files that libcrypto opens: key files among them. Their text passes through the buffer
- * of a stdio stream, which the C library takes from the ordinary heap and does not clear.
- * fopen() called from libcrypto gives the stream a buffer in secret memory.
+ * Files that libcrypto reads: key files among them. Their text passes through the buffer of
+ * a stdio stream, which the C library takes from the ordinary heap and does not clear.
+ *
+ * - A stream that libcrypto opens gets a buffer in secret memory.
+ * - The buffer of one that the program opened, and libcrypto read, is cleared when it is
+ * closed.
+ * - If what was read looked like a private key, the kernel's copy of the file is dropped then.
  */
 #include "common.h"
+#include "config.h"
 #include "heap.h"
+#include "key_text.h"
 #include "libcrypto.h"
 #include "lock.h"
 #include "next.h"
+#include "page_cache.h"
 #include "registers.h"
+#include "report.h"
+#include "start.h"
+#include "stats.h"
 #include "thread_cache.h"
+#include <errno.h>
 #include <stdio.h>
+#include <stdio_ext.h>
+#include <string.h>
 
 #define STREAMS 64 /* open at a time; libcrypto has one or two */
 #define BUFFER  ((size_t)4096)
+#define CALLER  __builtin_return_address(0)
 
 static struct sm_lock lock; /* taken inside (sm_enter): never held at fork */
 static struct stream {
-    FILE *file; /* NULL: free */
-    void *buffer;
+    FILE *file;   /* NULL: free */
+    void *buffer; /* secret; NULL: its own, to be cleared */
+    struct key_text text;
 } streams[STREAMS];
 static unsigned open_streams;
+static bool said_full;
 
-/* The first entry with this file (NULL: a free one) becomes what is given; returns it as it
- * was. */
-static struct stream exchange(const FILE *file, struct stream with)
+static struct stream *find(const FILE *file)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (streams[i].file == file)
+            return &streams[i];
+    }
+    return NULL;
+}
+
+/* Puts it into the table. False: there is no room. */
+static bool add(FILE *file, void *buffer)
 {
     struct sm_thread_cache *cache = sm_enter();
-    struct stream was = {0};
+    struct stream *stream;
 
     sm_lock_take(&lock);
-    for (unsigned i = 0; i < STREAMS; i++) {
-        if (streams[i].file != file)
-            continue;
-        was = streams[i];
-        streams[i] = with;
-        open_streams += (with.file != NULL) - (was.file != NULL);
-        with.file = NULL;
-        break;
+    stream = find(NULL);
+    if (stream) {
+        *stream = (struct stream){.file = file, .buffer = buffer};
+        open_streams++;
     }
     sm_lock_drop(&lock);
     sm_leave(cache);
-    return file ? was : with; /* with.file is left where there was no room */
+    if (!stream)
+        sm_report_once(&said_full,
+                       "more than %d streams of libcrypto's are open: the buffers "
+                       "of those that follow are not protected",
+                       STREAMS);
+    return stream;
+}
+
+/* Takes it out, as it was; file NULL: it is not there. */
+static struct stream take(const FILE *file)
+{
+    struct sm_thread_cache *cache;
+    struct stream was = {0}, *stream;
+
+    if (!__atomic_load_n(&open_streams, __ATOMIC_RELAXED) || sm_unannounced())
+        return was;
+    cache = sm_enter();
+    sm_lock_take(&lock);
+    stream = find(file);
+    if (stream) {
+        was = *stream;
+        stream->file = NULL;
+        open_streams--;
+    }
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return was;
 }
 
 static FILE *with_secret_buffer(FILE *file)
 {
-    struct stream stream = {file, NULL};
+    void *buffer;
 
-    if (!file)
-        return NULL;
-    stream.buffer = sm_malloc(BUFFER, SM_PART_KEY);
-    if (!stream.buffer)
+    if (!file || !start_ready())
+        return file;
+    buffer = sm_malloc(BUFFER, SM_PART_KEY);
+    if (!buffer)
         return file; /* The stream works; that the arena is full was said. */
-    if (exchange(NULL, stream).file)
-        sm_free(stream.buffer); /* no room in the table */
+    if (add(file, buffer))
+        setvbuf(file, buffer, _IOFBF, BUFFER);
     else
-        setvbuf(file, stream.buffer, _IOFBF, BUFFER);
+        sm_free(buffer);
     return file;
+}
+
+/* A line of DER ends at the first zero for us: how the file begins is in the buffer. */
+static void look_at_beginning(struct key_text *text, const FILE *file)
+{
+    ptrdiff_t there = file->_IO_read_end - file->_IO_buf_base;
+
+    if (!text->begun && there > 0)
+        key_text_look(text, file->_IO_buf_base, sm_min((size_t)there, KEY_TEXT_BEGINNING));
+}
+
+/* libcrypto has read this from a stream. */
+static void look(FILE *file, const void *bytes, size_t size)
+{
+    struct sm_thread_cache *cache;
+    struct stream *stream;
+
+    if (size == 0 || !start_ready() || sm_unannounced())
+        return;
+    for (int turn = 0; turn < 2; turn++) {
+        cache = sm_enter();
+        sm_lock_take(&lock);
+        stream = find(file);
+        if (stream) {
+            look_at_beginning(&stream->text, file);
+            key_text_look(&stream->text, bytes, size);
+        }
+        sm_lock_drop(&lock);
+        sm_leave(cache);
+        if (stream || !add(file, NULL))
+            return;
+    }
+}
+
+/* Of the address that fopen returns a stream may be known that was closed in another way. */
+static FILE *opened(FILE *file, const void *caller)
+{
+    struct stream stale = file ? take(file) : (struct stream){0};
+
+    if (stale.buffer)
+        sm_free(stale.buffer);
+    return libcrypto_contains(caller) ? with_secret_buffer(file) : file;
 }
 
 /* As fopen(3). */
 SM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
     static void *cached;
-    FILE *(*open)(const char *, const char *) =
+    FILE *(*next)(const char *, const char *) =
         (FILE * (*)(const char *, const char *)) next_function(&cached, "fopen");
-    FILE *file = open(path, mode);
 
-    return libcrypto_contains(__builtin_return_address(0)) ? with_secret_buffer(file) : file;
+    return opened(next(path, mode), CALLER);
 }
 
 /* As fopen(3). */
 SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
     static void *cached;
-    FILE *(*open)(const char *, const char *) =
+    FILE *(*next)(const char *, const char *) =
         (FILE * (*)(const char *, const char *)) next_function(&cached, "fopen64");
-    FILE *file = open(path, mode);
 
-    return libcrypto_contains(__builtin_return_address(0)) ? with_secret_buffer(file) : file;
+    return opened(next(path, mode), CALLER);
+}
+
+/* As fgets(3). */
+SM_EXPORT char *fgets(char *text, int size, FILE *file)
+{
+    static void *cached;
+    char *(*next)(char *, int, FILE *) =
+        (char *(*)(char *, int, FILE *))next_function(&cached, "fgets");
+    char *result = next(text, size, file);
+
+    if (result && libcrypto_contains(CALLER))
+        look(file, text, strlen(text));
+    return result;
+}
+
+/* As fread(3). */
+SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
+{
+    static void *cached;
+    size_t (*next)(void *, size_t, size_t, FILE *) =
+        (size_t(*)(void *, size_t, size_t, FILE *))next_function(&cached, "fread");
+    size_t result = next(to, size, number, file);
+
+    if (libcrypto_contains(CALLER))
+        look(file, to, result * size);
+    return result;
+}
+
+/* What the program is about to give back to the C library's heap. */
+static void clear_buffer(FILE *file)
+{
+    if (__fwriting(file))
+        fflush(file);
+    if (file->_IO_buf_base)
+        memset(file->_IO_buf_base, 0, (size_t)(file->_IO_buf_end - file->_IO_buf_base));
+    sm_barrier();
 }
 
 /* As fclose(3). */
 SM_EXPORT int fclose(FILE *file)
 {
     static void *cached;
-    int (*close)(FILE *) = (int (*)(FILE *))next_function(&cached, "fclose");
-    struct stream stream = {0};
+    int (*next)(FILE *) = (int (*)(FILE *))next_function(&cached, "fclose");
+    /* Out of the table first: the next fopen may return the same address. */
+    struct stream stream = take(file);
     int result;
 
-    /* Out of the table first: the next fopen may return the same address. */
-    if (__atomic_load_n(&open_streams, __ATOMIC_RELAXED) && !sm_unannounced())
-        stream = exchange(file, stream);
-    result = close(file);
-    if (stream.buffer) {
+    if (stream.file && stream.text.found && sm_config.drop_cache)
+        page_cache_drop(fileno(file));
+    if (stream.file && !stream.buffer)
+        clear_buffer(file);
+    result = next(file);
+    if (stream.buffer)
         sm_free(stream.buffer);
+    if (stream.file)
         sm_registers_forget();
-    }
     return result;
 }

@@ -10,6 +10,7 @@
 struct sm_config sm_config = {
     .arena_size = 256 * SM_MIB,
     .zero = 1,
+    .drop_cache = 1,
 };
 
 enum kind { SIZE, CHOICE, LOG };
@@ -49,6 +50,7 @@ static const struct setting settings[] = {
     {"ROUTE", CHOICE, &sm_config.route, 0, 0, "all or keys", {"all", "keys"}},
     {"FORK", CHOICE, &sm_config.fork, 0, 0, "copy or deny", {"copy", "deny"}},
     {"ZERO", CHOICE, &sm_config.zero, 0, 0, "0 or 1", {"0", "1"}},
+    {"DROP_CACHE", CHOICE, &sm_config.drop_cache, 0, 0, "0 or 1", {"0", "1"}},
     {"LOG", LOG, &sm_config.log, 0, 0, "stderr, syslog, none or an absolute path", {0}},
     {"STATS", CHOICE, &sm_config.stats, 0, 0, "0 or 1", {"0", "1"}},
     {"TRACE", CHOICE, &sm_config.trace, 0, 0, "0 or 1", {"0", "1"}},

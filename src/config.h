@@ -20,6 +20,7 @@ struct sm_config {
     int route;    /* enum sm_route */
     int fork;     /* enum sm_fork */
     int zero;
+    int drop_cache;
     int log; /* enum sm_log */
     int stats;
     int trace;

@@ -58,6 +58,9 @@ static const struct {
     [SM_CALL_OPENAT] = {SYS_openat, {(uint64_t)AT_FDCWD, 0, O_WRONLY | O_APPEND}},
     [SM_CALL_SOCKET] = {SYS_socket, {AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0}},
     [SM_CALL_SENDTO] = {SYS_sendto, {(uint64_t)-1}},
+    [SM_CALL_FADVISE] = {SYS_fadvise64, {(uint64_t)-1, 0, 0, POSIX_FADV_DONTNEED}},
+    [SM_CALL_FDATASYNC] = {SYS_fdatasync, {(uint64_t)-1}},
+    [SM_CALL_MINCORE] = {SYS_mincore, {0, 0, 0}},
 };
 
 /* A limit of 1 byte means none at all, also where dumps go to a program. */

@@ -38,6 +38,9 @@ enum sm_call {
     SM_CALL_OPENAT,
     SM_CALL_SOCKET,
     SM_CALL_SENDTO,
+    SM_CALL_FADVISE,
+    SM_CALL_FDATASYNC,
+    SM_CALL_MINCORE,
     SM_CALLS
 };
 

@@ -25,6 +25,7 @@ struct sm_stats {
     uint64_t hooks;                  /* libcryptos hooked */
     uint64_t hooks_late;             /* that could not be */
     uint64_t unguarded;              /* large blocks that got no guard page */
+    uint64_t files_cached;           /* key files that stay in the kernel's page cache */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

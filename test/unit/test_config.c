@@ -26,6 +26,7 @@ Test(config, defaults)
     cr_assert_eq(sm_config.log, SM_LOG_STDERR);
     cr_assert_eq(sm_config.stats, 0);
     cr_assert_eq(sm_config.trace, 0);
+    cr_assert_eq(sm_config.drop_cache, 1);
 }
 
 Test(config, sizes)
@@ -121,6 +122,7 @@ static const struct choice {
     {"ZERO", &sm_config.zero, {"0", "1"}, "0 or 1"},
     {"STATS", &sm_config.stats, {"0", "1"}, "0 or 1"},
     {"TRACE", &sm_config.trace, {"0", "1"}, "0 or 1"},
+    {"DROP_CACHE", &sm_config.drop_cache, {"0", "1"}, "0 or 1"},
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 

@@ -40,6 +40,9 @@ static const struct {
     {SM_CALL_OPENAT, SYS_openat},
     {SM_CALL_SOCKET, SYS_socket},
     {SM_CALL_SENDTO, SYS_sendto},
+    {SM_CALL_FADVISE, SYS_fadvise64},
+    {SM_CALL_FDATASYNC, SYS_fdatasync},
+    {SM_CALL_MINCORE, SYS_mincore},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 

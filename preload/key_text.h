@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a file that is read in pieces is that of a private key. */
+#ifndef PRELOAD_KEY_TEXT_H
+#define PRELOAD_KEY_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define KEY_TEXT_BEGINNING 10
+
+struct key_text {
+    bool found;
+    unsigned matched; /* characters of the mark at the end of the last piece: nothing secret */
+    unsigned begun;   /* bytes of the beginning; they are not kept once they tell what it is */
+    unsigned char beginning[KEY_TEXT_BEGINNING];
+};
+
+/* The next piece. PEM by its mark anywhere, DER and PKCS#12 by how they begin. */
+void key_text_look(struct key_text *text, const void *bytes, size_t size);
+
+#endif

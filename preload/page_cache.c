@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "page_cache.h"
+#include "common.h"
+#include "report.h"
+#include "seccomp.h"
+#include "stats.h"
+#include "sys.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define LOOKED_AT 1024 /* pages: key files are smaller */
+
+static bool said_stays;
+
+static bool allowed(void)
+{
+    return !sm_seccomp_forbids(SM_CALL_FADVISE) && !sm_seccomp_forbids(SM_CALL_FDATASYNC) &&
+           !sm_seccomp_forbids(SM_CALL_MINCORE) && !sm_seccomp_forbids(SM_CALL_FSTAT) &&
+           !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP);
+}
+
+/* How many of its pages the kernel has; 0 also when it does not say. */
+static unsigned cached(int fd, size_t size)
+{
+    unsigned char there[LOOKED_AT] = {0};
+    size_t length = sm_min(size, LOOKED_AT * (size_t)4096);
+    unsigned pages = 0;
+    long at = sm_sys(SYS_mmap, NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (at < 0 && at > -4096)
+        return 0;
+    if (sm_sys(SYS_mincore, at, length, there) == 0) {
+        for (size_t i = 0; i * 4096 < length; i++)
+            pages += there[i] & 1;
+    }
+    sm_sys(SYS_munmap, at, length);
+    return pages;
+}
+
+void page_cache_drop(int fd)
+{
+    struct stat st = {0};
+
+    if (!allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
+        !S_ISREG(st.st_mode) || st.st_size == 0)
+        return;
+    sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (cached(fd, (size_t)st.st_size) == 0)
+        return;
+    /* Written a moment ago, perhaps: what is not on the disk yet is not dropped. */
+    sm_sys(SYS_fdatasync, fd);
+    sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (cached(fd, (size_t)st.st_size) == 0)
+        return;
+    sm_count(&sm_stats.files_cached, 1);
+    sm_report_once(&said_stays, "a key file stays in the kernel's page cache: it lies in "
+                                "memory (tmpfs), or another process has it mapped");
+}

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What reading a key file leaves behind: in the process, and in the kernel's page cache."""
+
+import mmap
+import os
+import subprocess
+import sys
+
+from harness import memory, process, report, tls
+
+PASSPHRASE = "correct horse battery staple"
+KINDS = {
+    "rsa": ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+    "p256": ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ed25519": ["genpkey", "-algorithm", "ED25519"],
+}
+
+
+def forms(env, kind, directory=None):
+    """The key in every form: (name, file, ways to read it, passphrase)."""
+    key = tls.key_file(env, f"{kind}.pem", KINDS[kind])
+    made = [("PKCS#8", key, ["pem_fp", "pem_bio", "store"], None)]
+
+    def add(name, ways, arguments, passphrase=None):
+        file = os.path.join(directory or env.directory, f"{kind}-{len(made)}")
+        subprocess.run(["openssl", *arguments, "-out", file], env=env.plain(), check=True,
+                       capture_output=True, timeout=60)
+        made.append((name, file, ways, passphrase))
+
+    if kind != "ed25519":
+        add("traditional", ["pem_fp", "pem_bio"], ["pkey", "-in", key, "-traditional"])
+    add("encrypted", ["pem_fp", "pem_bio", "store"],
+        ["pkey", "-in", key, "-aes256", "-passout", f"pass:{PASSPHRASE}"], PASSPHRASE)
+    add("DER", ["der_fp", "der_bio", "store"], ["pkey", "-in", key, "-outform", "DER"])
+    certificate = env.path(f"{kind}.crt")
+    subprocess.run(["openssl", "req", "-x509", "-key", key, "-subj", "/CN=localhost", "-days", "2",
+                    "-out", certificate], env=env.plain(), check=True, capture_output=True,
+                   timeout=60)
+    add("PKCS#12", ["p12_fp", "store"],
+        ["pkcs12", "-export", "-inkey", key, "-in", certificate, "-passout",
+         f"pass:{PASSPHRASE}"], PASSPHRASE)
+    return made
+
+
+def reader(env, way, file, passphrase, environ):
+    command = [env.helper("read_key"), way, file, *([passphrase] if passphrase else [])]
+    child = process.Child(env, command, environ, stdin=subprocess.PIPE)
+    child.wait_for("^ready")
+    return child
+
+
+def check_kind(env, rep, kind):
+    """Every form by every way: copies without the preload, none with it."""
+    for name, file, ways, passphrase in forms(env, kind):
+        key = env.path(f"{kind}.pem")
+        for way in ways:
+            for protected in False, True:
+                child = reader(env, way, file, passphrase, env.chosen(protected))
+                title = f"{name} by {way}, " + ("with the preload" if protected else "without")
+                memory.check_scan(env, rep, [key], [child.pid], protected, title)
+                child.popen.stdin.close()
+                result = child.wait(10)
+                rep.equal((result.status, result.err), (0, ""), f"{title}: ends well")
+
+
+def scenario_rsa(env, rep):
+    check_kind(env, rep, "rsa")
+
+
+def scenario_p256(env, rep):
+    check_kind(env, rep, "p256")
+
+
+def scenario_ed25519(env, rep):
+    check_kind(env, rep, "ed25519")
+
+
+def cached(file):
+    """The kernel's count of the file's pages in its cache."""
+    done = subprocess.run(["fincore", "--noheadings", "--output", "PAGES", file], check=True,
+                          capture_output=True, text=True, timeout=20)
+    return int(done.stdout or 0)
+
+
+def read_once(env, way, file, passphrase, environ):
+    child = reader(env, way, file, passphrase, environ)
+    child.popen.stdin.close()
+    return child.wait(10)
+
+
+def on_disk(env):
+    """A directory beside the build, which is where a disk is if there is one."""
+    directory = os.path.join(env.build, f"key-files-{os.getpid()}")
+    os.makedirs(directory, exist_ok=True)
+    return directory
+
+
+def scenario_page_cache(env, rep):
+    """A key file's pages are dropped when libcrypto closes it; those of others are not."""
+    directory = on_disk(env)
+    try:
+        for name, file, ways, passphrase in forms(env, "rsa", directory):
+            if not file.startswith(directory):
+                continue
+            for way in ways:
+                title = f"{name} by {way}"
+                read_once(env, way, file, passphrase, env.plain())
+                rep.ok(cached(file) > 0, f"{title}: without the preload it is cached")
+                read_once(env, way, file, passphrase, env.preloaded(SECRETSSL_DROP_CACHE="0"))
+                rep.ok(cached(file) > 0, f"{title}: nor does it go with SECRETSSL_DROP_CACHE=0")
+                result = read_once(env, way, file, passphrase,
+                                   env.preloaded(SECRETSSL_DROP_CACHE="1"))
+                rep.equal((cached(file), result.err), (0, ""), f"{title}: it is dropped")
+        # Not on the disk yet
+        dirty = os.path.join(directory, "dirty.pem")
+        with open(env.path("rsa.pem"), "rb") as source, open(dirty, "wb") as target:
+            target.write(source.read())
+        read_once(env, "pem_fp", dirty, None, env.preloaded(SECRETSSL_DROP_CACHE="1"))
+        rep.equal(cached(dirty), 0, "one that was just written is dropped too")
+        certificate = os.path.join(directory, "certificate.pem")
+        os.rename(env.path("rsa.crt"), env.path("rsa-copy.crt"))
+        with open(env.path("rsa-copy.crt"), "rb") as source, open(certificate, "wb") as target:
+            target.write(source.read())
+        process.run(env, ["openssl", "x509", "-in", certificate, "-noout"],
+                    env.preloaded(SECRETSSL_DROP_CACHE="1"))
+        rep.ok(cached(certificate) > 0, "a certificate stays")
+    finally:
+        subprocess.run(["rm", "-r", directory], check=True)
+
+
+def scenario_page_cache_stays(env, rep):
+    """Where the pages cannot be dropped, one line says so."""
+    directory = on_disk(env)
+    message = r"a key file stays in the kernel's page cache"
+    try:
+        key = tls.key_file(env, "key.pem", KINDS["p256"])
+        shared = f"/dev/shm/secretssl-{os.getpid()}.pem"
+        mapped = os.path.join(directory, "mapped.pem")
+        for target in shared, mapped:
+            subprocess.run(["cp", key, target], check=True)
+        with open(mapped, "rb") as file, \
+                mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapping:
+            rep.ok(mapping[0] == ord("-"), "another process has it mapped")
+            for file_name, why in (mapped, "mapped"), (shared, "on tmpfs"):
+                result = read_once(env, "pem_fp", file_name, None,
+                                   env.preloaded(SECRETSSL_DROP_CACHE="1"))
+                rep.ok(cached(file_name) > 0, f"{why}: it stays")
+                process.expect_messages(rep, result.messages, [message], why)
+                result = read_once(env, "pem_fp", file_name, None,
+                                   env.preloaded(SECRETSSL_DROP_CACHE="0"))
+                rep.equal(result.err, "", f"{why}: nothing is said where nothing is asked for")
+    finally:
+        subprocess.run(["rm", "-r", directory, shared], check=True)
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
