@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,6 +23,7 @@ static struct {
     bool stderr_known; /* fd 2 was open at start */
     bool pipe;         /* and is a pipe or a socket */
     bool good_at_seal; /* fd 2 was still the same file when a filter came */
+    bool full_at_seal; /* and might not grow */
     int pid_at_seal;
     dev_t dev;
     ino_t ino;
@@ -45,6 +47,19 @@ void sm_report_init(const char *speaker)
     }
 }
 
+/* Beyond RLIMIT_FSIZE a write ends the process (SIGXFSZ); sandboxes set it to 0. */
+static bool may_not_grow(int fd, size_t length)
+{
+    struct rlimit limit = {0};
+    struct stat st = {0};
+
+    if (sm_seccomp_forbids(SM_CALL_FSTAT) || sm_seccomp_forbids(SM_CALL_PRLIMIT))
+        return report.full_at_seal;
+    return sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY && stat_fd(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+           (rlim_t)st.st_size + length > limit.rlim_cur;
+}
+
 struct line {
     const char *text;
     size_t length;
@@ -53,6 +68,8 @@ struct line {
 
 static void write_all(int fd, struct line *line)
 {
+    if (may_not_grow(fd, line->length))
+        return;
     /* One write, so that lines of several processes do not mix. */
     line->written = sm_sys(SYS_write, fd, line->text, line->length) == (long)line->length;
 }
@@ -77,6 +94,7 @@ static void write_stderr(void *arg)
 void sm_report_seal(void)
 {
     report.good_at_seal = stderr_is_original();
+    report.full_at_seal = may_not_grow(2, LINE_MAX_);
     report.pid_at_seal = (int)sm_sys(SYS_getpid);
 }
 

@@ -19,6 +19,14 @@ static const size_t reserve[SM_PARTS] = {
      BIT(SM_CALL_CLOSE) | BIT(SM_CALL_MADVISE) | BIT(SM_CALL_SIGPROCMASK) |                    \
      BIT(SM_CALL_MPROTECT))
 
+void sm_seal_reserve(void)
+{
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        size_t have = (size_t)sm_arena.part[p].frontier - sm_arena.part[p].first;
+        sm_heap_reserve(p, sm_max(reserve[p], (have << SM_PAGE_SHIFT) / 4));
+    }
+}
+
 void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
 {
     uint32_t killing;
@@ -30,10 +38,7 @@ void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
     sm_report_seal();
     killing = sm_seccomp_learn(program);
     if (killing & GROW_CALLS && !sm_arena.fixed) {
-        for (unsigned p = 0; p < SM_PARTS; p++) {
-            size_t have = (size_t)sm_arena.part[p].frontier - sm_arena.part[p].first;
-            sm_heap_reserve(p, sm_max(reserve[p], (have << SM_PAGE_SHIFT) / 4));
-        }
+        sm_seal_reserve();
         /* A fork that is announced must be able to copy: there is no lifting it then. */
         if (killing & BIT(SM_CALL_MADVISE) && sm_arena.span)
             sm_arena_inherit(true);

@@ -22,4 +22,10 @@ void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program);
 /* After it: installed says whether the kernel took it. */
 void sm_seal_end(const struct sm_seal *seal, bool installed);
 
+/*
+ * Before limits that forbid to map more, as a filter would: gets what may still be needed.
+ * After sm_heap_start().
+ */
+void sm_seal_reserve(void);
+
 #endif

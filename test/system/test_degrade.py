@@ -244,5 +244,16 @@ def scenario_chroot(env, rep):
            "allocates and forks in an empty root", result)
 
 
+def scenario_sandbox_of_limits(env, rep):
+    """No file may grow, no process be made: what is needed was had before, and what cannot be
+    said ends nobody (a write beyond RLIMIT_FSIZE is SIGXFSZ)."""
+    for kind, environ in ("ordinary", env.plain()), ("secret", env.preloaded()):
+        if "LD_PRELOAD" in environ:
+            environ = {**environ, "LD_PRELOAD": env.reachable(env.preload)}
+        process.run_checks(env, rep, "limits", [kind, "sandbox"], environ,
+                           path=env.reachable(env.helper("limits")), user=environment.PLAIN_USER,
+                           title="sandbox, " + ("without" if kind == "ordinary" else "with"))
+
+
 if __name__ == "__main__":
     report.main(sys.modules[__name__])
