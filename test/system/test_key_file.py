@@ -3,6 +3,7 @@
 
 import mmap
 import os
+import re
 import subprocess
 import sys
 
@@ -73,6 +74,33 @@ def scenario_p256(env, rep):
 
 def scenario_ed25519(env, rep):
     check_kind(env, rep, "ed25519")
+
+
+NODE = """
+const https = require('https'), fs = require('fs');
+const [how, file, certificate, passphrase] = process.argv.slice(2);
+const key = fs.readFileSync(file), cert = fs.readFileSync(certificate);
+https.createServer(how == 'pfx' ? { pfx: key, passphrase } : { key, cert, passphrase });
+if (how == 'fill') key.fill(0);
+console.log('ready');
+setInterval(() => {}, 1000);
+"""
+
+
+def scenario_node(env, rep):
+    """What docs/threat-model.md says of node: its own buffer, and what avoids that."""
+    files = {name: file for name, file, _, _ in forms(env, "rsa")}
+    with open(env.path("node.js"), "w", encoding="ascii") as file:
+        file.write(NODE)
+    for how, form, left in (("key", "PKCS#8", 6), ("fill", "PKCS#8", 0), ("key", "encrypted", 0),
+                            ("pfx", "PKCS#12", 0)):
+        child = process.Child(env, ["node", env.path("node.js"), how, files[form],
+                                    env.path("rsa.crt"), PASSPHRASE], env.preloaded())
+        child.wait_for("^ready")
+        result = memory.scan(env, [env.path("rsa.pem")], child.pid)
+        found = int(re.search(r": (\d+) cop", result.out)[1])
+        rep.equal((found, result.out.count("PEM")), (left, left), f"node, {form}, {how}: copies")
+        child.stop()
 
 
 def cached(file):

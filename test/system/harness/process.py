@@ -63,6 +63,23 @@ def alive(pid):
         return False
 
 
+def words(pid, name):
+    """What a file of /proc/PID holds, zero bytes as blanks; None: the process has gone."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def title(pid):
+    return words(pid, "cmdline")
+
+
+def program(pid):
+    return words(pid, "comm")
+
+
 class Result:
     """How a program ended: status (negative: the signal), out, err, seconds."""
 

@@ -78,8 +78,8 @@ def fetch(port, client, path=b"/", seconds=20):
 class Load:
     """Threads that each make one new connection after another and note every failure."""
 
-    def __init__(self, port, contexts, threads=4):
-        self.port, self.contexts = port, contexts
+    def __init__(self, port, contexts, threads=4, path=b"/"):
+        self.port, self.contexts, self.path = port, contexts, path
         self.stopped = threading.Event()
         self.lock = threading.Lock()
         self.done, self.failures = 0, []
@@ -101,8 +101,8 @@ class Load:
             begin = time.monotonic()
             turn += 1
             try:
-                answer = fetch(self.port, self.contexts[turn % len(self.contexts)])
-                error = None if b" 200 OK" in answer.split(b"\r\n", 1)[0] else answer[:200]
+                answer = fetch(self.port, self.contexts[turn % len(self.contexts)], self.path)
+                error = None if b" 200 " in answer.split(b"\r\n", 1)[0] else answer[:200]
             except OSError as failure:
                 error = failure
             with self.lock:

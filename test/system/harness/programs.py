@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's servers with configurations of their own: how each is started, and asked."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+
+from . import process, tls
+
+# What a connection's own process runs behind stunnel.
+ANSWER = """\
+while read -r line && [ ${#line} -gt 1 ]; do :; done
+printf 'HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n'
+"""
+
+
+class Program:
+    """A running server. Its processes are the one that was started and all below it."""
+
+    command = ()
+    grave = r"exit signal|exited (on|with) signal|terminated by signal|core dumped|died"
+    user = None
+
+    def __init__(self, env, identity, environ):
+        self.env, self.identity = env, identity
+        self.directory = env.path(f"{type(self).__name__.lower()}-{len(os.listdir(env.directory))}")
+        os.mkdir(self.directory)
+        os.chmod(self.directory, 0o755)
+        # A port may have been taken by somebody else meanwhile. A session of its own, because
+        # some servers end their whole process group.
+        for _ in range(5):
+            self.port = tls.free_port()
+            self.prepare()
+            self.child = process.Child(env, self.arguments(), self.environment(environ),
+                                       cwd=self.directory, setup=os.setsid,
+                                       user=self.user and pwd.getpwnam(self.user).pw_uid)
+            process.wait_until(lambda: self.ready() or self.child.popen.poll() is not None, 20)
+            if self.child.popen.poll() is None and self.ready():
+                return
+            result = self.child.stop(signal.SIGKILL)
+            if "in use" not in result.err + self.log():
+                break
+        raise RuntimeError(f"{type(self).__name__} does not start\n{result}\n{self.log()}")
+
+    def prepare(self):
+        """Writes what it needs into its directory."""
+
+    def arguments(self):
+        raise NotImplementedError
+
+    def environment(self, environ):
+        return environ
+
+    def ready(self):
+        return tls.listening(self.port)
+
+    def key_file(self):
+        return self.identity.key
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def processes(self):
+        found, new = [], [self.child.pid]
+        while new:
+            found += new
+            new = [pid for parent in new for pid in process.children(parent)]
+        return [pid for pid in found if process.alive(pid)]
+
+    def log(self):
+        try:
+            with open(self.path("log"), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def deaths(self):
+        """Lines in which it says that one of its processes was killed."""
+        text = self.log() + self.child.out + self.child.err
+        return [line for line in text.splitlines() if re.search(self.grave, line)]
+
+    def stop(self):
+        return self.child.stop()
+
+
+class Apache(Program):
+    mpm = None
+
+    def prepare(self):
+        modules = f"/usr/lib/apache2/modules/mod_mpm_{self.mpm}.so"
+        self.write("conf", f"""\
+ServerRoot {self.directory}
+ServerName localhost
+LoadModule mpm_{self.mpm}_module {modules}
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+PidFile {self.path("pid")}
+DefaultRuntimeDir {self.directory}
+ErrorLog {self.path("log")}
+User www-data
+Group www-data
+StartServers 3
+Listen 127.0.0.1:{self.port}
+SSLSessionCache shmcb:{self.path("cache")}(512000)
+DocumentRoot {self.directory}/root
+<VirtualHost *:{self.port}>
+    SSLEngine on
+    SSLCertificateFile {self.identity.certificate}
+    SSLCertificateKeyFile {self.identity.key}
+</VirtualHost>
+""")
+        os.makedirs(self.path("root"), exist_ok=True)
+        self.write("root/index.html", "hello\n")
+
+    def arguments(self):
+        return ["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", self.path("conf")]
+
+    def ready(self):
+        return super().ready() and len(self.processes()) >= 4
+
+
+class ApachePrefork(Apache):
+    mpm = "prefork"
+
+
+class ApacheEvent(Apache):
+    mpm = "event"
+
+
+class Haproxy(Program):
+    def prepare(self):
+        with open(self.identity.certificate, encoding="ascii") as one, \
+                open(self.identity.key, encoding="ascii") as other:
+            self.write("both.pem", one.read() + other.read())
+        self.write("conf", f"""\
+global
+    nbthread 2
+    stats socket {self.path("socket")} level admin
+defaults
+    mode http
+    timeout client 10s
+    timeout server 10s
+    timeout connect 10s
+frontend tests
+    bind 127.0.0.1:{self.port} ssl crt {self.path("both.pem")}
+    http-request return status 200 content-type text/plain string hello
+""")
+
+    def key_file(self):
+        return self.path("both.pem")
+
+    def arguments(self):
+        return ["/usr/sbin/haproxy", "-W", "-db", "-f", self.path("conf")]
+
+
+class Stunnel(Program):
+    def prepare(self):
+        self.write("conf", f"""\
+foreground = yes
+debug = 4
+pid =
+[tests]
+accept = 127.0.0.1:{self.port}
+exec = /bin/sh
+execArgs = sh {self.write("answer", ANSWER)}
+cert = {self.identity.certificate}
+key = {self.identity.key}
+""")
+
+    def arguments(self):
+        return ["/usr/bin/stunnel4", self.path("conf")]
+
+
+class Script(Program):
+    """A server in a language's own words; it says 'died' of a child that a signal ended."""
+
+    interpreter = ()
+    source = ""
+
+    def arguments(self):
+        script = self.write("script", self.source)
+        return [*self.interpreter, script, str(self.port), self.identity.certificate,
+                self.identity.key]
+
+
+class PythonFork(Script):
+    interpreter = ("/usr/bin/python3",)
+    source = """\
+import http.server, os, socketserver, ssl, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello\\n")
+    def log_message(self, *_):
+        pass
+
+class Server(socketserver.ForkingMixIn, http.server.HTTPServer):
+    def collect_children(self, *, blocking=False):
+        for pid in set(self.active_children or ()):
+            done, status = os.waitpid(pid, 0 if blocking else os.WNOHANG)
+            if done:
+                self.active_children.discard(done)
+                if os.WIFSIGNALED(status):
+                    print("died of signal", os.WTERMSIG(status), flush=True)
+
+server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[2], sys.argv[3])
+server.socket = context.wrap_socket(server.socket, server_side=True,
+                                    do_handshake_on_connect=False)
+server.serve_forever()
+"""
+
+
+class PythonWorkers(Script):
+    interpreter = ("/usr/bin/python3",)
+    source = """\
+import multiprocessing, socket, ssl, sys
+
+def serve(listener, context, number):
+    while True:
+        plain, _ = listener.accept()
+        try:
+            with context.wrap_socket(plain, server_side=True) as secure:
+                secure.recv(65536)
+                secure.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n")
+                secure.unwrap()
+        except OSError:
+            pass
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("fork")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=64)
+    workers = [multiprocessing.Process(target=serve, args=(listener, context, number),
+                                       daemon=True) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        print("a worker died:", worker.exitcode, flush=True)
+"""
+
+    def ready(self):
+        return super().ready() and len(self.processes()) >= 4
+
+
+class Node(Script):
+    interpreter = ("node",)
+    source = """\
+const https = require('https'), fs = require('fs');
+const [port, certificate, key] = process.argv.slice(2);
+https.createServer({ key: fs.readFileSync(key), cert: fs.readFileSync(certificate) },
+                   (request, response) => response.end('hello\\n'))
+    .listen(Number(port), '127.0.0.1');
+"""
+
+
+class NodeSecureHeap(Node):
+    interpreter = ("node", "--secure-heap=65536")
+
+
+class Php(Script):
+    interpreter = ("/usr/bin/php",)
+    source = """\
+<?php
+[$self, $port, $certificate, $key] = $argv;
+$context = stream_context_create(['ssl' => ['local_cert' => $certificate, 'local_pk' => $key]]);
+$server = stream_socket_server("tls://127.0.0.1:$port", $code, $error,
+    STREAM_SERVER_BIND | STREAM_SERVER_LISTEN, $context);
+if (!$server) { fwrite(STDERR, "$error\\n"); exit(1); }
+for ($i = 0; $i < 2; $i++)
+    if (pcntl_fork() == 0) break;
+while (true) {
+    $client = @stream_socket_accept($server, 3600);
+    if (!$client) continue;
+    fgets($client);
+    fwrite($client, "HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n");
+    fclose($client);
+}
+"""
+
+
+class Perl(Script):
+    interpreter = ("/usr/bin/perl",)
+    source = """\
+use strict; use warnings; use IO::Socket::SSL;
+my ($port, $certificate, $key) = @ARGV;
+my $server = IO::Socket::SSL->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 64,
+    ReuseAddr => 1, SSL_server => 1, SSL_cert_file => $certificate, SSL_key_file => $key)
+    or die "$!, $SSL_ERROR";
+$| = 1;
+while (1) {
+    my $client = $server->accept or next;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        my $line = <$client>;
+        print $client "HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n";
+        close $client;
+        exit 0;
+    }
+    $client->close(SSL_no_shutdown => 1);
+    waitpid $pid, 0;
+    print "died of signal ", $? & 127, "\\n" if $? & 127;
+}
+"""
+
+
+class Ruby(Script):
+    interpreter = ("/usr/bin/ruby",)
+    source = """\
+require 'openssl'
+require 'socket'
+port, certificate, key = ARGV
+context = OpenSSL::SSL::SSLContext.new
+context.cert = OpenSSL::X509::Certificate.new(File.read(certificate))
+context.key = OpenSSL::PKey.read(File.read(key))
+plain = TCPServer.new('127.0.0.1', Integer(port))
+server = OpenSSL::SSL::SSLServer.new(plain, context)
+$stdout.sync = true
+loop do
+  begin
+    client = server.accept
+  rescue OpenSSL::SSL::SSLError, SystemCallError
+    next
+  end
+  pid = fork do
+    client.gets
+    client.write("HTTP/1.0 200 OK\\r\\n\\r\\nhello\\n")
+    client.close
+    exit!
+  end
+  client.io.close
+  Process.wait(pid)
+  puts "died of signal #{$?.termsig}" if $?.signaled?
+end
+"""
+
+
+class Postgres(Program):
+    """A process for each connection, and a user of its own: it refuses to run as root."""
+
+    user = "postgres"
+    binaries = max((os.path.join("/usr/lib/postgresql", version, "bin")
+                    for version in os.listdir("/usr/lib/postgresql")), default=None) \
+        if os.path.isdir("/usr/lib/postgresql") else None
+
+    def tool(self, name):
+        return os.path.join(self.binaries, name)
+
+    def prepare(self):
+        owner = pwd.getpwnam(self.user)
+        os.chown(self.directory, owner.pw_uid, owner.pw_gid)
+        shutil.rmtree(self.path("data"), ignore_errors=True)
+        done = process.run(
+            self.env, [self.tool("initdb"), "-D", self.path("data"), "-A", "trust", "-U", "tests",
+                       "--no-sync", "--locale=C", "-E", "UTF8"], self.env.plain(),
+            user=owner.pw_uid, cwd=self.directory)
+        if done.status != 0:
+            raise RuntimeError(f"initdb: {done}")
+        for name, source in ("server.key", self.identity.key), \
+                ("server.crt", self.identity.certificate):
+            shutil.copy(source, self.path(name))
+            os.chown(self.path(name), owner.pw_uid, owner.pw_gid)
+            os.chmod(self.path(name), 0o600)
+
+    def environment(self, environ):
+        if "LD_PRELOAD" in environ:
+            environ = {**environ, "LD_PRELOAD": self.env.reachable(self.env.preload)}
+        return environ
+
+    def arguments(self):
+        settings = {
+            "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "",
+            "ssl": "on", "ssl_cert_file": self.path("server.crt"),
+            "ssl_key_file": self.path("server.key"), "fsync": "off"}
+        return [self.tool("postgres"), "-D", self.path("data"),
+                *(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))]
+
+    def key_file(self):
+        return self.path("server.key")
+
+    def url(self):
+        return f"host=127.0.0.1 port={self.port} user=tests dbname=postgres sslmode=require"
+
+    def ready(self):
+        return super().ready() and subprocess.run(
+            [self.tool("psql"), self.url(), "-Atc", "select 1"], env=self.env.plain(),
+            capture_output=True, timeout=20).returncode == 0
+
+    def stop(self):
+        return self.child.stop(signal.SIGINT)
+
+
+class Sshd(Program):
+    """Privilege separation and a filter; each connection is a process that is executed anew."""
+
+    def prepare(self):
+        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+        key = self.path("client")
+        if not os.path.exists(key):
+            subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-N", "", "-f", key], check=True,
+                           timeout=60)
+        shutil.copy(key + ".pub", self.path("authorized"))
+        shutil.copy(self.identity.key, self.path("host"))
+        os.chmod(self.path("host"), 0o600)
+        self.write("conf", f"""\
+Port {self.port}
+ListenAddress 127.0.0.1
+HostKey {self.path("host")}
+AuthorizedKeysFile {self.path("authorized")}
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin yes
+MaxStartups 100
+""")
+
+    def arguments(self):
+        return ["/usr/sbin/sshd", "-D", "-e", "-f", self.path("conf")]
+
+    def key_file(self):
+        return self.path("host")
+
+    def client(self, command):
+        return ["ssh", "-F", "none", "-i", self.path("client"), "-p", str(self.port),
+                "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
+                "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+                f"{pwd.getpwuid(os.getuid()).pw_name}@127.0.0.1", command]

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real programs from Debian's packages, with the preload and without: each works under load,
+no process dies, and the scan counts the copies of the key. scripts/programs-table writes what
+was counted into README.md; here it must still be so."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from harness import keys, memory, process, programs, report, table, tls
+from harness.nginx import Nginx
+
+LOAD_SECONDS = 1.5
+
+
+def cached(file):
+    done = subprocess.run(["fincore", "--noheadings", "--output", "PAGES", file], check=True,
+                          capture_output=True, text=True, timeout=20)
+    return int(done.stdout or 0) > 0
+
+
+def counted(env, rep, identity, pids, title, key_file=None):
+    """(processes, copies in them as the scan says: [(encoding, mapping), ...], whether the key
+    file is in the kernel's page cache)"""
+    in_cache = cached(key_file or identity.key)
+    result = process.run(env, [env.tool, "scan", "--json", "--key", identity.key,
+                               *map(str, pids)], env.plain(), seconds=120)
+    # A worker may end meanwhile, as servers do; what was found is still told.
+    rep.ok(result.status in (0, 1, 2) and result.out, f"{title}: scanned", result)
+    found = json.loads(result.out)
+    searched = [one for one in found["processes"] if one["searched_bytes"] > 0]
+    rep.ok(searched, f"{title}: {len(searched)} processes searched", result)
+    return len(searched), [(copy["encoding"], copy["mapping"]) for one in searched
+                           for copy in one["copies"]], in_cache
+
+
+def check(env, rep, name, measure, control=True):
+    """measure(protected) -> as counted(). What is left must be as the table says. Without
+    a control there are no copies at any rate."""
+    row = {}
+    for protected in False, True:
+        number, copies, row["cached"] = measure(protected)
+        row["with" if protected else "without"] = len(copies)
+        row["processes"] = number
+        row["left"] = sorted({f"{encoding} in {mapping}" for encoding, mapping in copies})
+        rep.note(f"{name} {protected}: {len(copies)} copies in {number}: {row['left']}")
+    if control:
+        rep.ok(row["without"] > 0, f"{name}: the control shows {row['without']} copies")
+    if os.environ.get("SECRETSSL_TABLE"):
+        table.record(os.environ["SECRETSSL_TABLE"], name, row)
+        return
+    known = table.RESULTS.get(name, {"with": None})
+    rep.equal(row["with"], known["with"], f"{name}: copies with the preload, as README says")
+
+
+def web(env, rep, name, kind, path=b"/", says=()):
+    """A server that answers HTTP: under load, then looked at. says: our messages, if any."""
+    identity = keys.Identity(env, "rsa")
+
+    def measure(protected):
+        title = f"{name} " + ("with the preload" if protected else "without")
+        server = kind(env, identity, env.chosen(protected))
+        client = tls.context(identity)
+        first = tls.fetch(server.port, client, path)
+        rep.ok(b" 200 " in first.split(b"\r\n", 1)[0] and b"hello" in first, f"{title}: answers",
+               first)
+        before = set(server.processes())
+        with tls.Load(server.port, [client], path=path) as load:
+            time.sleep(LOAD_SECONDS)
+        rep.ok(load.done >= 20 and not load.failures,
+               f"{title}: {load.done} connections under load, none fails", load.failures[:5])
+        rep.ok(server.child.pid in server.processes(), f"{title}: it still runs",
+               server.log())
+        answer = counted(env, rep, identity, server.processes(), title,
+                         server.key_file())
+        rep.equal(server.deaths(), [], f"{title}: no process died (first {len(before)})")
+        result = server.stop()
+        rep.ok(result.status in (0, -15, 143, 130), f"{title}: ends when asked", result)
+        process.expect_messages(rep, result.messages, says if protected else (), title)
+        return answer
+
+    check(env, rep, name, measure)
+
+
+def scenario_apache_prefork(env, rep):
+    web(env, rep, "Apache, prefork", programs.ApachePrefork, b"/index.html")
+
+
+def scenario_apache_event(env, rep):
+    web(env, rep, "Apache, event", programs.ApacheEvent, b"/index.html")
+
+
+def scenario_haproxy(env, rep):
+    web(env, rep, "HAProxy", programs.Haproxy)
+
+
+def scenario_stunnel(env, rep):
+    """It installs memory functions of its own."""
+    web(env, rep, "stunnel", programs.Stunnel, says=["CRYPTO_set_mem_functions.* ours stay"])
+
+
+def scenario_python_fork(env, rep):
+    web(env, rep, "Python, http.server with fork", programs.PythonFork)
+
+
+def scenario_python_multiprocessing(env, rep):
+    web(env, rep, "Python, multiprocessing", programs.PythonWorkers)
+
+
+def scenario_node(env, rep):
+    web(env, rep, "node, https", programs.Node)
+
+
+def scenario_node_secure_heap(env, rep):
+    web(env, rep, "node, --secure-heap", programs.NodeSecureHeap)
+
+
+def scenario_php(env, rep):
+    web(env, rep, "PHP", programs.Php)
+
+
+def scenario_perl(env, rep):
+    web(env, rep, "Perl, IO::Socket::SSL", programs.Perl)
+
+
+def scenario_ruby(env, rep):
+    web(env, rep, "Ruby", programs.Ruby)
+
+
+def scenario_nginx(env, rep):
+    """More of nginx is in test_nginx.py."""
+    identity = keys.Identity(env, "rsa")
+
+    def measure(protected):
+        title = "nginx " + ("with the preload" if protected else "without")
+        server = Nginx(env, [identity], env.chosen(protected))
+        client = tls.context(identity)
+        with tls.Load(server.port, [client]) as load:
+            time.sleep(LOAD_SECONDS)
+        rep.ok(load.done >= 20 and not load.failures, f"{title}: {load.done} connections",
+               load.failures[:5])
+        answer = counted(env, rep, identity, [server.master, *server.workers()], title)
+        rep.equal((server.deaths(), server.grave()), ([], []), f"{title}: no process died")
+        server.stop()
+        return answer
+
+    check(env, rep, "nginx", measure)
+
+
+def scenario_s_server(env, rep):
+    identity = keys.Identity(env, "rsa")
+
+    def measure(protected):
+        title = "s_server " + ("with the preload" if protected else "without")
+        server = tls.Server(env, identity, env.chosen(protected), ["-www"])
+        with tls.Load(server.port, [tls.context(identity)], threads=1) as load:
+            time.sleep(LOAD_SECONDS)
+        rep.ok(load.done >= 5 and not load.failures, f"{title}: {load.done} connections",
+               load.failures[:5])
+        answer = counted(env, rep, identity, [server.pid], title)
+        server.stop()
+        return answer
+
+    check(env, rep, "openssl s_server", measure)
+
+
+def scenario_curl(env, rep):
+    """A client with a certificate, looked at while it waits for the answer."""
+    identity = keys.Identity(env, "rsa")
+
+    def measure(protected):
+        title = "curl " + ("with the preload" if protected else "without")
+        server = tls.HoldingServer(identity, ask_certificate=True)
+        curl = process.Child(
+            env, ["curl", "-sS", "--max-time", "60", "--cacert", identity.certificate, "--cert",
+                  identity.certificate, "--key", identity.key,
+                  f"https://localhost:{server.port}/"], env.chosen(protected))
+        rep.ok(server.connected.wait(30) and server.peer, f"{title}: shows its certificate",
+               server.error)
+        answer = counted(env, rep, identity, [curl.pid], title)
+        server.close()
+        result = curl.wait(30)
+        rep.equal((result.status, result.out, result.err), (0, "hello", ""), f"{title}: answer")
+        return answer
+
+    check(env, rep, "curl, client certificate", measure)
+
+
+def scenario_postgresql(env, rep):
+    """A process for each connection; pgbench makes a new one for each transaction."""
+    identity = keys.Identity(env, "rsa")
+
+    def measure(protected):
+        title = "PostgreSQL " + ("with the preload" if protected else "without")
+        server = programs.Postgres(env, identity, env.chosen(protected))
+        script = server.write("script", "select version();\n")
+        load = process.run(env, [server.tool("pgbench"), "-n", "-C", "-c", "3", "-T", "2", "-f",
+                                 script, server.url()], env.plain())
+        rep.ok(load.status == 0 and "number of failed transactions: 0" in load.out,
+               f"{title}: connections under load, none fails", load)
+        held = process.Child(env, [server.tool("psql"), server.url(), "-Atc",
+                                   "select ssl, pg_sleep(20) from pg_stat_ssl "
+                                   "where pid = pg_backend_pid()"], env.plain())
+        process.wait_until(lambda: any("pg_sleep" in (process.title(pid) or "")
+                                       or "SELECT" in (process.title(pid) or "")
+                                       for pid in server.processes()), 10)
+        answer = counted(env, rep, identity, server.processes(), title,
+                         server.key_file())
+        held.stop()
+        rep.equal(server.deaths(), [], f"{title}: no process died")
+        result = server.stop()
+        rep.ok(result.status == 0 and not result.messages, f"{title}: ends when asked", result)
+        return answer
+
+    check(env, rep, "PostgreSQL", measure)
+
+
+def scenario_sshd(env, rep):
+    """Logins, and the processes of one that stays."""
+    identity = keys.Identity(env, "rsa")
+
+    def measure(protected):
+        title = "sshd " + ("with the preload" if protected else "without")
+        server = programs.Sshd(env, identity, env.chosen(protected))
+        results = [process.run(env, server.client("echo hello"), env.plain()) for _ in range(8)]
+        failed = [one for one in results if (one.status, one.out) != (0, "hello\n")]
+        rep.ok(not failed, f"{title}: eight logins",
+               "\n".join(map(str, failed)) + server.child.err)
+        held = process.Child(env, server.client("echo hello; sleep 30"), env.plain())
+        held.wait_for("^hello")
+        pids = [pid for pid in server.processes() if process.program(pid) == "sshd"]
+        rep.ok(len(pids) >= 2, f"{title}: {len(pids)} processes of sshd")
+        rep.equal([memory.is_protected(pid) for pid in pids], [protected] * len(pids),
+                  f"{title}: their memory is secret")
+        answer = counted(env, rep, identity, pids, title, server.key_file())
+        held.stop()
+        rep.equal(server.deaths(), [], f"{title}: no process died")
+        result = server.stop()
+        rep.ok(not result.messages, f"{title}: no message of ours", result)
+        return answer
+
+    # OpenSSH keeps a host key encrypted in memory while it does not use it.
+    check(env, rep, "sshd", measure, control=False)
+
+
+def scenario_python_test_ssl(env, rep):
+    """The standard library's own tests of ssl give the same results."""
+    # Each waits more than it works: both at once.
+    running = [process.Child(env, ["/usr/bin/python3", "-m", "test", "-v", "test_ssl"],
+                             env.chosen(protected, SECRETSSL_STATS="1"))
+               for protected in (False, True)]
+    results = [child.wait(140) for child in running]
+    ends = [re.findall(r"^Ran (\d+) tests|^OK.*", one.out + one.err, re.M) for one in results]
+    skips = [re.findall(r"^OK.*", one.out + one.err, re.M) for one in results]
+    for one, protected in zip(results, (False, True)):
+        title = "test_ssl " + ("with the preload" if protected else "without")
+        rep.ok(one.status == 0, f"{title}: succeeds", one)
+        rep.equal("KiB secret" in one.err, protected, f"{title}: the preload was in it")
+    rep.ok(ends[0] and int(ends[0][0]) > 100, f"{ends[0][:1]} tests ran")
+    rep.equal((ends[1], skips[1]), (ends[0], skips[0]), "as many with it, and as many skipped")
+
+
+def scenario_table(env, rep):
+    """README's table is the one that was measured, and no program is missing."""
+    with open(table.README, encoding="utf-8") as file:
+        text = file.read()
+    rep.equal(table.in_readme(text), table.rendered(), "the table in README.md is current; "
+              "else run scripts/programs-table")
+    with open(__file__, encoding="utf-8") as file:
+        source = file.read()
+    for name in table.RESULTS:
+        rep.ok(f'"{name}"' in source, f"{name} has a test")
+    tested = subprocess.run(["grep", "-oE", r'(web|check)\(env, rep, "[^"]+"', __file__],
+                            capture_output=True, text=True, check=True).stdout
+    names = {line.split('"')[1] for line in tested.splitlines()}
+    rep.equal(sorted(names - set(table.RESULTS)), [], "every tested program is in the table")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
