@@ -97,42 +97,21 @@ static bool open_failed(struct scan *scan, const char *what)
     return fail_errno(scan, what);
 }
 
-/* One note for each mapping and reason. */
 static bool note(struct scan *scan, const struct mapping *mapping, uint64_t size,
                  const char *reason)
 {
-    struct process_result *result = scan->result;
-    size_t count = result->blind_spot_count;
-
-    if (count > 0 && result->blind_spots[count - 1].mapping == mapping &&
-        result->blind_spots[count - 1].reason == reason) {
-        result->blind_spots[count - 1].size += size;
-        return true;
-    }
-
-    struct blind_spot *more = reallocarray(result->blind_spots, count + 1, sizeof(*more));
-
-    if (more == NULL)
+    if (!process_result_note(scan->result, mapping, size, reason))
         return fail(scan, "out of memory");
-    result->blind_spots = more;
-    more[count] = (struct blind_spot){
-        .mapping = mapping, .size = size, .secret = reason == why_secret, .reason = reason};
-    result->blind_spot_count++;
+    scan->result->blind_spots[scan->result->blind_spot_count - 1].secret = reason == why_secret;
     return true;
 }
 
 static void found(void *context, const struct copy *copy)
 {
     struct scan *scan = context;
-    struct process_result *result = scan->result;
-    struct copy *more = reallocarray(result->copies, result->copy_count + 1, sizeof(*more));
 
-    if (more == NULL) {
+    if (!process_result_add(scan->result, copy))
         fail(scan, "out of memory");
-        return;
-    }
-    result->copies = more;
-    more[result->copy_count++] = *copy;
 }
 
 static void count(struct scan *scan, uint64_t size)
@@ -347,6 +326,8 @@ static bool look(struct scan *scan)
     if (scan->presence == NULL)
         return open_failed(scan, "cannot find its pages");
 
+    if (!unreached_find(scan->pid, &scan->result->map, &scan->result->unreached))
+        return fail(scan, "out of memory");
     progress_begin(scan->pid, expected(&scan->result->map));
     searcher_begin(scan->searcher, found, scan);
 
@@ -380,11 +361,4 @@ bool process_scan(pid_t pid, struct searcher *searcher, const volatile int *stop
     if (scan.mem >= 0)
         close(scan.mem);
     return good;
-}
-
-void process_result_free(struct process_result *result)
-{
-    process_map_free(&result->map);
-    free(result->copies);
-    free(result->blind_spots);
 }

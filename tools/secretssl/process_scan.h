@@ -10,6 +10,7 @@
 
 #include "process_map.h"
 #include "searcher.h"
+#include "unreached.h"
 
 /* A part of a mapping that was not searched. */
 struct blind_spot {
@@ -29,6 +30,7 @@ struct process_result {
     size_t blind_spot_count;
     uint64_t searched; /* bytes */
     uint64_t secret;   /* bytes of mappings of secret memory */
+    struct unreached_list unreached;
     char failure[200]; /* why the process could not be searched, or not to its end */
 };
 
@@ -38,6 +40,11 @@ struct process_result {
  */
 bool process_scan(pid_t pid, struct searcher *searcher, const volatile int *stop,
                   struct process_result *result);
+
+/* One note for each mapping and reason; reasons are compared by address. False: no memory. */
+bool process_result_note(struct process_result *result, const struct mapping *mapping,
+                         uint64_t size, const char *reason);
+bool process_result_add(struct process_result *result, const struct copy *copy);
 
 void process_result_free(struct process_result *result);
 

@@ -58,7 +58,10 @@ void progress_add(uint64_t bytes)
     memset(line, ' ', WIDTH);
     memset(line, '#', percent * WIDTH / 100);
     line[WIDTH] = '\0';
-    fprintf(stderr, "\r%d [%s] %2d%%", (int)bar.pid, line, (int)percent);
+    if (bar.pid == 0)
+        fprintf(stderr, "\rkernel [%s] %2d%%", line, (int)percent);
+    else
+        fprintf(stderr, "\r%d [%s] %2d%%", (int)bar.pid, line, (int)percent);
     fflush(stderr);
 }
 

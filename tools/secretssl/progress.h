@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A process with about so many bytes to look at. */
+/* A process (0: the kernel) with about so many bytes to look at. */
 void progress_begin(pid_t pid, uint64_t total);
 
 /* So many more bytes have been looked at. */

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "command.h"
+#include "kernel_scan.h"
 #include "key_parts.h"
 #include "message.h"
 #include "options.h"
@@ -25,10 +26,13 @@ enum { NO_COPY = 0, COPIES = 1, COULD_NOT_LOOK = 2 };
 
 static const char help_text[] =
     "Usage: secretssl scan --key FILE [--key FILE]... [--passin FILE] [--json] PID...\n"
+    "       secretssl scan --key FILE [--key FILE]... --kernel[=CORE] [PID...]\n"
     "Searches all readable memory of each process for the private parts of the keys.\n"
     "\n"
     "  --key FILE     a private key: PEM, DER or PKCS#12\n"
     "  --passin FILE  the first line of FILE is the passphrase of the keys\n"
+    "  --kernel[=CORE]  search the kernel's memory too, with the page cache: all there is,\n"
+    "                 by /proc/kcore, or by CORE, a dump of it\n"
     "  --json         one JSON object instead of lines of text\n"
     "  --help, --version\n"
     "\n"
@@ -36,7 +40,8 @@ static const char help_text[] =
     "big-endian (or as DER), little-endian, and as base64 text (PEM). At least half of a\n"
     "part counts as a copy of it. Each copy is shown with its address, mapping and offset.\n"
     "Secret memory cannot be read, by nobody: it is listed, and so is what else could not\n"
-    "be searched. Reading other users' processes needs root.\n"
+    "be searched, and TLS that libsecretssl cannot reach, as far as its files show it.\n"
+    "Reading other users' processes, and the kernel, needs root.\n"
     "\n"
     "Exit status: 0 no copy outside secret memory, 1 copies found, 2 could not look (at one\n"
     "process, or to its end; copies found elsewhere are still shown).\n";
@@ -45,6 +50,7 @@ struct request {
     const char **key_files;
     size_t key_count;
     const char *passin;
+    const char *kernel; /* the core file; NULL: not asked for */
     bool json;
     pid_t *pids;
     size_t pid_count;
@@ -124,23 +130,39 @@ static bool load_keys(const struct request *request, struct key_parts *keys)
     return good;
 }
 
+/* Takes the result over. Returns what the whole search comes to with it. */
+static int conclude(int status, bool searched, struct process_result *result,
+                    struct scan_report *report)
+{
+    if (!searched) {
+        if (result->pid == 0)
+            say("scan: %s", result->failure);
+        else
+            say("scan: process %d: %s", (int)result->pid, result->failure);
+        status = COULD_NOT_LOOK;
+    } else if (result->copy_count > 0 && status == NO_COPY) {
+        status = COPIES;
+    }
+    if (!scan_report_add(report, result))
+        status = COULD_NOT_LOOK;
+    process_result_free(result);
+    return status;
+}
+
 static int search_all(const struct request *request, struct searcher *searcher,
                       struct scan_report *report)
 {
+    struct process_result result;
     int status = NO_COPY;
+    bool good;
 
     for (size_t i = 0; i < request->pid_count && !stop_signal; i++) {
-        struct process_result result;
-
-        if (!process_scan(request->pids[i], searcher, &stop_signal, &result)) {
-            say("scan: process %d: %s", (int)result.pid, result.failure);
-            status = COULD_NOT_LOOK;
-        } else if (result.copy_count > 0 && status == NO_COPY) {
-            status = COPIES;
-        }
-        if (!scan_report_add(report, &result))
-            status = COULD_NOT_LOOK;
-        process_result_free(&result);
+        good = process_scan(request->pids[i], searcher, &stop_signal, &result);
+        status = conclude(status, good, &result, report);
+    }
+    if (request->kernel != NULL && !stop_signal) {
+        good = kernel_scan(request->kernel, searcher, &stop_signal, &result);
+        status = conclude(status, good, &result, report);
     }
     return status;
 }
@@ -188,10 +210,11 @@ static bool add_pid(struct request *request, const char *text)
 /* -1: go on; else the exit status. */
 static int parse(const struct command *self, int argc, char **argv, struct request *request)
 {
-    enum { KEY = 256, PASSIN, JSON, HELP };
+    enum { KEY = 256, PASSIN, KERNEL, JSON, HELP };
     static const struct option options[] = {
         {"key", required_argument, NULL, KEY},
         {"json", no_argument, NULL, JSON},
+        {"kernel", optional_argument, NULL, KERNEL},
         {"passin", required_argument, NULL, PASSIN},
         {"help", no_argument, NULL, HELP},
         {0},
@@ -207,6 +230,9 @@ static int parse(const struct command *self, int argc, char **argv, struct reque
         case PASSIN:
             request->passin = optarg;
             break;
+        case KERNEL:
+            request->kernel = optarg != NULL ? optarg : KERNEL_CORE;
+            break;
         case JSON:
             request->json = true;
             break;
@@ -221,7 +247,7 @@ static int parse(const struct command *self, int argc, char **argv, struct reque
         say("scan: no key to look for; give --key FILE with a private key");
         return COULD_NOT_LOOK;
     }
-    if (optind >= argc) {
+    if (optind >= argc && request->kernel == NULL) {
         say("scan: no process to search; give one or more process numbers");
         return COULD_NOT_LOOK;
     }

@@ -98,6 +98,19 @@ static json_t *blind_spots_json(const struct process_result *result, bool secret
     return list;
 }
 
+static json_t *unreached_json(const struct process_result *result)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < result->unreached.count; i++) {
+        const struct unreached *one = &result->unreached.list[i];
+
+        json_array_append_new(list, json_pack("{s:o, s:s}", "mapping", text(one->mapping->name),
+                                              "what", one->what));
+    }
+    return list;
+}
+
 static bool add_json(struct scan_report *report, const struct process_result *result)
 {
     json_t *copies = json_array();
@@ -107,11 +120,11 @@ static bool add_json(struct scan_report *report, const struct process_result *re
 
     bool failed = result->failure[0] != '\0';
     json_t *process = json_pack(
-        "{s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "pid", (int)result->pid, "name",
+        "{s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "pid", (int)result->pid, "name",
         text(result->name), "copies", copies, "searched_bytes", (json_int_t)result->searched,
         "secret_bytes", (json_int_t)result->secret, "secret", blind_spots_json(result, true),
-        "not_searched", blind_spots_json(result, false), "error",
-        failed ? text(result->failure) : json_null());
+        "not_searched", blind_spots_json(result, false), "not_reached", unreached_json(result),
+        "error", failed ? text(result->failure) : json_null());
 
     report->copies += (json_int_t)result->copy_count;
     if (process != NULL && json_array_append_new(report->processes, process) == 0)
@@ -120,12 +133,23 @@ static bool add_json(struct scan_report *report, const struct process_result *re
     return false;
 }
 
+/* What a line begins with: the process's number, or "kernel". */
+static const char *subject(const struct process_result *result)
+{
+    static char text[16];
+
+    if (result->pid == 0)
+        return result->name;
+    snprintf(text, sizeof(text), "%d", (int)result->pid);
+    return text;
+}
+
 static void print_copy(const struct process_result *result, const struct copy *copy)
 {
     const struct mapping *mapping = process_map_find(&result->map, copy->address);
     const char *unit = copy->encoding == PEM_TEXT ? "characters" : "bytes";
 
-    printf("%d: 0x%" PRIx64 " %s+0x%" PRIx64 ": %s %s of %s, %s, ", (int)result->pid,
+    printf("%s: 0x%" PRIx64 " %s+0x%" PRIx64 ": %s %s of %s, %s, ", subject(result),
            copy->address, mapping->name, copy->address - mapping->start, copy->part->type,
            copy->part->name, copy->part->file, encoding_name(copy->encoding));
     if (copy->size == copy->of)
@@ -149,12 +173,19 @@ static bool add_text(const struct process_result *result)
     for (size_t i = 0; i < result->blind_spot_count; i++) {
         const struct blind_spot *spot = &result->blind_spots[i];
 
-        printf("%d: 0x%" PRIx64 " %s: %s%" PRIu64 " bytes%s%s\n", (int)result->pid,
+        printf("%s: 0x%" PRIx64 " %s: %s%" PRIu64 " bytes%s%s\n", subject(result),
                spot->mapping->start, spot->mapping->name,
                spot->secret ? "secret, " : "not searched, ", spot->size,
                spot->secret ? "" : ": ", spot->secret ? "" : spot->reason);
     }
-    if (result->map.count > 0)
+    for (size_t i = 0; i < result->unreached.count; i++)
+        printf("%s: not reached by libsecretssl: %s, in %s\n", subject(result),
+               result->unreached.list[i].what, result->unreached.list[i].mapping->name);
+    if (result->map.count > 0 && result->pid == 0)
+        printf("kernel: %zu %s, %" PRIu64 " bytes searched%s\n", result->copy_count,
+               result->copy_count == 1 ? "copy" : "copies", result->searched,
+               result->failure[0] != '\0' ? ", not to the end" : "");
+    else if (result->map.count > 0)
         printf("%d (%s): %zu %s outside secret memory, %" PRIu64
                " bytes of secret memory, %" PRIu64 " bytes searched%s\n",
                (int)result->pid, result->name, result->copy_count,

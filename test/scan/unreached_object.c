@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A library that looks as if it held some TLS, for the tests of what scan names. */
+#if defined(LIKE_HIDDEN) || defined(LIKE_EXPORTED)
+#define MARK "../crypto/mem_sec.c"
+#elif defined(LIKE_BORINGSSL)
+#define MARK "OpenSSL 1.1.1 (compatible; BoringSSL)"
+#elif defined(LIKE_AWSLC)
+#define MARK "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
+#elif defined(LIKE_GO)
+#define MARK "\xff Go buildinf:"
+#elif defined(LIKE_RUSTLS)
+#define MARK "/registry/src/rustls-0.23.1/src/conn.rs"
+#endif
+
+#ifdef LIKE_EXPORTED
+int CRYPTO_set_mem_functions(void);
+
+int CRYPTO_set_mem_functions(void)
+{
+    return 0;
+}
+#endif
+
+const char *mark(void);
+
+const char *mark(void)
+{
+    static const char text[] __attribute__((used)) = MARK;
+
+    return text;
+}
