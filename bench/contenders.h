@@ -19,6 +19,9 @@ struct contender {
 /* Ready for so many threads that replay the trace at once; dies if there is no such name. */
 struct contender contender_find(const char *name, const struct trace *trace, unsigned threads);
 
+/* By which the preload object knows what it has to do with: 3.0.0. */
+unsigned long OpenSSL_version_num(void);
+
 /*
  * What OpenSSL offers to whoever wants to replace its allocator; called by the preload object
  * before main. 1: installed.

@@ -25,7 +25,9 @@ foreach(name ours-inspect ours-one-partition)
   target_link_libraries(${name} PRIVATE sm_objects)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/preload)
   target_link_options(${name} PRIVATE -Wl,-z,now -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,initfirst
-    -Wl,--as-needed)
+    -Wl,--as-needed
+    # As in the preload: its own CRYPTO_set_mem_functions is not the one that replay-trace has.
+    -Wl,-Bsymbolic-functions)
 endforeach()
 
 # Timings of a debug build say nothing, and each source would be linted once for each variant.
