@@ -255,5 +255,13 @@ def scenario_sandbox_of_limits(env, rep):
                            title="sandbox, " + ("without" if kind == "ordinary" else "with"))
 
 
+def scenario_limits_asked_wrongly(env, rep):
+    """setrlimit() with bad pointers, and in children that nobody announced."""
+    for case in "pointers", "children":
+        for kind, environ in ("ordinary", env.plain()), ("secret", env.preloaded()):
+            process.run_checks(env, rep, "limits", [kind, case], environ,
+                               title=f"{case}, " + ("without" if kind == "ordinary" else "with"))
+
+
 if __name__ == "__main__":
     report.main(sys.modules[__name__])

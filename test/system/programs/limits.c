@@ -2,12 +2,15 @@
 /* A sandbox made of limits, as sshd's: no byte to any file, no new process. The checks go
  * through a pipe, stderr is a file.
  *
- *   limits KIND sandbox */
+ *   limits KIND sandbox|pointers|children */
 #include "common.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,8 +50,42 @@ static void sandbox(void)
         OPENSSL_free(blocks[i]);
 }
 
+/* As without us; a bad pointer is told by errno. */
+static void pointers(void)
+{
+    const struct rlimit *nowhere = (const struct rlimit *)strtoul("16", NULL, 10);
+    const struct rlimit *none = (const struct rlimit *)strtoul("0", NULL, 10);
+
+    OPENSSL_free(filled_block(100, 1));
+    errno = 0;
+    check(setrlimit(RLIMIT_NOFILE, nowhere) == -1 && errno == EFAULT, "EFAULT");
+    check(setrlimit(RLIMIT_FSIZE, nowhere) == -1 && errno == EFAULT, "EFAULT again");
+    check(setrlimit(RLIMIT_NOFILE, none) == 0, "no limit is as it was");
+}
+
+/* Children that ran no handlers of fork have no allocator to ask. */
+static void children(void)
+{
+    static const struct rlimit few = {4, 4};
+    void *block = filled_block(100, 1);
+
+    for (int way = 0; way < 2; way++) {
+        pid_t child = way == 0 ? _Fork() : (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+        if (child == 0)
+            _exit(setrlimit(RLIMIT_NOFILE, &few) == 0 ? 0 : 1);
+        check(status_of(child) == 0, "a child of %s sets a limit",
+              way == 0 ? "_Fork" : "clone");
+    }
+    OPENSSL_free(block);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct test_case cases[] = {{"sandbox", sandbox}, {NULL, NULL}};
+    static const struct test_case cases[] = {
+        {"sandbox", sandbox},
+        {"pointers", pointers},
+        {"children", children},
+        {NULL, NULL},
+    };
     return run_case(cases, argc, argv);
 }
