@@ -116,27 +116,37 @@ static void look_at_beginning(struct key_text *text, const FILE *file)
         key_text_look(text, file->_IO_buf_base, sm_min((size_t)there, KEY_TEXT_BEGINNING));
 }
 
-/* libcrypto has read this from a stream. */
+/* Copies what is known of a stream to text or, back, from it. False: it is not there. */
+static bool exchange(const FILE *file, struct key_text *text, bool back)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    struct stream *stream;
+
+    sm_lock_take(&lock);
+    stream = find(file);
+    if (stream && back)
+        stream->text = *text;
+    else if (stream)
+        *text = stream->text;
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return stream;
+}
+
+/* libcrypto has read this from a stream. The copy is looked at outside of gate and lock. */
 static void look(FILE *file, const void *bytes, size_t size)
 {
-    struct sm_thread_cache *cache;
-    struct stream *stream;
+    struct key_text text = {0};
 
     if (size == 0 || !start_ready() || sm_unannounced())
         return;
-    for (int turn = 0; turn < 2; turn++) {
-        cache = sm_enter();
-        sm_lock_take(&lock);
-        stream = find(file);
-        if (stream) {
-            look_at_beginning(&stream->text, file);
-            key_text_look(&stream->text, bytes, size);
-        }
-        sm_lock_drop(&lock);
-        sm_leave(cache);
-        if (stream || !add(file, NULL))
-            return;
-    }
+    if (!exchange(file, &text, false) && !add(file, NULL))
+        return;
+    if (text.found || text.looked == KEY_TEXT_MOST)
+        return;
+    look_at_beginning(&text, file);
+    key_text_look(&text, bytes, size);
+    exchange(file, &text, true);
 }
 
 /* Of the address that fopen returns a stream may be known that was closed in another way. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key_text.h"
+#include <string.h>
 
 /* The end of "-----BEGIN RSA PRIVATE KEY-----", and of every other kind's first line */
 static const char mark[] = "PRIVATE KEY-----";
@@ -12,6 +13,12 @@ static const char mark[] = "PRIVATE KEY-----";
 static bool marked(struct key_text *text, const unsigned char *bytes, size_t size)
 {
     for (size_t i = 0; i < size && text->matched < MARK; i++) {
+        const unsigned char *first = bytes + i;
+        if (text->matched == 0)
+            first = memchr(bytes + i, mark[0], size - i);
+        if (!first)
+            break;
+        i = (size_t)(first - bytes);
         /* No end of the mark is a beginning of it, but for its first letter. */
         if (bytes[i] != (unsigned char)mark[text->matched])
             text->matched = 0;
@@ -55,6 +62,9 @@ static bool begins(struct key_text *text, const unsigned char *bytes, size_t siz
 
 void key_text_look(struct key_text *text, const void *bytes, size_t size)
 {
+    if (size > KEY_TEXT_MOST - text->looked)
+        size = KEY_TEXT_MOST - text->looked;
+    text->looked += size;
     if (!text->found)
         text->found = begins(text, bytes, size) || marked(text, bytes, size);
 }

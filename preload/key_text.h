@@ -7,9 +7,11 @@
 #include <stddef.h>
 
 #define KEY_TEXT_BEGINNING 10
+#define KEY_TEXT_MOST      ((size_t)65536) /* a key lies in so much from where reading began */
 
 struct key_text {
     bool found;
+    size_t looked;    /* bytes */
     unsigned matched; /* characters of the mark at the end of the last piece: nothing secret */
     unsigned begun;   /* bytes of the beginning; they are not kept once they tell what it is */
     unsigned char beginning[KEY_TEXT_BEGINNING];

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define LOOKED_AT 1024 /* pages: key files are smaller */
+#define LOOKED_AT 256 /* pages: key files are smaller */
 
-static bool said_stays;
+static bool said_stays, said_large;
 
 static bool allowed(void)
 {
@@ -24,7 +24,7 @@ static bool allowed(void)
 static unsigned cached(int fd, size_t size)
 {
     unsigned char there[LOOKED_AT] = {0};
-    size_t length = sm_min(size, LOOKED_AT * (size_t)4096);
+    size_t length = size;
     unsigned pages = 0;
     long at = sm_sys(SYS_mmap, NULL, length, PROT_READ, MAP_SHARED, fd, 0);
 
@@ -45,6 +45,13 @@ void page_cache_drop(int fd)
     if (!allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
         !S_ISREG(st.st_mode) || st.st_size == 0)
         return;
+    /* Dropping a file that others read all the time would cost them more than it is worth. */
+    if (st.st_size > LOOKED_AT * 4096L) {
+        sm_count(&sm_stats.files_cached, 1);
+        sm_report_once(&said_large, "a key file of more than 1 MiB stays in the kernel's page "
+                                    "cache");
+        return;
+    }
     sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
     if (cached(fd, (size_t)st.st_size) == 0)
         return;

@@ -69,6 +69,20 @@ Test(key_text, der)
 }
 
 /* What begins so in the middle is none. */
+/* What is read far into a file is data. */
+Test(key_text, not_far_behind)
+{
+    static const char key[] = "-----BEGIN PRIVATE KEY-----\n";
+    static char text[KEY_TEXT_MOST + sizeof(key)];
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text + KEY_TEXT_MOST - sizeof(key), key, sizeof(key) - 1);
+    cr_expect(is_key(text, sizeof(text), 5000));
+    memset(text, 'P', sizeof(text));
+    memcpy(text + KEY_TEXT_MOST - 5, key, sizeof(key) - 1);
+    cr_expect(!is_key(text, sizeof(text), 5000));
+}
+
 Test(key_text, not_in_the_middle)
 {
     static const unsigned char bytes[] = {0x31, 0x00, 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30};
