@@ -18,10 +18,13 @@
 #include "page_cache.h"
 #include "registers.h"
 #include "report.h"
+#include "seccomp.h"
 #include "start.h"
 #include "stats.h"
+#include "sys.h"
 #include "thread_cache.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
@@ -205,13 +208,25 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
     return result;
 }
 
+/*
+ * The buffer of a stream that was opened with mode "m" is the file itself, mapped to be read.
+ * The kernel is asked to write to it: the signal mask, which needs so much room.
+ */
+static bool writable(void *buffer, size_t size)
+{
+    return size < sizeof(uint64_t) || sm_seccomp_forbids(SM_CALL_SIGPROCMASK) ||
+           sm_sys(SYS_rt_sigprocmask, SIG_BLOCK, NULL, buffer, sizeof(uint64_t)) != -EFAULT;
+}
+
 /* What the program is about to give back to the C library's heap. */
 static void clear_buffer(FILE *file)
 {
+    size_t size = (size_t)(file->_IO_buf_end - file->_IO_buf_base);
+
     if (__fwriting(file))
         fflush(file);
-    if (file->_IO_buf_base)
-        memset(file->_IO_buf_base, 0, (size_t)(file->_IO_buf_end - file->_IO_buf_base));
+    if (file->_IO_buf_base && writable(file->_IO_buf_base, size))
+        memset(file->_IO_buf_base, 0, size);
     sm_barrier();
 }
 

@@ -76,6 +76,14 @@ def scenario_ed25519(env, rep):
     check_kind(env, rep, "ed25519")
 
 
+def scenario_mapped_stream(env, rep):
+    """fopen's mode "m": its buffer is the file, and cannot be written."""
+    key = tls.key_file(env, "mapped.pem", KINDS["p256"])
+    for protected in False, True:
+        result = read_once(env, "pem_mapped", key, None, env.chosen(protected))
+        rep.equal(result.status, 0, "with the preload" if protected else "without")
+
+
 NODE = """
 const https = require('https'), fs = require('fs');
 const [how, file, certificate, passphrase] = process.argv.slice(2);

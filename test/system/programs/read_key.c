@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads a private key, signs with it, and waits, to be looked at, until its input ends.
  *
- *   read_key pem_fp|der_fp|p12_fp|pem_bio|der_bio|store FILE [PASSPHRASE] */
+ *   read_key pem_fp|pem_mapped|der_fp|p12_fp|pem_bio|der_bio|store FILE [PASSPHRASE] */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,12 +45,12 @@ static EVP_PKEY *from_p12(FILE *file)
 /* A stream that this program opens. */
 static EVP_PKEY *by_stream(const char *how, const char *name)
 {
-    FILE *file = fopen(name, "re");
+    FILE *file = fopen(name, strcmp(how, "pem_mapped") == 0 ? "rme" : "re");
     EVP_PKEY *key = NULL;
 
     if (!file)
         return NULL;
-    if (strcmp(how, "pem_fp") == 0)
+    if (strncmp(how, "pem", 3) == 0)
         key = PEM_read_PrivateKey(file, NULL, answer, NULL);
     else if (strcmp(how, "der_fp") == 0)
         key = d2i_PrivateKey_fp(file, NULL);
