@@ -13,19 +13,36 @@
 void *dlopen(const char *file, int mode);
 void *dlmopen(Lmid_t space, const char *file, int mode);
 
+#define CALLER __builtin_return_address(0)
+
+/* Not inlined: the path is off a small stack again when the libcryptos are looked for. */
+static __attribute__((noinline)) void *open_here(const char *file, int mode, const void *caller)
+{
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
+    char path[PATH_MAX];
+
+    if (file && search_for_caller(file, caller, path))
+        return next(path, mode);
+    return next(file, mode);
+}
+
+static __attribute__((noinline)) void *open_in(Lmid_t space, const char *file, int mode,
+                                               const void *caller)
+{
+    void *(*next)(Lmid_t, const char *, int) =
+        (void *(*)(Lmid_t, const char *, int))next_function(NEXT_DLMOPEN);
+    char path[PATH_MAX];
+
+    if (file && search_for_caller(file, caller, path))
+        return next(space, path, mode);
+    return next(space, file, mode);
+}
+
 /* As dlopen(3). */
 SM_EXPORT void *dlopen(const char *file, int mode)
 {
-    static void *cached;
-    void *(*next)(const char *, int) =
-        (void *(*)(const char *, int))next_function(&cached, "dlopen");
-    char path[PATH_MAX];
-    void *handle;
+    void *handle = open_here(file, mode, CALLER);
 
-    if (file && search_for_caller(file, __builtin_return_address(0), path))
-        handle = next(path, mode);
-    else
-        handle = next(file, mode);
     if (handle)
         libcrypto_look();
     return handle;
@@ -34,16 +51,8 @@ SM_EXPORT void *dlopen(const char *file, int mode)
 /* As dlmopen(3). */
 SM_EXPORT void *dlmopen(Lmid_t space, const char *file, int mode)
 {
-    static void *cached;
-    void *(*next)(Lmid_t, const char *, int) =
-        (void *(*)(Lmid_t, const char *, int))next_function(&cached, "dlmopen");
-    char path[PATH_MAX];
-    void *handle;
+    void *handle = open_in(space, file, mode, CALLER);
 
-    if (file && search_for_caller(file, __builtin_return_address(0), path))
-        handle = next(space, path, mode);
-    else
-        handle = next(space, file, mode);
     if (handle && space == LM_ID_BASE)
         libcrypto_look();
     else if (handle)

@@ -165,9 +165,8 @@ static FILE *opened(FILE *file, const void *caller)
 /* As fopen(3). */
 SM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
-    static void *cached;
     FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) next_function(&cached, "fopen");
+        (FILE * (*)(const char *, const char *)) next_function(NEXT_FOPEN);
 
     return opened(next(path, mode), CALLER);
 }
@@ -175,9 +174,8 @@ SM_EXPORT FILE *fopen(const char *path, const char *mode)
 /* As fopen(3). */
 SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
-    static void *cached;
     FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) next_function(&cached, "fopen64");
+        (FILE * (*)(const char *, const char *)) next_function(NEXT_FOPEN64);
 
     return opened(next(path, mode), CALLER);
 }
@@ -185,9 +183,8 @@ SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 /* As fgets(3). */
 SM_EXPORT char *fgets(char *text, int size, FILE *file)
 {
-    static void *cached;
     char *(*next)(char *, int, FILE *) =
-        (char *(*)(char *, int, FILE *))next_function(&cached, "fgets");
+        (char *(*)(char *, int, FILE *))next_function(NEXT_FGETS);
     char *result = next(text, size, file);
 
     if (result && libcrypto_contains(CALLER))
@@ -198,9 +195,8 @@ SM_EXPORT char *fgets(char *text, int size, FILE *file)
 /* As fread(3). */
 SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 {
-    static void *cached;
     size_t (*next)(void *, size_t, size_t, FILE *) =
-        (size_t(*)(void *, size_t, size_t, FILE *))next_function(&cached, "fread");
+        (size_t(*)(void *, size_t, size_t, FILE *))next_function(NEXT_FREAD);
     size_t result = next(to, size, number, file);
 
     if (libcrypto_contains(CALLER))
@@ -233,8 +229,7 @@ static void clear_buffer(FILE *file)
 /* As fclose(3). */
 SM_EXPORT int fclose(FILE *file)
 {
-    static void *cached;
-    int (*next)(FILE *) = (int (*)(FILE *))next_function(&cached, "fclose");
+    int (*next)(FILE *) = (int (*)(FILE *))next_function(NEXT_FCLOSE);
     /* Out of the table first: the next fopen may return the same address. */
     struct stream stream = take(file);
     int result;

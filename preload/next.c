@@ -3,6 +3,12 @@
 #include "common.h"
 #include <dlfcn.h>
 
+static const char *const names[NEXT_NUMBER] = {
+    [NEXT_DLMOPEN] = "dlmopen", [NEXT_DLOPEN] = "dlopen", [NEXT_FCLOSE] = "fclose",
+    [NEXT_FGETS] = "fgets",     [NEXT_FOPEN] = "fopen",   [NEXT_FOPEN64] = "fopen64",
+    [NEXT_FREAD] = "fread",
+};
+
 /* dlsym itself can be found by its sibling only; since this version it is in libc itself. */
 dlsym_function *next_dlsym(void)
 {
@@ -16,13 +22,21 @@ dlsym_function *next_dlsym(void)
     return (dlsym_function *)function;
 }
 
-void *next_function(void **cache, const char *name)
+void *next_function(enum next which)
 {
-    void *function = __atomic_load_n(cache, __ATOMIC_RELAXED);
+    static void *functions[NEXT_NUMBER];
+    void *function = __atomic_load_n(&functions[which], __ATOMIC_RELAXED);
 
+    /* Only for calls before our constructor */
     if (!function) {
-        function = next_dlsym()(RTLD_NEXT, name);
-        __atomic_store_n(cache, function, __ATOMIC_RELAXED);
+        function = next_dlsym()(RTLD_NEXT, names[which]);
+        __atomic_store_n(&functions[which], function, __ATOMIC_RELAXED);
     }
     return function;
+}
+
+void next_resolve(void)
+{
+    for (unsigned i = 0; i < NEXT_NUMBER; i++)
+        next_function((enum next)i);
 }

@@ -3,11 +3,25 @@
 #ifndef PRELOAD_NEXT_H
 #define PRELOAD_NEXT_H
 
+enum next {
+    NEXT_DLMOPEN,
+    NEXT_DLOPEN,
+    NEXT_FCLOSE,
+    NEXT_FGETS,
+    NEXT_FOPEN,
+    NEXT_FOPEN64,
+    NEXT_FREAD,
+    NEXT_NUMBER
+};
+
 /*
- * The next definition after ours, looked up once: cache is the caller's. Does not return NULL
- * for what the C library has.
+ * At start: finds all of them. Later that would take the linker's lock, for which a thread
+ * waits when a library's constructor waits for that thread.
  */
-void *next_function(void **cache, const char *name);
+void next_resolve(void);
+
+/* The next definition after ours. Does not return NULL for what the C library has. */
+void *next_function(enum next which);
 
 /* The next dlsym. */
 typedef void *dlsym_function(void *handle, const char *name);

@@ -13,6 +13,7 @@
 #include "heap.h"
 #include "libcrypto.h"
 #include "lock.h"
+#include "next.h"
 #include "report.h"
 #include "start.h"
 #include "stats.h"
@@ -129,6 +130,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     /* A set-id program takes no orders, and no path of a log file, from who starts it. */
     if (getauxval(AT_SECURE))
         envp = NULL;
+    next_resolve();
     sm_report_init("libsecretssl");
     if (sm_config_from_env(envp, wrong_setting, sizeof(wrong_setting)) == 0)
         wrong_setting[0] = '\0';

@@ -85,6 +85,11 @@ def scenario_threads(env, rep):
     both(env, rep, "threads")
 
 
+def scenario_waiting(env, rep):
+    """A constructor waits for a thread that is the first to use stdio."""
+    both(env, rep, "waiting")
+
+
 def scenario_semantics(env, rep):
     """dlopen() finds, refuses and explains the same with the preload and without."""
     said = [process.run(env, [env.helper("arrive"), "ordinary", "semantics"], environ)

@@ -324,6 +324,14 @@ static void threads(void)
     check(whole_children == 20, "%d of 20 children", whole_children);
 }
 
+/* First of all here: nothing has used stdio yet. */
+static void waiting(void)
+{
+    void *handle = opened(beside("libwaiting_library.so"), RTLD_NOW | RTLD_LOCAL);
+
+    check(*(int *)symbol(handle, "waited") == 1, "its constructor's thread read a file");
+}
+
 /* An empty table of libcryptos costs nothing: fork, dlopen of something else. */
 static void nothing(void)
 {
@@ -353,6 +361,7 @@ int main(int argc, char **argv)
         {"new_space", new_space},
         {"threads", threads},
         {"nothing", nothing},
+        {"waiting", waiting},
         {NULL, NULL},
     };
     ssize_t length = readlink("/proc/self/exe", directory, sizeof(directory) - 1);
