@@ -21,7 +21,7 @@ static __attribute__((noinline)) void *open_here(const char *file, int mode, con
     void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
     char path[PATH_MAX];
 
-    if (file && search_for_caller(file, caller, path))
+    if (file && search_for_caller(file, caller, true, path))
         return next(path, mode);
     return next(file, mode);
 }
@@ -33,7 +33,7 @@ static __attribute__((noinline)) void *open_in(Lmid_t space, const char *file, i
         (void *(*)(Lmid_t, const char *, int))next_function(NEXT_DLMOPEN);
     char path[PATH_MAX];
 
-    if (file && search_for_caller(file, caller, path))
+    if (file && search_for_caller(file, caller, space == LM_ID_BASE, path))
         return next(space, path, mode);
     return next(space, file, mode);
 }

@@ -205,7 +205,7 @@ static bool expanded(const char *file, const struct link_map *map, char path[PAT
     return any && !text.full && (strchr(path, '$') || access(path, F_OK) == 0);
 }
 
-bool search_for_caller(const char *file, const void *caller, char path[PATH_MAX])
+bool search_for_caller(const char *file, const void *caller, bool here, char path[PATH_MAX])
 {
     int error = errno;
     struct link_map *map = object_of(caller);
@@ -213,7 +213,8 @@ bool search_for_caller(const char *file, const void *caller, char path[PATH_MAX]
 
     if (map && strchr(file, '$'))
         found = expanded(file, map, path);
-    else if (map && *file && !strchr(file, '/') && !dl_iterate_phdr(is_loaded, (void *)file))
+    else if (map && *file && !strchr(file, '/') &&
+             !(here && dl_iterate_phdr(is_loaded, (void *)file)))
         found = in_own_directories(file, map, path);
     errno = error;
     return found;

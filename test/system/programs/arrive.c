@@ -283,6 +283,9 @@ static void new_space(void)
                                                __LINE__);
     handle = in_space("libdeep_1.so", RTLD_NOW);
     check(handle != NULL, "found by the caller's RUNPATH");
+    check(((open_fn *)symbol(search, "search_and_open"))("libdeep_2.so", RTLD_NOW) != NULL,
+          "found in the first name space");
+    check(in_space("libdeep_2.so", RTLD_NOW) != NULL, "and once more in another");
     check(dlmopen(LM_ID_BASE, "libnone.so", RTLD_NOW) == NULL && dlerror() != NULL, "absent");
 }
 
