@@ -4,10 +4,11 @@
 #include "elf_symbol.h"
 #include "hooks.h"
 #include "owner.h"
+#include "pin.h"
 #include "report.h"
 #include "start.h"
 #include "stats.h"
-#include <dlfcn.h>
+#include "users.h"
 #include <string.h>
 
 typedef int (*set_mem_functions)(void *(*)(size_t, const char *, int),
@@ -18,15 +19,10 @@ typedef void (*get_mem_functions)(void *(**)(size_t, const char *, int),
                                   void (**)(void *, const char *, int));
 
 #define LIBCRYPTOS_MAX 32
-#define USERS_MAX      64
-
-struct range {
-    uintptr_t from, to;
-};
 
 /*
- * Written under the start lock, a count last, and read without: entries are never removed. A
- * library that is unloaded leaves a range that nobody calls from, until another lies there.
+ * Written under the start lock, a count last, and read without: entries are never removed, and
+ * what they are of is never unloaded (pin.h).
  */
 static struct libcrypto {
     struct elf_object object;
@@ -37,21 +33,9 @@ static struct libcrypto {
 } known[LIBCRYPTOS_MAX];
 static unsigned known_count;
 
-/* What is linked with a libcrypto that is not served. */
-static struct user {
-    struct range code;
-    unsigned of;
-} users[USERS_MAX];
-static unsigned user_count;
-
 unsigned libcrypto_unserved;
 static bool said_many;
 static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
-
-static bool within(struct range range, const void *code)
-{
-    return (uintptr_t)code - range.from < range.to - range.from;
-}
 
 static unsigned count(const unsigned *counter)
 {
@@ -162,16 +146,17 @@ static const char *name_of(const char *name)
 
 struct look {
     unsigned long long adds; /* when it began */
-    bool all;                /* else those of these bases, which are known to be relocated */
-    uintptr_t bases[LIBCRYPTOS_MAX];
+    bool all;                /* else these, which are known to be relocated, and pinned */
+    struct elf_object objects[LIBCRYPTOS_MAX];
     unsigned number;
     bool hooks;
 };
 
-static bool meant(const struct look *look, uintptr_t base)
+static bool meant(const struct look *look, const struct elf_object *object)
 {
     for (unsigned i = 0; i < look->number; i++) {
-        if (look->bases[i] == base)
+        if (look->objects[i].base == object->base &&
+            look->objects[i].dynamic == object->dynamic)
             return true;
     }
     return look->all;
@@ -186,7 +171,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg)
     enum owner owner;
 
     (void)size;
-    if (!meant(look, object.base))
+    if (!meant(look, &object))
         return 0;
     owner = owner_of(&object);
     if (owner == NOBODY)
@@ -211,12 +196,11 @@ static int visit_user(struct dl_phdr_info *info, size_t size, void *arg)
     struct elf_object object = elf_object(info);
 
     (void)size, (void)arg;
-    for (unsigned i = 0; i < known_count && user_count < USERS_MAX; i++) {
-        if (!known[i].unserved || !needs(&object, elf_soname(&known[i].object)))
-            continue;
-        users[user_count] =
-            (struct user){code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), i};
-        add(&user_count);
+    for (unsigned i = 0; i < known_count; i++) {
+        if (known[i].unserved && needs(&object, elf_soname(&known[i].object))) {
+            users_note(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), i);
+            break;
+        }
     }
     return 0;
 }
@@ -235,8 +219,9 @@ static void hook_some(struct look *look)
     dl_iterate_phdr(visit, look);
     if (!libcrypto_unserved)
         return;
-    __atomic_store_n(&user_count, 0, __ATOMIC_RELEASE);
+    users_begin();
     dl_iterate_phdr(visit_user, NULL);
+    users_end();
 }
 
 void libcrypto_hook_all(void)
@@ -256,22 +241,38 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
     if (look->adds == __atomic_load_n(&seen_adds, __ATOMIC_RELAXED))
         return 1;
     if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(&object))
-        look->bases[look->number++] = object.base;
+        look->objects[look->number++] = object;
     return 0;
 }
 
+/* Those that are known are pinned; what is gone since it was collected is left out. */
+static void pin_all(struct look *look)
+{
+    unsigned number = 0;
+
+    for (unsigned i = 0; i < look->number; i++) {
+        if (find(&look->objects[i]) || pin(&look->objects[i]))
+            look->objects[number++] = look->objects[i];
+    }
+    look->number = number;
+}
+
+/*
+ * In the allocator, which reports a misuse with the help of a library, the start lock is not
+ * taken: a fork may hold it, and wait for this thread to leave.
+ */
 void libcrypto_look(void)
 {
     struct look look = {0};
-    Dl_info here;
 
     dl_iterate_phdr(collect, &look);
     if (look.number) {
         /*
-         * Another thread may be loading one that is in the list but not relocated yet. This
-         * waits for the lock that it holds.
+         * Another thread may be loading one that is in the list but not relocated yet: to pin
+         * it waits for the lock that it holds. Before the start lock, which a fork in a
+         * library's constructor takes with that one.
          */
-        dladdr((const void *)libcrypto_look, &here);
+        pin_all(&look);
         start_lock();
         start_now();
         hook_some(&look);
@@ -314,7 +315,8 @@ void libcrypto_look_elsewhere(void *handle)
         struct elf_object object = {map->l_addr, map->l_ld};
         if (strcmp(elf_soname(&object), "libc.so.6") == 0)
             libc = object;
-        found = found || owner_is_libcrypto(&object);
+        if (owner_is_libcrypto(&object))
+            found = find(&object) || pin_elsewhere(handle, map) || found;
     }
     if (!found || !libc.base)
         return;
@@ -328,7 +330,7 @@ void libcrypto_look_elsewhere(void *handle)
 bool libcrypto_contains(const void *code)
 {
     for (unsigned i = 0; i < count(&known_count); i++) {
-        if (within(known[i].code, code))
+        if (range_has(known[i].code, code))
             return true;
     }
     return false;
@@ -336,16 +338,15 @@ bool libcrypto_contains(const void *code)
 
 void *libcrypto_unserved_function(const void *caller, const char *name)
 {
-    unsigned number = count(&known_count);
+    unsigned number = count(&known_count), user;
 
     for (unsigned i = 0; i < number; i++) {
-        if (within(known[i].code, caller))
+        if (range_has(known[i].code, caller))
             return known[i].unserved ? elf_symbol_of(&known[i].object, name) : NULL;
     }
-    for (unsigned i = 0; i < count(&user_count); i++) {
-        if (within(users[i].code, caller))
-            return elf_symbol_of(&known[users[i].of].object, name);
-    }
+    user = users_find(caller);
+    if (user != USERS_NONE)
+        return elf_symbol_of(&known[user].object, name);
     /* Linked with none by name: it gets what comes first. */
     return known[0].unserved ? elf_symbol_of(&known[0].object, name) : NULL;
 }
@@ -376,7 +377,7 @@ void *libcrypto_own_libc(const void *caller, const char *name)
     for (unsigned i = 0; i < count(&known_count); i++) {
         if (!known[i].libc.base)
             continue;
-        if (within(known[i].code, caller))
+        if (range_has(known[i].code, caller))
             return elf_symbol_of(&known[i].libc, name);
         only = only ? NULL : &known[i];
     }

@@ -85,6 +85,14 @@ def scenario_threads(env, rep):
     both(env, rep, "threads")
 
 
+def scenario_unloaded(env, rep):
+    both(env, rep, "unloaded")
+
+
+def scenario_user_of_foreign(env, rep):
+    both(env, rep, "user_of_foreign", [r"libfake_libressl\.so is not protected: it is LibreSSL"])
+
+
 def scenario_waiting(env, rep):
     """A constructor waits for a thread that is the first to use stdio."""
     both(env, rep, "waiting")

@@ -8,9 +8,11 @@
 #include <libgen.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -327,6 +329,60 @@ static void threads(void)
     check(whole_children == 20, "%d of 20 children", whole_children);
 }
 
+/* What was known of one that is unloaded is not asked any more. */
+static void unloaded(void)
+{
+    void *handle = opened(beside("libfake_1.so"), RTLD_NOW | RTLD_LOCAL);
+
+    check_library(handle, "a block of 1.1.1");
+    check(dlclose(handle) == 0, "it is closed");
+    /* What comes next is to lie elsewhere. */
+    for (int i = 0; i < 8; i++)
+        (void)mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check_library(opened(beside("libfake_3.so"), RTLD_NOW), "a block of 3.5");
+    handle = dlmopen(LM_ID_NEWLM, beside("libfake_4.so"), RTLD_NOW | RTLD_LOCAL);
+    check(handle && dlclose(handle) == 0, "one in a name space of its own is closed");
+    check_library(opened(beside("libfake_4.so"), RTLD_NOW), "a block of 4.0");
+}
+
+static atomic_bool over;
+
+static void *open_and_close(void *name)
+{
+    for (int i = 0; i < 2000; i++)
+        dlclose(opened(name, RTLD_NOW));
+    atomic_store(&over, true);
+    return NULL;
+}
+
+/* Libraries come and go while one that is linked with a libcrypto we leave alone uses it. */
+static void user_of_foreign(void)
+{
+    void *served = opened(beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL), *user;
+    void *(*take)(void);
+    struct range secret;
+    char name[2 * PATH_MAX];
+    unsigned wrong = 0;
+    pthread_t thread;
+
+    check_library(served, "a block of the one that is served");
+    user = opened(beside("libforeign_user.so"), RTLD_NOW | RTLD_LOCAL);
+    take = (void *(*)(void))symbol(user, "foreign_block");
+    secret = secret_range();
+    snprintf(name, sizeof(name), "%s", beside("deep/libdeep_1.so"));
+    if (pthread_create(&thread, NULL, open_and_close, name) != 0)
+        broken("pthread_create");
+    while (!atomic_load(&over)) {
+        void *block = take();
+        if ((uintptr_t)block >= secret.start && (uintptr_t)block < secret.end)
+            wrong++;
+        else
+            free(block);
+    }
+    pthread_join(thread, NULL);
+    check(wrong == 0, "%u blocks from the wrong allocator", wrong);
+}
+
 /* First of all here: nothing has used stdio yet. */
 static void waiting(void)
 {
@@ -364,6 +420,8 @@ int main(int argc, char **argv)
         {"new_space", new_space},
         {"threads", threads},
         {"nothing", nothing},
+        {"unloaded", unloaded},
+        {"user_of_foreign", user_of_foreign},
         {"waiting", waiting},
         {NULL, NULL},
     };

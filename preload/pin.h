@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps an object in the process: what is known of a libcrypto is read when it is needed. */
+#ifndef PRELOAD_PIN_H
+#define PRELOAD_PIN_H
+
+#include "elf_symbol.h"
+
+/*
+ * From now on dlclose() does not unload it. Waits until it is relocated, if another thread is
+ * loading it: takes the linker's lock. False: it is gone already.
+ */
+bool pin(const struct elf_object *object);
+
+/* The same for one of a name space that a handle of it stands for. */
+bool pin_elsewhere(void *handle, const struct link_map *map);
+
+#endif
