@@ -8,6 +8,7 @@
 #include "report.h"
 #include "start.h"
 #include "stats.h"
+#include "thread_cache.h"
 #include "users.h"
 #include <string.h>
 
@@ -265,6 +266,8 @@ void libcrypto_look(void)
 {
     struct look look = {0};
 
+    if (sm_inside_now())
+        return;
     dl_iterate_phdr(collect, &look);
     if (look.number) {
         /*
@@ -308,6 +311,8 @@ void libcrypto_look_elsewhere(void *handle)
     struct elf_object libc = {0, NULL};
     bool found = false;
 
+    if (sm_inside_now())
+        return;
     while (map->l_prev)
         map = map->l_prev;
     handle = (void *)map;

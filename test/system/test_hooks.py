@@ -23,6 +23,14 @@ def scenario_threads_that_end(env, rep):
     process.run_both(env, rep, "hooks", "threads")
 
 
+def scenario_misuse_while_forking(env, rep):
+    """The call stack of a misuse does not wait for a fork, which waits for that thread."""
+    for turn in range(5):
+        result = process.run(env, [env.helper("hooks"), "secret", "misuse"], env.preloaded())
+        rep.ok(result.status == -6 and re.search(r"#1 0x\S+ ", result.err),
+               f"turn {turn}: SIGABRT with a call stack", result)
+
+
 def scenario_early_library(env, rep):
     """A library that uses OpenSSL in its constructor comes after the hook."""
     process.run_checks(env, rep, "early", ["ordinary", "use"], env.plain(),

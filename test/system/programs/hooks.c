@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's allocation functions answer as they do without us.
  *
- *   hooks KIND contract|foreign|small_stack|threads */
+ *   hooks KIND contract|foreign|small_stack|threads|misuse */
 #include "common.h"
 
 #include <limits.h>
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -135,11 +137,35 @@ static void threads(void)
           ROUNDS * TOGETHER, late, early);
 }
 
+static void *fork_always(void *argument)
+{
+    for (;;) {
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        waitpid(child, NULL, 0);
+    }
+    return argument;
+}
+
+/* A block is freed twice while another thread forks: the process ends. */
+static void misuse(void)
+{
+    char *volatile block = filled_block(100, 1);
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, fork_always, NULL) != 0)
+        broken("pthread_create");
+    sleep_seconds(0.2);
+    OPENSSL_free(block);
+    OPENSSL_free(block);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         {"contract", contract}, {"foreign", foreign}, {"small_stack", small_stack},
-        {"threads", threads},   {NULL, NULL},
+        {"threads", threads},   {"misuse", misuse},   {NULL, NULL},
     };
     return run_case(cases, argc, argv);
 }
