@@ -2,18 +2,21 @@
 /*
  * A libcrypto whose CRYPTO_secure_malloc_init() we do not answer (node's own copy) locks its
  * secure heap: mlock, or mlock2 by syscall(). It gets secret pages under it then, which are
- * locked by their nature.
+ * locked by their nature. The program itself may be in the same object as libcrypto, and lock
+ * something else: the heap is known by its guard pages (guarded.h).
  */
 #include "memlock.h"
 #include "backing.h"
 #include "common.h"
 #include "config.h"
+#include "guarded.h"
 #include "libcrypto.h"
 #include "outside.h"
 #include "report.h"
 #include "start.h"
 #include "stats.h"
 #include "sys.h"
+#include "thread_cache.h"
 #include <errno.h>
 
 int mlock(const void *address, size_t length);
@@ -32,9 +35,13 @@ bool memlock_take(const void *caller, const void *address, size_t length)
 {
     int error;
 
-    if (!libcrypto_contains(caller) || !start_ready())
+    if (!libcrypto_contains(caller) || !start_ready() || sm_unannounced() || sm_inside_now())
         return false;
-    error = sm_outside_take((void *)address, length);
+    error = guarded_heap(address, length);
+    if (error == -EINVAL)
+        return false;
+    if (error == 0)
+        error = sm_outside_take((void *)address, length);
     if (error == 0)
         return true;
     if (sm_config.require)

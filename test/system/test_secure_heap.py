@@ -43,6 +43,14 @@ def scenario_own_copy(env, rep):
                        env.preloaded(SECRETSSL_FORK="deny"), title="SECRETSSL_FORK=deny")
 
 
+def scenario_locks_something_else(env, rep):
+    """A program with a libcrypto in it locks what is not a heap of OpenSSL's: left alone."""
+    process.run_checks(env, rep, "lock_heap", ["ordinary", "others"], env.plain(),
+                       title="without the preload")
+    process.run_checks(env, rep, "lock_heap", ["ordinary", "others"],
+                       env.preloaded(SECRETSSL_REQUIRE="1"), title="with it")
+
+
 def scenario_own_copy_degrades(env, rep):
     """No secret memory: OpenSSL's heap is locked, as it asked; required, status 78."""
     command = ["EPERM", env.helper("lock_heap"), "ordinary", "child"]

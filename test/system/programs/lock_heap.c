@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A libcrypto that locks a secure heap of its own.
  *
- *   lock_heap KIND child|deny */
+ *   lock_heap KIND child|deny|others */
 #include "common.h"
 
 #include <signal.h>
@@ -10,14 +10,23 @@
 
 extern int fake_lock(void *, size_t, int);
 
-enum { HEAP = 65536 };
+enum { HEAP = 65536, PAGE = 4096 };
 
+static char *mapped(int flags)
+{
+    return mmap(NULL, HEAP, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+}
+
+/* Between two guard pages, as OpenSSL makes it */
 static char *locked_heap(int by_syscall)
 {
-    char *heap = mmap(NULL, HEAP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *all = mmap(NULL, HEAP + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *heap = all + PAGE;
 
+    if (all == MAP_FAILED || mprotect(heap, HEAP, PROT_READ | PROT_WRITE) != 0)
+        broken("mmap");
     fill(heap, HEAP, 1);
-    check(heap != MAP_FAILED && fake_lock(heap, HEAP, by_syscall) == 0, "memory is locked, %s",
+    check(fake_lock(heap, HEAP, by_syscall) == 0, "memory is locked, %s",
           by_syscall ? "by a system call" : "by mlock");
     check_kind(heap + HEAP / 2, "what a libcrypto locks");
     check(whole(heap, HEAP, 1), "its contents are kept");
@@ -61,8 +70,36 @@ static void deny(void)
     check(whole(heap, HEAP, 1), "the parent has it");
 }
 
+static int answer(int number)
+{
+    return number + 1;
+}
+
+/* What else an object locks that has a libcrypto in it: it stays what it is. */
+static void others(void)
+{
+    char *shared = mapped(MAP_SHARED), *own = mapped(MAP_PRIVATE);
+    void *code = (void *)((uintptr_t)answer & ~(uintptr_t)(PAGE - 1));
+    int (*volatile call)(int) = answer;
+    pid_t child;
+
+    check(fake_lock(shared, HEAP, 0) == 0, "shared memory is locked");
+    child = fork();
+    if (child == 0) {
+        shared[0] = 'y';
+        _exit(0);
+    }
+    check(status_of(child) == 0 && shared[0] == 'y', "and stays shared");
+    check(fake_lock(own, HEAP, 0) == 0 && kind_of(own) == MEMORY_ORDINARY,
+          "memory without guard pages is locked, and stays");
+    check(fake_lock(code, PAGE, 0) == 0 && call(1) == 2, "code is locked, and runs");
+    check(fake_lock(own + 1, 1, 0) == 0, "so is what begins in the middle of a page");
+}
+
 int main(int argc, char **argv)
 {
-    static const struct test_case cases[] = {{"child", in_child}, {"deny", deny}, {NULL, NULL}};
+    static const struct test_case cases[] = {
+        {"child", in_child}, {"deny", deny}, {"others", others}, {NULL, NULL},
+    };
     return run_case(cases, argc, argv);
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PRELOAD_GUARDED_H
+#define PRELOAD_GUARDED_H
+
+#include <stddef.h>
+
+/*
+ * Whether a range of pages is all of one private anonymous mapping, to be read and written,
+ * between two without access: OpenSSL's secure heap. 0: it is; -EINVAL: it is not; another
+ * negative errno value: /proc/self/maps cannot be read.
+ */
+int guarded_heap(const void *address, size_t length);
+
+#endif
