@@ -3,6 +3,7 @@
 #include "backing.h"
 #include "config.h"
 #include "pages.h"
+#include "report.h"
 #include "stats.h"
 #include "thread_cache.h"
 #include <errno.h>
@@ -16,6 +17,7 @@ static struct range {
     char *copy;  /* where a child's is made */
     bool locked; /* only that: there was no secret memory for this child */
 } ranges[RANGES];
+static bool said_full;
 static uint32_t number;     /* of those in use */
 static struct sm_lock lock; /* taken inside: never held at fork */
 
@@ -96,27 +98,74 @@ int sm_outside_take(void *address, size_t length)
     return error;
 }
 
-static void drop(struct range *range)
+static void count_less(const struct range *range, size_t length)
 {
     sm_count(&sm_stats.pages[range->locked ? SM_KIND_LOCKED : SM_KIND_SECRET],
-             0 - (range->length >> SM_PAGE_SHIFT));
+             0 - (length >> SM_PAGE_SHIFT));
+}
+
+static void drop(struct range *range)
+{
+    count_less(range, range->length);
     range->address = NULL;
     __atomic_fetch_sub(&number, 1, __ATOMIC_RELAXED);
+}
+
+/* Without a lock, which a fork may hold while it waits for the caller. */
+static bool overlaps(const struct range *range, const char *from, const char *to)
+{
+    const char *at = __atomic_load_n(&range->address, __ATOMIC_RELAXED);
+
+    return at && at < to && from < at + __atomic_load_n(&range->length, __ATOMIC_RELAXED);
+}
+
+/* What is left of a range when this part of it goes. */
+static void cut(struct range *range, char *from, char *to)
+{
+    struct range tail = *range, *other;
+    char *end = range->address + range->length;
+
+    if (from > range->address) {
+        count_less(range, (size_t)(end - from));
+        range->length = (size_t)(from - range->address);
+    } else {
+        drop(range);
+    }
+    if (to >= end)
+        return;
+    tail.address = to;
+    tail.length = (size_t)(end - to);
+    other = unused();
+    if (other) {
+        *other = tail;
+        sm_count(&sm_stats.pages[tail.locked ? SM_KIND_LOCKED : SM_KIND_SECRET],
+                 tail.length >> SM_PAGE_SHIFT);
+        __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED);
+    } else {
+        sm_report_once(&said_full,
+                       "more than %d pieces of OpenSSL's secure heap: a child will not "
+                       "have those that follow",
+                       RANGES);
+    }
 }
 
 void sm_outside_forget(const void *address, size_t length)
 {
     struct sm_thread_cache *cache;
+    char *from = (char *)address, *to = from + sm_round_up(length, sm_os_page);
+    bool any = false;
 
     if (sm_likely(__atomic_load_n(&number, __ATOMIC_RELAXED) == 0))
+        return;
+    for (int i = 0; i < RANGES && !any; i++)
+        any = overlaps(&ranges[i], from, to);
+    if (!any)
         return;
     cache = sm_enter();
     sm_lock_take(&lock);
     for (int i = 0; i < RANGES; i++) {
-        const char *at = ranges[i].address;
-        if (at && at < (const char *)address + length &&
-            (const char *)address < at + ranges[i].length)
-            drop(&ranges[i]);
+        if (overlaps(&ranges[i], from, to))
+            cut(&ranges[i], from, to);
     }
     sm_lock_drop(&lock);
     sm_leave(cache);

@@ -51,6 +51,14 @@ def scenario_locks_something_else(env, rep):
                        env.preloaded(SECRETSSL_REQUIRE="1"), title="with it")
 
 
+def scenario_own_copy_in_parts(env, rep):
+    """A heap of which parts are unmapped."""
+    process.run_checks(env, rep, "lock_heap", ["ordinary", "part"], env.plain(),
+                       title="without the preload")
+    process.run_checks(env, rep, "lock_heap", ["secret", "part"], env.preloaded(),
+                       title="with it")
+
+
 def scenario_own_copy_degrades(env, rep):
     """No secret memory: OpenSSL's heap is locked, as it asked; required, status 78."""
     command = ["EPERM", env.helper("lock_heap"), "ordinary", "child"]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A libcrypto that locks a secure heap of its own.
  *
- *   lock_heap KIND child|deny|others */
+ *   lock_heap KIND child|deny|others|part */
 #include "common.h"
 
 #include <signal.h>
@@ -96,10 +96,30 @@ static void others(void)
     check(fake_lock(own + 1, 1, 0) == 0, "so is what begins in the middle of a page");
 }
 
+/* Parts of a heap that are unmapped: a child has a copy of the rest. */
+static void part(void)
+{
+    char *heap = locked_heap(0);
+    pid_t child;
+
+    munmap(heap + 4 * PAGE, PAGE);
+    munmap(heap, PAGE);
+    munmap(heap + HEAP - PAGE, PAGE);
+    fill(heap + PAGE, 3 * PAGE, 2);
+    fill(heap + 5 * PAGE, HEAP - 6 * PAGE, 3);
+    child = fork();
+    if (child == 0)
+        _exit(whole(heap + PAGE, 3 * PAGE, 2) && whole(heap + 5 * PAGE, HEAP - 6 * PAGE, 3) &&
+                      kind_of(heap + PAGE) == expected && kind_of(heap + 5 * PAGE) == expected
+                  ? 0
+                  : 1);
+    check(status_of(child) == 0, "a child has both parts that are left");
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        {"child", in_child}, {"deny", deny}, {"others", others}, {NULL, NULL},
+        {"child", in_child}, {"deny", deny}, {"others", others}, {"part", part}, {NULL, NULL},
     };
     return run_case(cases, argc, argv);
 }
