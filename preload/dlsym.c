@@ -54,6 +54,8 @@ static void *own(const char *name)
     return NULL;
 }
 
+#define NOTHING ((void *)UINTPTR_MAX) /* the program is to get NULL */
+
 /* NULL: whatever the C library answers. */
 void *preload_own_function(void *handle, const char *name)
 {
@@ -61,9 +63,12 @@ void *preload_own_function(void *handle, const char *name)
 
     if (!function)
         return NULL;
-    /* The first definition is ours by name; the next may be libcrypto's. */
+    /*
+     * The first definition is ours by name; the next may be libcrypto's. Whoever asks whether
+     * there is an OpenSSL is not to find us where there is none; dlerror() tells why.
+     */
     if (handle == RTLD_DEFAULT)
-        return NULL;
+        return libcrypto_known() || next_dlsym()(RTLD_NEXT, name) ? NULL : NOTHING;
     if (handle == RTLD_NEXT)
         return libcrypto_hooked() ? function : NULL;
     real = next_dlsym()(handle, name);
@@ -81,20 +86,34 @@ __asm__(".pushsection .text\n"
         ".globl dlsym\n"
         ".type dlsym, @function\n"
         "dlsym:\n"
+        "    .cfi_startproc\n"
         "    endbr64\n"
         "    pushq %rdi\n"
+        "    .cfi_adjust_cfa_offset 8\n"
         "    pushq %rsi\n"
+        "    .cfi_adjust_cfa_offset 8\n"
         "    subq $8, %rsp\n"
+        "    .cfi_adjust_cfa_offset 8\n"
         "    call preload_own_function\n"
         "    testq %rax, %rax\n"
         "    jnz 1f\n"
         "    call preload_next_dlsym\n"
+        "    .cfi_remember_state\n"
         "    addq $8, %rsp\n"
+        "    .cfi_adjust_cfa_offset -8\n"
         "    popq %rsi\n"
+        "    .cfi_adjust_cfa_offset -8\n"
         "    popq %rdi\n"
+        "    .cfi_adjust_cfa_offset -8\n"
         "    jmp *%rax\n"
-        "1:  addq $24, %rsp\n"
+        "1:  .cfi_restore_state\n"
+        "    xorl %edx, %edx\n"
+        "    cmpq $-1, %rax\n"
+        "    cmoveq %rdx, %rax\n"
+        "    addq $24, %rsp\n"
+        "    .cfi_adjust_cfa_offset -24\n"
         "    ret\n"
+        "    .cfi_endproc\n"
         ".size dlsym, .-dlsym\n"
         ".popsection\n");
 #else
@@ -102,7 +121,11 @@ __asm__(".pushsection .text\n"
         ".globl dlsym\n"
         ".type dlsym, %function\n"
         "dlsym:\n"
+        "    .cfi_startproc\n"
         "    stp x29, x30, [sp, #-32]!\n"
+        "    .cfi_def_cfa_offset 32\n"
+        "    .cfi_offset 29, -32\n"
+        "    .cfi_offset 30, -24\n"
         "    mov x29, sp\n"
         "    stp x0, x1, [sp, #16]\n"
         "    bl preload_own_function\n"
@@ -110,10 +133,21 @@ __asm__(".pushsection .text\n"
         "    bl preload_next_dlsym\n"
         "    mov x16, x0\n"
         "    ldp x0, x1, [sp, #16]\n"
+        "    .cfi_remember_state\n"
         "    ldp x29, x30, [sp], #32\n"
+        "    .cfi_restore 29\n"
+        "    .cfi_restore 30\n"
+        "    .cfi_def_cfa_offset 0\n"
         "    br x16\n"
-        "1:  ldp x29, x30, [sp], #32\n"
+        "1:  .cfi_restore_state\n"
+        "    cmn x0, #1\n"
+        "    csel x0, xzr, x0, eq\n"
+        "    ldp x29, x30, [sp], #32\n"
+        "    .cfi_restore 29\n"
+        "    .cfi_restore 30\n"
+        "    .cfi_def_cfa_offset 0\n"
         "    ret\n"
+        "    .cfi_endproc\n"
         ".size dlsym, .-dlsym\n"
         ".popsection\n");
 #endif

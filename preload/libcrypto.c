@@ -366,6 +366,11 @@ bool libcrypto_defines(const void *function, const char *name)
     return false;
 }
 
+bool libcrypto_known(void)
+{
+    return count(&known_count) != 0;
+}
+
 bool libcrypto_hooked(void)
 {
     for (unsigned i = 0; i < count(&known_count); i++) {

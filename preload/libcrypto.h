@@ -39,6 +39,9 @@ static inline void *libcrypto_instead(const void *caller, const char *name)
 /* Whether an address is the function of that name of a libcrypto that is hooked. */
 bool libcrypto_defines(const void *function, const char *name);
 
+/* Whether there is any libcrypto, whatever became of it. Takes no lock. */
+bool libcrypto_known(void);
+
 /* Whether any libcrypto is hooked. */
 bool libcrypto_hooked(void);
 

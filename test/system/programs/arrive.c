@@ -401,6 +401,8 @@ static void nothing(void)
     check(status_of(child) == 0, "a child");
     opened("libm.so.6", RTLD_NOW);
     check(secret_bytes() == 0, "no secret memory without libcrypto");
+    check(dlsym(RTLD_DEFAULT, "CRYPTO_malloc") == NULL && dlerror() != NULL,
+          "dlsym finds none of its functions");
 }
 
 int main(int argc, char **argv)
