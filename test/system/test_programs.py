@@ -252,6 +252,31 @@ def scenario_sshd(env, rep):
     check(env, rep, "sshd", measure, control=False)
 
 
+def scenario_dovecot(env, rep):
+    """It installs memory functions of its own, and hands the text of the key file from process
+    to process: that is what is left, in its own heap."""
+    identity = keys.Identity(env, "rsa")
+    client = tls.context(identity)
+    for protected in False, True:
+        title = "dovecot " + ("with the preload" if protected else "without")
+        server = programs.Dovecot(env, identity, env.chosen(protected))
+        answers = [server.logout(client) for _ in range(20)]
+        rep.ok(all(b"\na OK" in one for one in answers), f"{title}: 20 connections", answers[:2])
+        logins = [pid for pid in server.processes() if process.program(pid) == "imap-login"]
+        _, copies, _ = counted(env, rep, identity, logins, title)
+        numbers = [copy for copy in copies if copy[0] != "PEM"]
+        rep.note(f"{title}: {len(copies)} copies, {len(numbers)} of them numbers")
+        rep.ok((numbers == []) == protected, f"{title}: only text of the key file is left",
+               numbers)
+        rep.equal([memory.is_protected(pid) for pid in logins], [protected],
+                  f"{title}: secret memory in the login process, or none")
+        rep.equal(server.deaths(), [], f"{title}: no process died")
+        server.stop()
+        if protected:
+            rep.ok(server.says() and all("ours stay" in line for line in server.says()),
+                   f"{title}: it is told that ours stay, and nothing else", server.says())
+
+
 def scenario_python_test_ssl(env, rep):
     """The standard library's own tests of ssl give the same results."""
     # Each waits more than it works: both at once.

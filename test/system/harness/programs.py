@@ -272,3 +272,62 @@ MaxStartups 100
                 "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",
                 "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
                 f"{pwd.getpwuid(os.getuid()).pw_name}@127.0.0.1", command]
+
+
+class Dovecot(Program):
+    """Installs memory functions of its own. Its processes are executed anew, with those variables
+    of the environment that it is told to keep, and leave root for users of their own."""
+
+    def prepare(self):
+        self.write("conf", f"""\
+base_dir = {self.path("run")}
+state_dir = {self.path("state")}
+log_path = {self.path("log")}
+protocols = imap
+listen = 127.0.0.1
+ssl = required
+ssl_cert = <{self.identity.certificate}
+ssl_key = <{self.identity.key}
+import_environment = TZ LD_PRELOAD SECRETSSL_LOG SECRETSSL_REQUIRE
+service imap-login {{
+  process_min_avail = 1
+  process_limit = 1
+  service_count = 0
+  inet_listener imap {{
+    port = 0
+  }}
+  inet_listener imaps {{
+    port = {self.port}
+    ssl = yes
+  }}
+}}
+passdb {{
+  driver = static
+  args = password=tests
+}}
+""")
+
+    def environment(self, environ):
+        if "LD_PRELOAD" not in environ:
+            return environ
+        log = self.write("ours", "")
+        os.chmod(log, 0o666)
+        return {**environ, "LD_PRELOAD": self.env.reachable(self.env.preload),
+                "SECRETSSL_LOG": log}
+
+    def arguments(self):
+        return ["/usr/sbin/dovecot", "-F", "-c", self.path("conf")]
+
+    def says(self):
+        """What the preload wrote, in any of the processes."""
+        with open(self.path("ours"), encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def logout(self, client):
+        """A connection of one command; its answer."""
+        with tls.connect(self.port, client) as secure:
+            secure.sendall(b"a logout\r\n")
+            answer = b""
+            while block := secure.recv(65536):
+                answer += block
+            return answer
