@@ -12,13 +12,12 @@
 #include "fork.h"
 #include "heap.h"
 #include "libcrypto.h"
-#include "lock.h"
 #include "next.h"
 #include "report.h"
+#include "seccomp.h"
 #include "start.h"
 #include "stats.h"
 #include "sys.h"
-#include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -26,7 +25,6 @@ bool start_done;
 static bool begun; /* our constructor has run */
 static bool prefaults;
 static char wrong_setting[256]; /* said when a libcrypto is there: others need no settings */
-static struct sm_lock lock;
 
 /*
  * How SECRETSSL_PREFAULT is spread: as nginx's workers were seen to use the partitions.
@@ -67,19 +65,17 @@ static void prefault(void)
                   sm_config.prefault);
 }
 
+/* Before the start it is not known yet whether a filter lets signals be held back. */
 void start_lock(void)
 {
-    sm_lock_take(&lock);
+    if (!sm_heap_started())
+        sm_seccomp_probe();
+    sm_fork_hold();
 }
 
 void start_unlock(void)
 {
-    sm_lock_drop(&lock);
-}
-
-static void forget_lock(void)
-{
-    sm_lock_reset(&lock);
+    sm_fork_release();
 }
 
 static void check_early(void)
@@ -136,7 +132,6 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         wrong_setting[0] = '\0';
     prefaults = prefault_is_for_us(envp);
     sm_fork_init();
-    pthread_atfork(start_lock, start_unlock, forget_lock);
     if (libcrypto_present()) {
         start_now();
         libcrypto_hook_all();

@@ -18,7 +18,7 @@ static inline bool start_ready(void)
     return sm_likely(__atomic_load_n(&start_done, __ATOMIC_ACQUIRE)) || start_late();
 }
 
-/* Serialises starting and hooking. A fork waits for it. */
+/* Serialises starting and hooking. Forks and signals wait meanwhile. */
 void start_lock(void);
 void start_unlock(void);
 

@@ -39,10 +39,11 @@ struct shared {
 
 static struct {
     struct sm_lock lock;
+    bool started;  /* a libcrypto has come, and there may be something to copy */
     bool copying;  /* there are secrets to copy */
     bool inherits; /* the child has the arena at first */
     struct shared *shared;
-    uint64_t signals; /* the forking thread's mask */
+    uint64_t signals; /* the mask of the thread that holds the lock */
     int error;        /* its errno */
     long dead;        /* a child of this process that was dead before, 0: none */
 } forking;
@@ -87,26 +88,40 @@ static void unlock_all(void)
     sm_slab_unlock_all();
 }
 
+void sm_fork_hold(void)
+{
+    uint64_t signals = 0;
+
+    mask_signals(~0ULL, &signals);
+    sm_lock_take(&forking.lock);
+    forking.signals = signals;
+}
+
+void sm_fork_release(void)
+{
+    uint64_t signals = forking.signals;
+
+    sm_lock_drop(&forking.lock);
+    mask_signals(signals, NULL);
+}
+
 static void prepare(void)
 {
     int error = errno;
-    uint64_t signals = 0;
 
-    /* No libcrypto has come yet. */
-    if (!sm_heap_started())
-        return;
     /*
-     * Nothing can be copied in a handler of a signal that came while this thread was in malloc;
-     * and there is nothing to copy in a child that nobody announced.
+     * Nothing can be copied in a handler of a signal that came while this thread was in malloc,
+     * nor waited for: another thread's fork may hold the lock, and wait for this one to leave.
+     * And there is nothing to copy in a child that nobody announced.
      */
     if (sm_inside_now() || sm_unannounced())
         return;
-    /* First: a handler that forks must not find its own thread holding the lock. */
-    mask_signals(~0ULL, &signals);
-    sm_lock_take(&forking.lock);
+    sm_fork_hold();
     announced = true;
+    forking.started = sm_heap_started();
+    if (!forking.started)
+        return;
     forking.error = error;
-    forking.signals = signals;
     sm_gate_close();
     lock_all();
     forking.shared = NULL;
@@ -127,14 +142,9 @@ static void prepare(void)
 
 static void finish(void)
 {
-    uint64_t signals = forking.signals;
-
     if (forking.shared)
         sm_pages_unmap(forking.shared, sm_os_page);
-    announced = false;
     sm_gate_open();
-    sm_lock_drop(&forking.lock);
-    mask_signals(signals, NULL);
 }
 
 static bool word_change(struct shared *shared, uint32_t from, uint32_t to)
@@ -189,7 +199,7 @@ static void wait_for_child(struct shared *shared)
     sm_count(word == WORD_DONE ? &sm_stats.forks : &sm_stats.fork_failed, 1);
 }
 
-static void parent(void)
+static void after_in_parent(void)
 {
     /*
      * fork() runs this handler after a failed clone as well, and says so only to its
@@ -197,8 +207,6 @@ static void parent(void)
      */
     int failure = errno;
 
-    if (!announced)
-        return;
     sm_arena_inherit(false);
     /* Some other handler may have set errno: a child that began to copy is waited for. */
     if (forking.shared &&
@@ -207,6 +215,16 @@ static void parent(void)
     errno = failure ? failure : forking.error;
     unlock_all();
     finish();
+}
+
+static void parent(void)
+{
+    if (!announced)
+        return;
+    if (forking.started)
+        after_in_parent();
+    announced = false;
+    sm_fork_release();
 }
 
 /* If this process dies, the kernel marks the word and wakes the parent. */
@@ -340,13 +358,11 @@ static void count_pages(void)
     sm_stats.mapped = sm_arena.mapped;
 }
 
-static void child(void)
+static void after_in_child(void)
 {
     uint64_t blocks = 0;
     int64_t bytes = 0;
 
-    if (!announced)
-        return;
     errno = forking.error;
     sm_helper_alone(true);
     if (!forking.inherits && sm_arena.mapped)
@@ -372,9 +388,19 @@ static void child(void)
         count_pages();
     sm_arena_inherit(false);
     sm_thread_cache_after_fork(blocks, 0, bytes);
-    sm_lock_reset(&forking.lock);
     sm_helper_alone(false);
     finish();
+}
+
+static void child(void)
+{
+    if (!announced)
+        return;
+    if (forking.started)
+        after_in_child();
+    announced = false;
+    sm_lock_reset(&forking.lock); /* nobody waits for it here */
+    sm_fork_release();
 }
 
 void sm_fork_init(void)

@@ -11,6 +11,14 @@
  */
 void sm_fork_init(void);
 
+/*
+ * Between these no other thread forks, and none starts the allocator or hooks a libcrypto.
+ * Signals wait meanwhile: a handler that forks must not find its own thread holding the lock.
+ * Not recursive, and not inside the allocator.
+ */
+void sm_fork_hold(void);
+void sm_fork_release(void);
+
 /* fork_copy.c: the copy itself, in the child, while the parent waits. */
 struct sm_fork_copy {
     char *temp[SM_PARTS];        /* where a partition's copy is being made; NULL: none */

@@ -45,6 +45,18 @@ def scenario_pending_cancellation(env, rep):
     both(env, rep, "fork_edge", "cancel")
 
 
+def scenario_signal_handler(env, rep):
+    """Forks in a handler that interrupts fork."""
+    both(env, rep, "fork_edge", "handler", seconds=20)
+
+
+def scenario_signal_handler_inside(env, rep):
+    """Forks in a handler that interrupts malloc, while another thread forks. Without the preload
+    the C library itself waits for its malloc for ever."""
+    process.run_checks(env, rep, "fork_edge", ["secret", "handler_inside"], env.preloaded(),
+                       seconds=20)
+
+
 def scenario_errno(env, rep):
     both(env, rep, "fork_edge", "errno")
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fork and what else a process may be in the middle of: cancellation, errno, limits.
+/* Fork and what else a process may be in the middle of: cancellation, signals, errno, limits.
  *
- *   fork_edge KIND cancel|errno|nproc|freed|freed_visible */
+ *   fork_edge KIND cancel|handler|handler_inside|errno|nproc|freed|freed_visible */
 #include "common.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -60,6 +63,94 @@ static void cancel(void)
     if (child == 0)
         _exit(whole(block, 5000, 4) ? 0 : 1);
     check(status_within(child, 20) == 0, "the next fork works");
+}
+
+static atomic_int handled, whole_children;
+
+/* _exit only: what forks here may be in malloc. */
+static void fork_and_wait(void)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        _exit(0);
+    if (child > 0 && waitpid(child, &status, 0) == child && status == 0)
+        atomic_fetch_add(&whole_children, 1);
+}
+
+static void fork_in_handler(int number)
+{
+    int error = errno;
+
+    (void)number;
+    fork_and_wait();
+    atomic_fetch_add(&handled, 1);
+    errno = error;
+}
+
+/* SIGALRM again and again, for whatever thread does not block it. */
+static void alarms(long microseconds)
+{
+    struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
+    struct itimerval timer = {{0, microseconds}, {0, microseconds}};
+
+    if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0)
+        broken("setitimer");
+}
+
+static void check_forks(int forks)
+{
+    alarms(0);
+    check(atomic_load(&handled) > 10, "%d forks in a handler", atomic_load(&handled));
+    check(atomic_load(&whole_children) == forks + atomic_load(&handled),
+          "%d children, and all are well", atomic_load(&whole_children));
+}
+
+/* A signal comes in the middle of fork, and its handler forks. */
+static void handler(void)
+{
+    double end = seconds_now() + 3;
+    int forks = 0;
+
+    check_kind(filled_block(5000, 4), "a block");
+    alarms(5000);
+    for (; seconds_now() < end; forks++)
+        fork_and_wait();
+    check_forks(forks);
+}
+
+static atomic_bool over;
+
+static void *allocate_always(void *argument)
+{
+    while (!atomic_load(&over)) {
+        for (size_t size = 100; size < 20000; size *= 3)
+            OPENSSL_free(OPENSSL_malloc(size));
+    }
+    return argument;
+}
+
+/* A thread's handler forks while it is in malloc, and another thread's fork waits for it. */
+static void handler_inside(void)
+{
+    double end = seconds_now() + 3;
+    int forks = 0;
+    sigset_t alarm;
+    pthread_t id;
+
+    check_kind(filled_block(5000, 4), "a block");
+    if (pthread_create(&id, NULL, allocate_always, NULL) != 0)
+        broken("pthread_create");
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarm, NULL);
+    alarms(2000);
+    for (; seconds_now() < end; forks++)
+        fork_and_wait();
+    atomic_store(&over, true);
+    pthread_join(id, NULL);
+    check_forks(forks);
 }
 
 static void keep_errno(void)
@@ -191,6 +282,8 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         {"cancel", cancel},
+        {"handler", handler},
+        {"handler_inside", handler_inside},
         {"errno", keep_errno},
         {"nproc", nproc},
         {"freed", freed},
