@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <time.h>
 
+#define KEYS 32 /* of pthread_key_create(), whose values lie in the thread */
+
 __thread struct sm_thread_cache *sm_cache __attribute__((tls_model("initial-exec")));
 /* This thread is at its end, or cannot have a cache: it uses the locks. */
 static __thread bool no_cache __attribute__((tls_model("initial-exec")));
@@ -93,6 +95,31 @@ static void retire(void *arg)
     __atomic_store_n(&cache->used, false, __ATOMIC_RELEASE);
 }
 
+/*
+ * Not beyond KEYS: there the C library allocates when a value is set. Each name space (dlmopen)
+ * has a C library that numbers its keys from 0, but a thread has only one place for the value
+ * of a number: ours is the last, which nobody else comes to.
+ */
+static bool make_key(void)
+{
+    pthread_key_t keys[KEYS];
+    unsigned made = 0;
+    bool found = false;
+
+    while (made < KEYS && pthread_key_create(&keys[made], retire) == 0 &&
+           keys[made++] < KEYS - 1)
+        ;
+    while (made-- > 0) {
+        if (!found && keys[made] < KEYS) {
+            key = keys[made];
+            found = true;
+        } else {
+            pthread_key_delete(keys[made]);
+        }
+    }
+    return found;
+}
+
 bool sm_thread_cache_init(void)
 {
     announced = sm_pages_private(sm_os_page, true);
@@ -101,12 +128,11 @@ bool sm_thread_cache_init(void)
     *announced = 1;
     /*
      * Without membarrier a thread's "inside" may not be seen in time; Valgrind is told of
-     * every block on the slow path. A key beyond the first 32 would make the C library
-     * allocate when it is set.
+     * every block on the slow path.
      */
     enabled = !sm_on_valgrind() && !SM_TSAN && !sm_seccomp_forbids(SM_CALL_MEMBARRIER) &&
               sm_sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0 &&
-              pthread_key_create(&key, retire) == 0 && key < 32;
+              make_key();
     return enabled;
 }
 

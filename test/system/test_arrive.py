@@ -81,6 +81,10 @@ def scenario_new_space(env, rep):
     both(env, rep, "new_space")
 
 
+def scenario_real_in_space(env, rep):
+    both(env, rep, "real_in_space")
+
+
 def scenario_threads(env, rep):
     both(env, rep, "threads")
 

@@ -291,6 +291,39 @@ static void new_space(void)
     check(dlmopen(LM_ID_BASE, "libnone.so", RTLD_NOW) == NULL && dlerror() != NULL, "absent");
 }
 
+/* Debian's, in a name space whose C library numbers its keys of threads as ours does. */
+static void *use_in_space(void *space)
+{
+    void *(*bio_new)(const void *) = (void *(*)(const void *))symbol(space, "BIO_new");
+    const void *(*memory)(void) = (const void *(*)(void))symbol(space, "BIO_s_mem");
+    int (*bio_free)(void *) = (int (*)(void *))symbol(space, "BIO_free");
+    void *(*make)(void *, const char *, const char *, ...) =
+        (void *(*)(void *, const char *, const char *, ...))symbol(space, "EVP_PKEY_Q_keygen");
+    void (*unmake)(void *) = (void (*)(void *))symbol(space, "EVP_PKEY_free");
+
+    for (int i = 0; i < 3; i++) {
+        void *bio = bio_new(memory()), *key = make(NULL, NULL, "ED25519");
+
+        check_kind(bio, "a BIO of a libcrypto in a name space of its own");
+        check_kind(key, "a key of it");
+        bio_free(bio);
+        unmake(key);
+    }
+    return NULL;
+}
+
+static void real_in_space(void)
+{
+    void *space = dlmopen(LM_ID_NEWLM, LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    pthread_t id;
+
+    check(space != NULL, "dlmopen");
+    use_in_space(space);
+    if (pthread_create(&id, NULL, use_in_space, space) != 0)
+        broken("pthread_create");
+    pthread_join(id, NULL);
+}
+
 static void *open_and_use(void *argument)
 {
     for (int i = 0; i < 20; i++) {
@@ -420,6 +453,7 @@ int main(int argc, char **argv)
         {"set_by_next", set_by_next},
         {"semantics", semantics},
         {"new_space", new_space},
+        {"real_in_space", real_in_space},
         {"threads", threads},
         {"nothing", nothing},
         {"unloaded", unloaded},
