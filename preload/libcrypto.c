@@ -259,6 +259,19 @@ static void pin_all(struct look *look)
 }
 
 /*
+ * The linker's list is locked first, then the start: a fork in a callback of dl_iterate_phdr
+ * takes them in this order too. The first lock is recursive.
+ */
+static int hook_listed(struct dl_phdr_info *info, size_t size, void *look)
+{
+    (void)info, (void)size;
+    start_lock();
+    hook_some(look);
+    start_unlock();
+    return 1;
+}
+
+/*
  * In the allocator, which reports a misuse with the help of a library, the start lock is not
  * taken: a fork may hold it, and wait for this thread to leave.
  */
@@ -270,16 +283,16 @@ void libcrypto_look(void)
         return;
     dl_iterate_phdr(collect, &look);
     if (look.number) {
+        /* Before our constructor, which will look for itself, nothing can start. */
+        if (!start_ready())
+            return;
         /*
          * Another thread may be loading one that is in the list but not relocated yet: to pin
          * it waits for the lock that it holds. Before the start lock, which a fork in a
          * library's constructor takes with that one.
          */
         pin_all(&look);
-        start_lock();
-        start_now();
-        hook_some(&look);
-        start_unlock();
+        dl_iterate_phdr(hook_listed, &look);
     }
     __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
 }

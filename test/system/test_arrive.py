@@ -97,6 +97,11 @@ def scenario_user_of_foreign(env, rep):
     both(env, rep, "user_of_foreign", [r"libfake_libressl\.so is not protected: it is LibreSSL"])
 
 
+def scenario_fork_in_list(env, rep):
+    """A callback of dl_iterate_phdr() forks while another thread opens libraries."""
+    both(env, rep, "fork_in_list")
+
+
 def scenario_waiting(env, rep):
     """A constructor waits for a thread that is the first to use stdio."""
     both(env, rep, "waiting")

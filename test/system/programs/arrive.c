@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <libgen.h>
 #include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -416,6 +417,39 @@ static void user_of_foreign(void)
     check(wrong == 0, "%u blocks from the wrong allocator", wrong);
 }
 
+static int fork_in_callback(struct dl_phdr_info *info, size_t size, void *well)
+{
+    pid_t child;
+
+    (void)info, (void)size;
+    sleep_seconds(0.001); /* until the other thread waits, wherever it is */
+    child = fork();
+    if (child == 0)
+        _exit(0);
+    *(bool *)well = *(bool *)well && status_of(child) == 0;
+    return 1;
+}
+
+/* Forks while the linker's list is locked, and another thread has libcryptos looked for. */
+static void fork_in_list(void)
+{
+    bool well = true;
+    char name[2 * PATH_MAX];
+    pthread_t thread;
+    int forks = 0;
+
+    check_library(opened(beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL), "a block");
+    snprintf(name, sizeof(name), "%s", beside("deep/libdeep_1.so"));
+    if (pthread_create(&thread, NULL, open_and_close, name) != 0)
+        broken("pthread_create");
+    for (; forks < 500; forks++) {
+        dl_iterate_phdr(fork_in_callback, &well);
+        sleep_seconds((forks % 10) * 0.00001);
+    }
+    pthread_join(thread, NULL);
+    check(well, "%d children, and all are well", forks);
+}
+
 /* First of all here: nothing has used stdio yet. */
 static void waiting(void)
 {
@@ -458,6 +492,7 @@ int main(int argc, char **argv)
         {"nothing", nothing},
         {"unloaded", unloaded},
         {"user_of_foreign", user_of_foreign},
+        {"fork_in_list", fork_in_list},
         {"waiting", waiting},
         {NULL, NULL},
     };
