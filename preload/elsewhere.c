@@ -1,35 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hooks of a libcrypto that dlmopen() put into a name space with a C library of its own. */
-#include "arena.h"
-#include "hooks.h"
-#include "libcrypto.h"
+#include "elsewhere.h"
+#include "heap.h"
+#include "next.h"
+#include "route.h"
+#include "spill.h"
+#include <dlfcn.h>
+#include <string.h>
 
-void *hook_malloc_elsewhere(size_t size, const char *file, int line)
+/* Those that glibc has besides the first */
+#define SPACES(X)                                                                              \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define NUMBER 16
+
+static struct sm_c_library libraries[NUMBER];
+
+static void *take(const struct sm_c_library *library, size_t size, const char *file)
 {
-    return hook_malloc(size, file, line);
+    void *p = size ? sm_arena_malloc(size, route(file, size)) : NULL;
+
+    return p || !size ? p : sm_spill_alloc_by(library, size);
 }
 
-/* What nobody can free is left: a leak is no error. */
-void hook_free_elsewhere(void *p, const char *file, int line)
+static void give(const struct sm_c_library *library, void *p)
 {
-    void (*own_free)(void *);
+    if (p && sm_arena_owns(p))
+        sm_free(p);
+    else if (p)
+        sm_spill_free_by(library, p);
+}
 
-    if (!p || sm_arena_owns(p)) {
-        hook_free(p, file, line);
-        return;
+static void *retake(const struct sm_c_library *library, void *p, size_t size, const char *file)
+{
+    void *to;
+
+    if (!p)
+        return take(library, size, file);
+    if (size == 0) {
+        give(library, p);
+        return NULL;
     }
-    own_free = (void (*)(void *))libcrypto_own_libc(__builtin_return_address(0), "free");
-    if (own_free)
-        own_free(p);
+    if (!sm_arena_owns(p))
+        return sm_spill_realloc_by(library, p, size);
+    to = sm_arena_realloc(p, size);
+    if (to)
+        return to;
+    to = sm_spill_alloc_by(library, size);
+    if (to) {
+        memcpy(to, p, sm_min(sm_usable_size(p), size));
+        sm_free(p);
+    }
+    return to;
 }
 
-void *hook_realloc_elsewhere(void *p, size_t size, const char *file, int line)
-{
-    void *(*own_realloc)(void *, size_t);
+/* A set of hooks for each: whoever calls, and from wherever, each knows its C library. */
+#define HOOKS(n)                                                                               \
+    static void *malloc_##n(size_t size, const char *file, int line)                           \
+    {                                                                                          \
+        (void)line;                                                                            \
+        return take(&libraries[n], size, file);                                                \
+    }                                                                                          \
+    static void *realloc_##n(void *p, size_t size, const char *file, int line)                 \
+    {                                                                                          \
+        (void)line;                                                                            \
+        return retake(&libraries[n], p, size, file);                                           \
+    }                                                                                          \
+    static void free_##n(void *p, const char *file, int line)                                  \
+    {                                                                                          \
+        (void)file, (void)line;                                                                \
+        give(&libraries[n], p);                                                                \
+    }
+SPACES(HOOKS)
 
-    if (!p || sm_arena_owns(p))
-        return hook_realloc(p, size, file, line);
-    own_realloc =
-        (void *(*)(void *, size_t))libcrypto_own_libc(__builtin_return_address(0), "realloc");
-    return own_realloc ? own_realloc(p, size) : NULL;
+#define ENTRY(n) [n] = {malloc_##n, realloc_##n, free_##n},
+static const struct elsewhere hooks[NUMBER] = {SPACES(ENTRY)};
+
+const struct elsewhere *elsewhere_hooks(void *handle)
+{
+    struct sm_c_library found = {
+        .malloc = (void *(*)(size_t))next_dlsym()(handle, "malloc"),
+        .realloc = (void *(*)(void *, size_t))next_dlsym()(handle, "realloc"),
+        .free = (void (*)(void *))next_dlsym()(handle, "free"),
+        .usable_size = (size_t(*)(void *))next_dlsym()(handle, "malloc_usable_size"),
+    };
+    Lmid_t space = LM_ID_BASE;
+
+    if (dlinfo(handle, RTLD_DI_LMID, &space) != 0 || space <= 0 || space >= NUMBER ||
+        !found.malloc || !found.realloc || !found.free || !found.usable_size) {
+        dlerror(); /* not the program's */
+        return NULL;
+    }
+    /* Another thread can only be writing the same. */
+    libraries[space] = found;
+    return &hooks[space];
+}
+
+bool elsewhere_is_hook(crypto_malloc *function)
+{
+    for (unsigned i = 1; i < NUMBER; i++) {
+        if (hooks[i].malloc == function)
+            return true;
+    }
+    return false;
 }

@@ -13,10 +13,4 @@ void *hook_malloc(size_t size, const char *file, int line);
 void *hook_realloc(void *p, size_t size, const char *file, int line);
 void hook_free(void *p, const char *file, int line);
 
-/* For a libcrypto in a name space of its own (dlmopen): foreign pointers are its C library's.
- */
-void *hook_malloc_elsewhere(size_t size, const char *file, int line);
-void *hook_realloc_elsewhere(void *p, size_t size, const char *file, int line);
-void hook_free_elsewhere(void *p, const char *file, int line);
-
 #endif

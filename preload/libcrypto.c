@@ -2,6 +2,7 @@
 #include "libcrypto.h"
 #include "config.h"
 #include "elf_symbol.h"
+#include "elsewhere.h"
 #include "hooks.h"
 #include "owner.h"
 #include "pin.h"
@@ -29,8 +30,8 @@ static struct libcrypto {
     struct elf_object object;
     struct range code;
     enum owner owner;
-    bool unserved;          /* foreign, or it could not be hooked */
-    struct elf_object libc; /* of its own name space; base 0: of ours */
+    bool unserved;                 /* foreign, or it could not be hooked */
+    const struct elsewhere *space; /* the hooks of its name space; NULL: it is in ours */
 } known[LIBCRYPTOS_MAX];
 static unsigned known_count;
 
@@ -98,7 +99,7 @@ static bool hooked(const struct elf_object *object)
 
     if (get)
         get(&m, &r, &f);
-    return m == hook_malloc || m == hook_malloc_elsewhere;
+    return m == hook_malloc || elsewhere_is_hook(m);
 }
 
 static void not_served(struct libcrypto *lib, const char *name)
@@ -131,9 +132,8 @@ static void hook(struct libcrypto *lib, const char *name)
     }
     if (lib->unserved || hooked(&lib->object))
         return;
-    good = lib->libc.base
-               ? set(hook_malloc_elsewhere, hook_realloc_elsewhere, hook_free_elsewhere)
-               : set(hook_malloc, hook_realloc, hook_free);
+    good = lib->space ? set(lib->space->malloc, lib->space->realloc, lib->space->free)
+                      : set(hook_malloc, hook_realloc, hook_free);
     if (good)
         sm_count(&sm_stats.hooks, 1);
     else
@@ -246,13 +246,16 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-/* Those that are known are pinned; what is gone since it was collected is left out. */
-static void pin_all(struct look *look)
+/*
+ * Those that are known are pinned; what is gone since it was collected is left out. With a
+ * handle, in the name space that it stands for.
+ */
+static void pin_all(struct look *look, void *handle)
 {
     unsigned number = 0;
 
     for (unsigned i = 0; i < look->number; i++) {
-        if (find(&look->objects[i]) || pin(&look->objects[i]))
+        if (find(&look->objects[i]) || pin(&look->objects[i], handle))
             look->objects[number++] = look->objects[i];
     }
     look->number = number;
@@ -291,58 +294,89 @@ void libcrypto_look(void)
          * it waits for the lock that it holds. Before the start lock, which a fork in a
          * library's constructor takes with that one.
          */
-        pin_all(&look);
+        pin_all(&look, NULL);
         dl_iterate_phdr(hook_listed, &look);
     }
     __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
 }
 
-/* A name space has a list of its own, which dl_iterate_phdr does not show us. */
-static void visit_elsewhere(const struct link_map *map, const struct elf_object *libc)
+/*
+ * A name space has a list of its own, which dl_iterate_phdr does not show us. But while it
+ * calls us no list is changed.
+ */
+struct look_elsewhere {
+    const struct link_map *first;
+    const struct elsewhere *space;
+    struct look look;
+};
+
+static int collect_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct look_elsewhere *there = arg;
+    struct look *look = &there->look;
+
+    (void)info, (void)size;
+    while (there->first->l_prev)
+        there->first = there->first->l_prev;
+    for (const struct link_map *map = there->first; map; map = map->l_next) {
+        struct elf_object object = {map->l_addr, map->l_ld};
+        if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(&object))
+            look->objects[look->number++] = object;
+    }
+    return 1;
+}
+
+static void visit_elsewhere(const struct link_map *map, const struct look_elsewhere *there)
 {
     const ElfW(Ehdr) *head = (const void *)map->l_addr;
     struct elf_object object = {map->l_addr, map->l_ld};
-    enum owner owner = owner_of(&object);
+    enum owner owner;
     struct libcrypto *lib;
 
-    if (owner == NOBODY || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
+    if (!meant(&there->look, &object) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
         return;
+    owner = owner_of(&object);
     lib = note(&object, owner);
     if (lib == &known[known_count]) {
         lib->code =
             code_of(map->l_addr, (const void *)(map->l_addr + head->e_phoff), head->e_phnum);
-        lib->libc = *libc;
+        lib->space = there->space;
         add(&known_count);
     }
     if (lib)
         hook(lib, name_of(map->l_name));
 }
 
+static int hook_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    const struct look_elsewhere *there = arg;
+    const struct link_map *map = there->first;
+
+    (void)info, (void)size;
+    while (map->l_prev)
+        map = map->l_prev;
+    start_lock();
+    for (; map; map = map->l_next)
+        visit_elsewhere(map, there);
+    start_unlock();
+    return 1;
+}
+
 void libcrypto_look_elsewhere(void *handle)
 {
-    const struct link_map *map = handle;
-    struct elf_object libc = {0, NULL};
-    bool found = false;
+    struct look_elsewhere there = {.first = handle};
 
     if (sm_inside_now())
         return;
-    while (map->l_prev)
-        map = map->l_prev;
-    handle = (void *)map;
-    for (; map; map = map->l_next) {
-        struct elf_object object = {map->l_addr, map->l_ld};
-        if (strcmp(elf_soname(&object), "libc.so.6") == 0)
-            libc = object;
-        if (owner_is_libcrypto(&object))
-            found = find(&object) || pin_elsewhere(handle, map) || found;
-    }
-    if (!found || !libc.base)
+    dl_iterate_phdr(collect_elsewhere, &there);
+    if (!there.look.number || !start_ready())
         return;
-    start_lock();
-    start_now();
-    for (map = handle; map; map = map->l_next)
-        visit_elsewhere(map, &libc);
-    start_unlock();
+    there.space = elsewhere_hooks(handle);
+    pin_all(&there.look, handle);
+    if (!there.space)
+        return;
+    there.first = handle;
+    dl_iterate_phdr(hook_elsewhere, &there);
 }
 
 bool libcrypto_contains(const void *code)
@@ -369,10 +403,17 @@ void *libcrypto_unserved_function(const void *caller, const char *name)
     return known[0].unserved ? elf_symbol_of(&known[0].object, name) : NULL;
 }
 
+/* Elsewhere blocks that the arena has no room for are another C library's: its hooks know. */
+static bool only_by_hook(const struct libcrypto *lib, const char *name)
+{
+    return lib->space && strncmp(name, "CRYPTO_secure_", 14) != 0 &&
+           strcmp(name, "CRYPTO_set_mem_functions") != 0;
+}
+
 bool libcrypto_defines(const void *function, const char *name)
 {
     for (unsigned i = 0; i < count(&known_count); i++) {
-        if (!known[i].unserved && known[i].owner == OPENSSL &&
+        if (!known[i].unserved && known[i].owner == OPENSSL && !only_by_hook(&known[i], name) &&
             elf_symbol_of(&known[i].object, name) == function)
             return true;
     }
@@ -391,19 +432,4 @@ bool libcrypto_hooked(void)
             return true;
     }
     return false;
-}
-
-void *libcrypto_own_libc(const void *caller, const char *name)
-{
-    const struct libcrypto *only = NULL;
-
-    for (unsigned i = 0; i < count(&known_count); i++) {
-        if (!known[i].libc.base)
-            continue;
-        if (range_has(known[i].code, caller))
-            return elf_symbol_of(&known[i].libc, name);
-        only = only ? NULL : &known[i];
-    }
-    /* By a tail call, from somewhere in the only name space that there is. */
-    return only ? elf_symbol_of(&only->libc, name) : NULL;
 }

@@ -36,7 +36,10 @@ static inline void *libcrypto_instead(const void *caller, const char *name)
     return libcrypto_unserved_function(caller, name);
 }
 
-/* Whether an address is the function of that name of a libcrypto that is hooked. */
+/*
+ * Whether an address is the function of that name of a libcrypto that is hooked, and ours is
+ * to answer in its place.
+ */
 bool libcrypto_defines(const void *function, const char *name);
 
 /* Whether there is any libcrypto, whatever became of it. Takes no lock. */
@@ -44,11 +47,5 @@ bool libcrypto_known(void);
 
 /* Whether any libcrypto is hooked. */
 bool libcrypto_hooked(void);
-
-/*
- * The function of that name in the C library of the caller, a libcrypto in a name space that
- * dlmopen() made. NULL: there is none. Takes no lock.
- */
-void *libcrypto_own_libc(const void *caller, const char *name);
 
 #endif

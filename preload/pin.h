@@ -7,11 +7,9 @@
 
 /*
  * From now on dlclose() does not unload it. Waits until it is relocated, if another thread is
- * loading it: takes the linker's lock. False: it is gone already.
+ * loading it: takes the linker's lock. False: it is gone already. With a handle that dlmopen()
+ * gave, in the name space that it stands for.
  */
-bool pin(const struct elf_object *object);
-
-/* The same for one of a name space that a handle of it stands for. */
-bool pin_elsewhere(void *handle, const struct link_map *map);
+bool pin(const struct elf_object *object, void *handle);
 
 #endif

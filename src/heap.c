@@ -185,7 +185,7 @@ static bool may_borrow(unsigned part, unsigned other)
     return sm_arena.fixed || (keys && other != SM_PART_IO && sm_backing_secret(other));
 }
 
-static void *malloc_slow(size_t n, size_t align, unsigned part)
+static void *arena_malloc(size_t n, size_t align, unsigned part)
 {
     struct sm_thread_cache *cache = sm_enter();
     void *p = NULL;
@@ -201,6 +201,18 @@ static void *malloc_slow(size_t n, size_t align, unsigned part)
     if (p)
         count_alloc(cache, n);
     sm_leave(cache);
+    return p;
+}
+
+void *sm_arena_malloc(size_t n, unsigned part)
+{
+    return arena_malloc(n, 1, part);
+}
+
+static void *malloc_slow(size_t n, size_t align, unsigned part)
+{
+    void *p = arena_malloc(n, align, part);
+
     return p ? p : sm_spill_alloc(n, align);
 }
 
@@ -300,10 +312,32 @@ static bool resize(void *p, uint16_t state, size_t n)
     return true;
 }
 
-static void *move(void *p, size_t old, size_t n, unsigned part)
+/* The same, and counted. Also tells its size before. */
+static bool resize_counted(void *p, size_t n, size_t *old)
 {
-    void *to = sm_malloc(n, part);
+    struct sm_thread_cache *cache = sm_enter();
+    uint16_t state = *sm_state_of(p);
+    bool done;
 
+    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
+        sm_misuse_pointer("realloc", p);
+    sm_assert_announced();
+    *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
+    done = resize(p, state, n);
+    if (done) {
+        sm_memcheck_resize(p, *old, n);
+        if (cache)
+            cache->live_bytes += (int64_t)n - (int64_t)*old;
+        else
+            __atomic_fetch_add(&sm_stats.live_bytes, (int64_t)n - (int64_t)*old,
+                               __ATOMIC_RELAXED);
+    }
+    sm_leave(cache);
+    return done;
+}
+
+static void *move(void *p, size_t old, void *to, size_t n)
+{
     if (!to)
         return NULL;
     memcpy(to, p, sm_min(old, n));
@@ -311,33 +345,21 @@ static void *move(void *p, size_t old, size_t n, unsigned part)
     return to;
 }
 
+/* A block stays in the partition it was put in: its bytes are what they were. */
 void *sm_realloc(void *p, size_t n)
 {
-    struct sm_thread_cache *cache;
-    uint16_t state;
     size_t old;
-    bool done;
 
     if (!sm_arena_owns(p))
         return sm_spill_realloc(p, n);
-    cache = sm_enter();
-    state = *sm_state_of(p);
-    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
-        sm_misuse_pointer("realloc", p);
-    sm_assert_announced();
-    old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
-    done = resize(p, state, n);
-    if (done) {
-        sm_memcheck_resize(p, old, n);
-        if (cache)
-            cache->live_bytes += (int64_t)n - (int64_t)old;
-        else
-            __atomic_fetch_add(&sm_stats.live_bytes, (int64_t)n - (int64_t)old,
-                               __ATOMIC_RELAXED);
-    }
-    sm_leave(cache);
-    /* A block stays in the partition it was put in: its bytes are what they were. */
-    return done ? p : move(p, old, n, sm_part_of(p));
+    return resize_counted(p, n, &old) ? p : move(p, old, sm_malloc(n, sm_part_of(p)), n);
+}
+
+void *sm_arena_realloc(void *p, size_t n)
+{
+    size_t old;
+
+    return resize_counted(p, n, &old) ? p : move(p, old, sm_arena_malloc(n, sm_part_of(p)), n);
 }
 
 size_t sm_usable_size(const void *p)

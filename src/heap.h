@@ -32,6 +32,10 @@ void sm_free(void *p);
  */
 void *sm_realloc(void *p, size_t n);
 
+/* The same for blocks of the arena and none else, NULL where it is full. */
+void *sm_arena_malloc(size_t n, unsigned part);
+void *sm_arena_realloc(void *p, size_t n);
+
 /* The bytes of the block that may be used: for ours, those asked for. */
 size_t sm_usable_size(const void *p);
 

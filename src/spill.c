@@ -6,18 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *sm_spill_alloc(size_t n, size_t align)
-{
-    void *p = NULL;
+static const struct sm_c_library ours = {malloc, realloc, free, malloc_usable_size};
 
-    if (sm_config.require) {
+static bool refused(void)
+{
+    if (sm_config.require)
         sm_count(&sm_stats.failed, 1);
-        return NULL;
-    }
-    if (align <= SM_GRANULE)
-        p = malloc(n);
-    else if (posix_memalign(&p, align, n) != 0)
-        p = NULL;
+    return sm_config.require;
+}
+
+static void *counted(void *p, size_t n)
+{
     if (p) {
         sm_count(&sm_stats.spilled, 1);
         sm_count(&sm_stats.spilled_bytes, n);
@@ -27,29 +26,55 @@ void *sm_spill_alloc(size_t n, size_t align)
     return p;
 }
 
-void sm_spill_free(void *p)
+void *sm_spill_alloc_by(const struct sm_c_library *library, size_t n)
+{
+    return refused() ? NULL : counted(library->malloc(n), n);
+}
+
+void *sm_spill_alloc(size_t n, size_t align)
+{
+    void *p = NULL;
+
+    if (align <= SM_GRANULE)
+        return sm_spill_alloc_by(&ours, n);
+    if (refused())
+        return NULL;
+    return counted(posix_memalign(&p, align, n) == 0 ? p : NULL, n);
+}
+
+void sm_spill_free_by(const struct sm_c_library *library, void *p)
 {
     if (sm_config.zero) {
-        memset(p, 0, malloc_usable_size(p));
+        memset(p, 0, library->usable_size(p));
         sm_barrier(); /* or the compiler drops the stores before free */
     }
-    free(p);
+    library->free(p);
+}
+
+void sm_spill_free(void *p)
+{
+    sm_spill_free_by(&ours, p);
+}
+
+void *sm_spill_realloc_by(const struct sm_c_library *library, void *p, size_t n)
+{
+    size_t old = library->usable_size(p);
+    void *to;
+
+    if (!sm_config.zero)
+        return library->realloc(p, n);
+    /* realloc would leave what it moves away from as it is. */
+    to = library->malloc(n);
+    if (!to)
+        return NULL;
+    memcpy(to, p, sm_min(old, n));
+    sm_spill_free_by(library, p);
+    return to;
 }
 
 void *sm_spill_realloc(void *p, size_t n)
 {
-    size_t old = malloc_usable_size(p);
-    void *to;
-
-    if (!sm_config.zero)
-        return realloc(p, n);
-    /* realloc would leave what it moves away from as it is. */
-    to = malloc(n);
-    if (!to)
-        return NULL;
-    memcpy(to, p, sm_min(old, n));
-    sm_spill_free(p);
-    return to;
+    return sm_spill_realloc_by(&ours, p, n);
 }
 
 size_t sm_spill_size(const void *p)

@@ -85,6 +85,15 @@ def scenario_real_in_space(env, rep):
     both(env, rep, "real_in_space")
 
 
+def scenario_full_in_space(env, rep):
+    """An arena that is full, and name spaces with C libraries of their own."""
+    process.run_checks(env, rep, "arrive", ["ordinary", "full_in_space"], env.plain(),
+                       title="without the preload")
+    process.run_checks(env, rep, "arrive", ["secret", "full_in_space"],
+                       env.preloaded(SECRETSSL_ARENA_SIZE="64K"), title="with it",
+                       messages=["the arena is full"])
+
+
 def scenario_threads(env, rep):
     both(env, rep, "threads")
 

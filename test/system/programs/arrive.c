@@ -292,6 +292,58 @@ static void new_space(void)
     check(dlmopen(LM_ID_BASE, "libnone.so", RTLD_NOW) == NULL && dlerror() != NULL, "absent");
 }
 
+enum { FULL_BLOCKS = 64, FULL_SIZE = 4000, FULL_GROWN = 10000 };
+
+/* Only the program's own C library has the memory behind the program. */
+static bool in_own_heap(const void *block)
+{
+    extern char end[];
+
+    return (const char *)block >= end && (const char *)block < (const char *)sbrk(0);
+}
+
+/* More than the arena holds: the rest is that of the name space's own C library. */
+static void fill_arena_from(void *space)
+{
+    malloc_fn *m = (malloc_fn *)symbol(space, "CRYPTO_malloc");
+    realloc_fn *r = (realloc_fn *)symbol(space, "CRYPTO_realloc");
+    free_fn *f = (free_fn *)symbol(space, "CRYPTO_free");
+    void *(*libc_realloc)(void *, size_t) = (void *(*)(void *, size_t))symbol(space, "realloc");
+    void *blocks[FULL_BLOCKS];
+    bool good = true;
+    int own = 0;
+
+    for (uint64_t i = 0; i < FULL_BLOCKS; i++) {
+        blocks[i] = m(FULL_SIZE, __FILE__, __LINE__);
+        fill(blocks[i], FULL_SIZE, i);
+    }
+    check_kind(blocks[0], "the first block");
+    check(kind_of(blocks[FULL_BLOCKS - 1]) == MEMORY_ORDINARY, "the last: ordinary memory");
+    for (uint64_t i = 0; i < FULL_BLOCKS; i += 7) {
+        blocks[i] = r(blocks[i], FULL_GROWN, __FILE__, __LINE__);
+        good = good && blocks[i] && whole(blocks[i], FULL_SIZE, i);
+    }
+    for (int i = 0; i < FULL_BLOCKS; i++)
+        own += in_own_heap(blocks[i]);
+    check(own == 0, "%d blocks of the first name space's C library", own);
+    blocks[FULL_BLOCKS - 1] = libc_realloc(blocks[FULL_BLOCKS - 1], FULL_GROWN);
+    for (uint64_t i = 0; i < FULL_BLOCKS; i++) {
+        good = good && whole(blocks[i], FULL_SIZE, i);
+        f(blocks[i], __FILE__, __LINE__);
+    }
+    check(good, "what they hold is kept");
+}
+
+static void full_in_space(void)
+{
+    void *one = dlmopen(LM_ID_NEWLM, beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
+    void *other = dlmopen(LM_ID_NEWLM, beside("libfake_4.so"), RTLD_NOW | RTLD_LOCAL);
+
+    check(one && other, "two name spaces");
+    fill_arena_from(one);
+    fill_arena_from(other);
+}
+
 /* Debian's, in a name space whose C library numbers its keys of threads as ours does. */
 static void *use_in_space(void *space)
 {
@@ -488,6 +540,7 @@ int main(int argc, char **argv)
         {"semantics", semantics},
         {"new_space", new_space},
         {"real_in_space", real_in_space},
+        {"full_in_space", full_in_space},
         {"threads", threads},
         {"nothing", nothing},
         {"unloaded", unloaded},
