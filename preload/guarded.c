@@ -83,12 +83,29 @@ static int look(struct lines *lines, uintptr_t from, uintptr_t to)
     return -EINVAL;
 }
 
+/*
+ * OpenSSL locks its heap when it has just made it: zeroes, but for the list node of the one
+ * free block that it is: no next, and a pointer to the head. A thread's stack between the
+ * guards of two others has that thread's own data at its end.
+ */
+static bool is_new_heap(const uintptr_t *words, size_t length)
+{
+    uintptr_t any = 0;
+
+    for (size_t i = 2; i < length / sizeof(*words); i++)
+        any |= words[i];
+    return words[0] == 0 && words[1] != 0 && any == 0;
+}
+
 int guarded_heap(const void *address, size_t length)
 {
     uintptr_t from = (uintptr_t)address;
     struct lines lines = {0};
     int answer;
 
+    /* The size of OpenSSL's is a power of two; the least block has room for the node. */
+    if (length < 2 * sizeof(uintptr_t) || (length & (length - 1)) != 0)
+        return -EINVAL;
     if (sm_seccomp_forbids(SM_CALL_OPENAT) || sm_seccomp_forbids(SM_CALL_CLOSE))
         return -EPERM;
     lines.fd = (int)sm_sys(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
@@ -96,5 +113,5 @@ int guarded_heap(const void *address, size_t length)
         return lines.fd;
     answer = look(&lines, from, from + sm_round_up(length, sm_os_page));
     sm_sys(SYS_close, lines.fd);
-    return answer;
+    return answer == 0 && !is_new_heap(address, length) ? -EINVAL : answer;
 }

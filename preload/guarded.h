@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /*
- * Whether a range of pages is all of one private anonymous mapping, to be read and written,
- * between two without access: OpenSSL's secure heap. 0: it is; -EINVAL: it is not; another
+ * Whether a range is all of one private anonymous mapping, to be read and written, between two
+ * without access, with what OpenSSL's secure heap has in it when it is new. 0: it is; -EINVAL: it is not; another
  * negative errno value: /proc/self/maps cannot be read.
  */
 int guarded_heap(const void *address, size_t length);

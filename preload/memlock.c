@@ -3,7 +3,7 @@
  * A libcrypto whose CRYPTO_secure_malloc_init() we do not answer (node's own copy) locks its
  * secure heap: mlock, or mlock2 by syscall(). It gets secret pages under it then, which are
  * locked by their nature. The program itself may be in the same object as libcrypto, and lock
- * something else: the heap is known by its guard pages (guarded.h).
+ * something else: the heap is known by its guard pages and by its contents (guarded.h).
  */
 #include "memlock.h"
 #include "backing.h"

@@ -4,13 +4,14 @@
  *   lock_heap KIND child|deny|others|part */
 #include "common.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 extern int fake_lock(void *, size_t, int);
 
-enum { HEAP = 65536, PAGE = 4096 };
+enum { HEAP = 65536, PAGE = 4096, STACK = 262144 };
 
 static char *mapped(int flags)
 {
@@ -18,18 +19,27 @@ static char *mapped(int flags)
 }
 
 /* Between two guard pages, as OpenSSL makes it */
+static char *guarded(size_t size)
+{
+    char *all = mmap(NULL, size + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (all == MAP_FAILED || mprotect(all + PAGE, size, PROT_READ | PROT_WRITE) != 0)
+        broken("mmap");
+    return all + PAGE;
+}
+
 static char *locked_heap(int by_syscall)
 {
-    char *all = mmap(NULL, HEAP + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    char *heap = all + PAGE;
+    static void *list;
+    char *heap = guarded(HEAP);
+    void **node = (void **)heap;
 
-    if (all == MAP_FAILED || mprotect(heap, HEAP, PROT_READ | PROT_WRITE) != 0)
-        broken("mmap");
-    fill(heap, HEAP, 1);
+    node[1] = list = heap; /* the one free block, in a list of its own */
     check(fake_lock(heap, HEAP, by_syscall) == 0, "memory is locked, %s",
           by_syscall ? "by a system call" : "by mlock");
     check_kind(heap + HEAP / 2, "what a libcrypto locks");
-    check(whole(heap, HEAP, 1), "its contents are kept");
+    check(node[0] == NULL && node[1] == list, "its contents are kept");
+    fill(heap, HEAP, 1);
     return heap;
 }
 
@@ -75,10 +85,42 @@ static int answer(int number)
     return number + 1;
 }
 
+/* As a thread does that must never wait for a page. Another one's stack is above. */
+static void *lock_own_stack(void *argument)
+{
+    pthread_attr_t attributes;
+    void *stack = NULL;
+    size_t size = 0;
+    volatile int before = 1;
+
+    if (argument)
+        pause();
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0 ||
+        pthread_attr_getstack(&attributes, &stack, &size) != 0)
+        broken("pthread_getattr_np");
+    check(fake_lock(stack, size, 0) == 0 && before == 1, "a thread locks its own stack");
+    check(kind_of(stack) == MEMORY_ORDINARY, "which stays");
+    return NULL;
+}
+
+static void stacks(void)
+{
+    pthread_attr_t attributes;
+    pthread_t above, id;
+
+    pthread_attr_init(&attributes);
+    if (pthread_attr_setstacksize(&attributes, STACK) != 0 ||
+        pthread_create(&above, &attributes, lock_own_stack, "waits") != 0 ||
+        pthread_create(&id, &attributes, lock_own_stack, NULL) != 0)
+        broken("pthread_create");
+    pthread_join(id, NULL);
+}
+
 /* What else an object locks that has a libcrypto in it: it stays what it is. */
 static void others(void)
 {
     char *shared = mapped(MAP_SHARED), *own = mapped(MAP_PRIVATE);
+    char *used = guarded(HEAP), *odd = guarded(3 * PAGE);
     void *code = (void *)((uintptr_t)answer & ~(uintptr_t)(PAGE - 1));
     int (*volatile call)(int) = answer;
     pid_t child;
@@ -92,8 +134,15 @@ static void others(void)
     check(status_of(child) == 0 && shared[0] == 'y', "and stays shared");
     check(fake_lock(own, HEAP, 0) == 0 && kind_of(own) == MEMORY_ORDINARY,
           "memory without guard pages is locked, and stays");
+    fill(used, HEAP, 1);
+    ((uintptr_t *)odd)[1] = 1;
+    check(fake_lock(used, HEAP, 0) == 0 && kind_of(used) == MEMORY_ORDINARY,
+          "so does what is in use");
+    check(fake_lock(odd, 3 * PAGE, 0) == 0 && kind_of(odd) == MEMORY_ORDINARY,
+          "and what has no size of OpenSSL's");
     check(fake_lock(code, PAGE, 0) == 0 && call(1) == 2, "code is locked, and runs");
     check(fake_lock(own + 1, 1, 0) == 0, "so is what begins in the middle of a page");
+    stacks();
 }
 
 /* Parts of a heap that are unmapped: a child has a copy of the rest. */
