@@ -3,6 +3,7 @@
 #include "heap.h"
 #include "next.h"
 #include "route.h"
+#include "secure_bits.h"
 #include "spill.h"
 #include <dlfcn.h>
 #include <string.h>
@@ -23,10 +24,12 @@ static void *take(const struct sm_c_library *library, size_t size, const char *f
 
 static void give(const struct sm_c_library *library, void *p)
 {
-    if (p && sm_arena_owns(p))
+    if (p && sm_arena_owns(p)) {
+        secure_bits_free(p);
         sm_free(p);
-    else if (p)
+    } else if (p) {
         sm_spill_free_by(library, p);
+    }
 }
 
 static void *retake(const struct sm_c_library *library, void *p, size_t size, const char *file)

@@ -2,6 +2,7 @@
 #include "hooks.h"
 #include "heap_fast.h"
 #include "route.h"
+#include "secure_bits.h"
 
 static __attribute__((noinline)) void *malloc_slow(size_t size, const char *file)
 {
@@ -26,6 +27,7 @@ void *hook_realloc(void *p, size_t size, const char *file, int line)
         hook_free(p, file, line);
         return NULL;
     }
+    secure_bits_drop(p); /* OpenSSL does not do that to one */
     return sm_realloc(p, size);
 }
 
@@ -34,5 +36,6 @@ void hook_free(void *p, const char *file, int line)
     (void)file, (void)line;
     if (!p)
         return;
+    secure_bits_free(p);
     sm_free_fast(p);
 }

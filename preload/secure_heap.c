@@ -2,8 +2,8 @@
 /*
  * CRYPTO_secure_malloc() and the rest of its family: OpenSSL's own secure heap is locked,
  * but ordinary memory. Ours has no size of its own: what is asked for comes from the arena.
- * A bit for each granule of the arena says whether a secure block begins there, so that
- * all questions are answered as they are meant.
+ * Which blocks are secure is remembered (secure_bits.h), so that all questions are answered as
+ * they are meant.
  */
 #include "arena.h"
 #include "common.h"
@@ -11,32 +11,14 @@
 #include "heap.h"
 #include "hooks.h"
 #include "libcrypto.h"
-#include "pages.h"
+#include "secure_bits.h"
 #include "start.h"
 #include <string.h>
 
 #define CALLER        __builtin_return_address(0)
 #define INSTEAD(name) libcrypto_instead(CALLER, name)
 
-static uint64_t *bits; /* in memory of its own; NULL: there was no secure heap yet */
 static bool on;
-static int64_t used; /* bytes */
-
-static uint64_t *word_of(const void *p)
-{
-    return &bits[sm_offset(p) / SM_GRANULE / 64];
-}
-
-static uint64_t bit_of(const void *p)
-{
-    return 1ULL << (sm_offset(p) / SM_GRANULE % 64);
-}
-
-static bool is_secure(const void *p)
-{
-    return __atomic_load_n(&bits, __ATOMIC_ACQUIRE) && sm_arena_owns(p) &&
-           __atomic_load_n(word_of(p), __ATOMIC_RELAXED) & bit_of(p);
-}
 
 static bool is_on(void)
 {
@@ -48,22 +30,6 @@ static bool power_of_two(size_t n)
     return n && (n & (n - 1)) == 0;
 }
 
-/* Not before there is an arena: its extent is what the table is made for. */
-static bool have_bits(void)
-{
-    void *probe = sm_malloc(1, SM_PART_KEY);
-    bool good = probe && sm_arena_owns(probe);
-
-    if (good && !bits) {
-        uint64_t *table = sm_pages_private(sm_arena.span / SM_GRANULE / 8, false);
-        __atomic_store_n(&bits, table, __ATOMIC_RELEASE);
-        good = table != NULL;
-    }
-    if (probe)
-        sm_free(probe);
-    return good;
-}
-
 /* 1: the pages are secret; 2, as for OpenSSL's own when it cannot be locked: they are not. */
 static int switch_on(void)
 {
@@ -71,7 +37,7 @@ static int switch_on(void)
     int answer = 0;
 
     start_lock();
-    if (!on && have_bits()) {
+    if (!on && secure_bits_make()) {
         probe = sm_malloc(1, SM_PART_BYTES);
         answer = probe && sm_is_secret(probe) ? 1 : 2;
         if (probe)
@@ -100,7 +66,7 @@ SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
 SM_EXPORT int CRYPTO_secure_malloc_done(void)
 {
     int (*instead)(void) = (int (*)(void))INSTEAD("CRYPTO_secure_malloc_done");
-    bool unused = __atomic_load_n(&used, __ATOMIC_ACQUIRE) == 0;
+    bool unused = secure_bits_used() == 0;
 
     if (instead)
         return instead();
@@ -126,20 +92,9 @@ static void *take(size_t size, const char *file, int line)
         return hook_malloc(size, file, line);
     /* Where it is on, nothing is something: a block of the least size. */
     p = hook_malloc(size + (size == 0), file, line);
-    if (p && sm_arena_owns(p)) {
-        __atomic_fetch_or(word_of(p), bit_of(p), __ATOMIC_RELAXED);
-        __atomic_fetch_add(&used, (int64_t)sm_usable_size(p), __ATOMIC_RELAXED);
-    }
+    if (p && sm_arena_owns(p))
+        secure_bits_set(p);
     return p;
-}
-
-static void give(void *p, const char *file, int line)
-{
-    if (is_secure(p)) {
-        __atomic_fetch_and(word_of(p), ~bit_of(p), __ATOMIC_RELAXED);
-        __atomic_fetch_sub(&used, (int64_t)sm_usable_size(p), __ATOMIC_RELAXED);
-    }
-    hook_free(p, file, line);
 }
 
 SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
@@ -167,7 +122,7 @@ SM_EXPORT void CRYPTO_secure_free(void *p, const char *file, int line)
     if (instead && !sm_arena_owns(p))
         instead(p, file, line);
     else if (p)
-        give(p, file, line);
+        hook_free(p, file, line);
 }
 
 SM_EXPORT void CRYPTO_secure_clear_free(void *p, size_t size, const char *file, int line)
@@ -179,7 +134,7 @@ SM_EXPORT void CRYPTO_secure_clear_free(void *p, size_t size, const char *file, 
         instead(p, size, file, line);
     } else if (p) {
         OPENSSL_cleanse(p, size);
-        give(p, file, line);
+        hook_free(p, file, line);
     }
 }
 
@@ -187,7 +142,7 @@ SM_EXPORT int CRYPTO_secure_allocated(const void *p)
 {
     int (*instead)(const void *) = (int (*)(const void *))INSTEAD("CRYPTO_secure_allocated");
 
-    return instead && !sm_arena_owns(p) ? instead(p) : is_secure(p);
+    return instead && !sm_arena_owns(p) ? instead(p) : secure_bits_has(p);
 }
 
 SM_EXPORT size_t CRYPTO_secure_actual_size(void *p)
@@ -196,12 +151,12 @@ SM_EXPORT size_t CRYPTO_secure_actual_size(void *p)
 
     if (instead && !sm_arena_owns(p))
         return instead(p);
-    return is_secure(p) ? sm_usable_size(p) : 0;
+    return secure_bits_has(p) ? sm_usable_size(p) : 0;
 }
 
 SM_EXPORT size_t CRYPTO_secure_used(void)
 {
     size_t (*instead)(void) = (size_t(*)(void))INSTEAD("CRYPTO_secure_used");
 
-    return instead ? instead() : (size_t)__atomic_load_n(&used, __ATOMIC_RELAXED);
+    return instead ? instead() : secure_bits_used();
 }

@@ -25,6 +25,19 @@ def scenario_family(env, rep):
     both(env, rep, "family")
 
 
+def scenario_cleared(env, rep):
+    process.run_checks(env, rep, "secure_heap", ["locked", "cleared"], env.plain(),
+                       title="without the preload")
+    for zero in "1", "0":
+        process.run_checks(env, rep, "secure_heap", ["secret", "cleared"],
+                           env.preloaded(SECRETSSL_ZERO=zero), title=f"SECRETSSL_ZERO={zero}")
+
+
+def scenario_freed_by_hook(env, rep):
+    """Without the preload there is no such thing: that heap's blocks are not the hook's."""
+    process.run_checks(env, rep, "secure_heap", ["secret", "by_hook"], env.preloaded())
+
+
 def scenario_keys(env, rep):
     both(env, rep, "keys")
 

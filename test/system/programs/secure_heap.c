@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's secure heap answers as its manual says.
  *
- *   secure_heap KIND family|keys|by_handle */
+ *   secure_heap KIND family|cleared|by_hook|keys|by_handle */
 #include "common.h"
 
 #include <dlfcn.h>
@@ -57,6 +57,42 @@ static void family(void)
     OPENSSL_secure_clear_free(one, 100);
     check(CRYPTO_secure_malloc_init(SIZE, 32) == 1 && CRYPTO_secure_malloc_done() == 1,
           "on and off again");
+}
+
+/* What is freed is cleared, whatever SECRETSSL_ZERO says; but OpenSSL begins a list there. */
+static void cleared(void)
+{
+    start();
+
+    char *block = OPENSSL_secure_malloc(128);
+    volatile char *freed = block;
+    int left = 0;
+
+    memset(block, 'A', 128);
+    OPENSSL_secure_free(block);
+    for (int i = 32; i < 128; i++)
+        left += freed[i] == 'A';
+    check(left == 0, "%d of 96 bytes are left of a block that was freed", left);
+}
+
+/* As a libcrypto frees them that calls its own functions, for which they are not secure. */
+static void by_hook(void)
+{
+    void *(*re)(void *, size_t, const char *, int);
+    void (*give)(void *, const char *, int);
+
+    start();
+    CRYPTO_get_mem_functions(NULL, &re, &give);
+    for (int i = 0; i < 100; i++) {
+        give(OPENSSL_secure_malloc(100), __FILE__, __LINE__);
+        give(re(OPENSSL_secure_malloc(100), 5000, __FILE__, __LINE__), __FILE__, __LINE__);
+    }
+    check(CRYPTO_secure_used() == 0, "nothing is used: %zu", CRYPTO_secure_used());
+
+    int secure = 0;
+    for (int i = 0; i < 1000; i++)
+        secure += CRYPTO_secure_allocated(OPENSSL_malloc(100));
+    check(secure == 0, "%d of 1000 ordinary blocks are thought to be secure", secure);
 }
 
 /* Where the private numbers of a key are, in a child too. */
@@ -116,7 +152,8 @@ static void by_handle(void)
 
 int main(int argc, char **argv)
 {
-    static const struct test_case cases[] = {
-        {"family", family}, {"keys", keys}, {"by_handle", by_handle}, {NULL, NULL}};
+    static const struct test_case cases[] = {{"family", family},       {"cleared", cleared},
+                                             {"by_hook", by_hook},     {"keys", keys},
+                                             {"by_handle", by_handle}, {NULL, NULL}};
     return run_case(cases, argc, argv);
 }
