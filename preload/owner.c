@@ -27,6 +27,16 @@ bool owner_is_libcrypto(const struct elf_object *object)
     return (set && set != (void *)CRYPTO_set_mem_functions) || is_boringssl(object);
 }
 
+/*
+ * A program has those parts of an archive that it asks for: not always the version. Then
+ * what lies beside CRYPTO_set_mem_functions tells: this came with 1.1.0, which is not told
+ * from 1.1.1, and has the same hook.
+ */
+static enum owner owner_of_parts(const struct elf_object *object)
+{
+    return elf_symbol_of(object, "CRYPTO_zalloc") ? OPENSSL : OLD_OPENSSL;
+}
+
 enum owner owner_of(const struct elf_object *object)
 {
     unsigned long (*version)(void);
@@ -38,7 +48,9 @@ enum owner owner_of(const struct elf_object *object)
     version = (unsigned long (*)(void))elf_symbol_of(object, "OpenSSL_version_num");
     if (!version)
         version = (unsigned long (*)(void))elf_symbol_of(object, "SSLeay");
-    if (!version || version() < 0x10101000UL)
+    if (!version)
+        return owner_of_parts(object);
+    if (version() < 0x10101000UL)
         return OLD_OPENSSL;
     return version() == 0x20000000UL ? LIBRESSL : OPENSSL;
 }

@@ -71,6 +71,13 @@ def scenario_old(env, rep):
     refused(env, rep, "old", r"libfake_old\.so is not protected: it is an OpenSSL older than")
 
 
+def scenario_members(env, rep):
+    """Parts of libcrypto.a, without the function that says which version it is."""
+    both(env, rep, "members")
+    refused(env, rep, "old_members",
+            r"libfake_old_members\.so is not protected: it is an OpenSSL older than")
+
+
 def scenario_staying_hooked(env, rep):
     """The program's own functions, however it gets at CRYPTO_set_mem_functions."""
     for case in "set_by_handle", "set_by_default", "set_by_next":

@@ -83,6 +83,12 @@ static void symbolic(void)
     check_library(opened(beside("libfake_3.so"), RTLD_NOW), "a block of 3.5 with -Bsymbolic");
 }
 
+/* Of an archive a program has those members only that it asks for: not always the version. */
+static void members(void)
+{
+    check_library(opened(beside("libfake_members.so"), RTLD_NOW), "a block of a part");
+}
+
 static void several(void)
 {
     void *real = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
@@ -137,6 +143,11 @@ static void boringssl(void)
 static void old(void)
 {
     unserved("libfake_old.so");
+}
+
+static void old_members(void)
+{
+    unserved("libfake_old_members.so");
 }
 
 /* Debian's, whose constructor does nothing, in a library whose constructor uses it. */
@@ -528,11 +539,13 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         {"symbolic", symbolic},
+        {"members", members},
         {"several", several},
         {"late", late},
         {"libressl", libressl},
         {"boringssl", boringssl},
         {"old", old},
+        {"old_members", old_members},
         {"constructor", constructor},
         {"set_by_handle", set_by_handle},
         {"set_by_default", set_by_default},

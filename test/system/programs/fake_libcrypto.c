@@ -2,7 +2,9 @@
 /*
  * As much of a libcrypto as decides whether its allocations can be caught, built in several
  * ways (CMakeLists.txt): FAKE_VERSION is what it says it is, FAKE_EARLY allocates in the
- * constructor, FAKE_BORING has BoringSSL's names and no CRYPTO_set_mem_functions.
+ * constructor, FAKE_BORING has BoringSSL's names and no CRYPTO_set_mem_functions. Without a
+ * version it is what a program has of libcrypto.a if it asks for none; FAKE_ZALLOC: of 1.1.0
+ * on.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -65,7 +67,6 @@ void *CRYPTO_realloc(void *p, size_t size, const char *file, int line);
 void CRYPTO_free(void *p, const char *file, int line);
 int CRYPTO_set_mem_functions(malloc_fn *m, realloc_fn *r, free_fn *f);
 void CRYPTO_get_mem_functions(malloc_fn **m, realloc_fn **r, free_fn **f);
-unsigned long OpenSSL_version_num(void);
 
 static malloc_fn *malloc_impl = CRYPTO_malloc;
 static realloc_fn *realloc_impl = CRYPTO_realloc;
@@ -116,10 +117,25 @@ void CRYPTO_get_mem_functions(malloc_fn **m, realloc_fn **r, free_fn **f)
         *f = free_impl;
 }
 
+#ifdef FAKE_VERSION
+unsigned long OpenSSL_version_num(void);
+
 unsigned long OpenSSL_version_num(void)
 {
     return FAKE_VERSION;
 }
+#endif
+
+#ifdef FAKE_ZALLOC
+void *CRYPTO_zalloc(size_t size, const char *file, int line);
+
+void *CRYPTO_zalloc(size_t size, const char *file, int line)
+{
+    void *p = CRYPTO_malloc(size, file, line);
+
+    return p ? memset(p, 0, size) : NULL;
+}
+#endif
 
 void *fake_take(size_t size)
 {
