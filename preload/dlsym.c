@@ -56,6 +56,20 @@ static void *own(const char *name)
 
 #define NOTHING ((void *)UINTPTR_MAX) /* the program is to get NULL */
 
+/*
+ * The first definition is ours by name; the next may be libcrypto's, and stays what is found
+ * if it is left alone. Whoever asks whether there is an OpenSSL is not to find us where there
+ * is none; dlerror() tells why.
+ */
+static void *first_behind(const char *name)
+{
+    void *real = next_dlsym()(RTLD_NEXT, name);
+
+    if (!real)
+        return libcrypto_known() ? NULL : NOTHING;
+    return libcrypto_leaves_alone(real) ? real : NULL;
+}
+
 /* NULL: whatever the C library answers. */
 void *preload_own_function(void *handle, const char *name)
 {
@@ -63,12 +77,8 @@ void *preload_own_function(void *handle, const char *name)
 
     if (!function)
         return NULL;
-    /*
-     * The first definition is ours by name; the next may be libcrypto's. Whoever asks whether
-     * there is an OpenSSL is not to find us where there is none; dlerror() tells why.
-     */
     if (handle == RTLD_DEFAULT)
-        return libcrypto_known() || next_dlsym()(RTLD_NEXT, name) ? NULL : NOTHING;
+        return first_behind(name);
     if (handle == RTLD_NEXT)
         return libcrypto_hooked() ? function : NULL;
     real = next_dlsym()(handle, name);

@@ -128,15 +128,15 @@ const char *elf_soname(const struct elf_object *object)
     return read_dynamic(object, &table) && table.soname ? table.strings + table.soname : "";
 }
 
-bool elf_needs(const struct elf_object *object, const char *soname)
+const char *elf_needed(const struct elf_object *object, unsigned number)
 {
     struct table table;
 
     if (!read_dynamic(object, &table))
-        return false;
+        return NULL;
     for (const ElfW(Dyn) *dyn = object->dynamic; dyn->d_tag != DT_NULL; dyn++) {
-        if (dyn->d_tag == DT_NEEDED && strcmp(table.strings + dyn->d_un.d_val, soname) == 0)
-            return true;
+        if (dyn->d_tag == DT_NEEDED && number-- == 0)
+            return table.strings + dyn->d_un.d_val;
     }
-    return false;
+    return NULL;
 }

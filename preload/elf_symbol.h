@@ -24,7 +24,7 @@ void *elf_symbol(const struct dl_phdr_info *info, const char *name);
 /* The name by which others ask for it; "": it has none. */
 const char *elf_soname(const struct elf_object *object);
 
-/* Whether it is linked with a library of that name. */
-bool elf_needs(const struct elf_object *object, const char *soname);
+/* The names of what it is linked with, from number 0 on; NULL: there are no more. */
+const char *elf_needed(const struct elf_object *object, unsigned number);
 
 #endif

@@ -28,12 +28,16 @@ typedef void (*get_mem_functions)(void *(**)(size_t, const char *, int),
  */
 static struct libcrypto {
     struct elf_object object;
+    const char *path; /* by which it was loaded */
     struct range code;
     enum owner owner;
     bool unserved;                 /* foreign, or it could not be hooked */
     const struct elsewhere *space; /* the hooks of its name space; NULL: it is in ours */
 } known[LIBCRYPTOS_MAX];
 static unsigned known_count;
+
+/* What a caller has that is linked with none by name. USERS_NONE: ours. */
+static unsigned by_default = USERS_NONE;
 
 unsigned libcrypto_unserved;
 static bool said_many;
@@ -47,20 +51,6 @@ static unsigned count(const unsigned *counter)
 static void add(unsigned *counter)
 {
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELEASE);
-}
-
-static struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number)
-{
-    struct range range = {UINTPTR_MAX, 0};
-
-    for (unsigned i = 0; i < number; i++) {
-        uintptr_t at = base + segments[i].p_vaddr;
-        if (segments[i].p_type != PT_LOAD || !(segments[i].p_flags & PF_X))
-            continue;
-        range.from = sm_min(range.from, at);
-        range.to = sm_max(range.to, at + segments[i].p_memsz);
-    }
-    return range.from < range.to ? range : (struct range){0, 0};
 }
 
 /* By its base and its symbols' place. */
@@ -180,6 +170,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg)
     lib = note(&object, owner);
     if (lib == &known[known_count]) {
         lib->code = code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+        lib->path = info->dlpi_name;
         add(&known_count);
     }
     if (lib && look->hooks)
@@ -187,23 +178,45 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-static bool needs(const struct elf_object *object, const char *soname)
+/* The last part of a path. */
+static const char *file_of(const char *path)
 {
-    return *soname && elf_needs(object, soname);
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
 }
 
-static int visit_user(struct dl_phdr_info *info, size_t size, void *arg)
+/*
+ * As the linker takes a name that an object needs: for the first in its list that has it, and
+ * ours are in that order. Of one that was loaded by several names of its file the last is not
+ * known here.
+ */
+static unsigned of_name(const char *name)
 {
-    struct elf_object object = elf_object(info);
+    unsigned by_file = USERS_NONE;
 
-    (void)size, (void)arg;
     for (unsigned i = 0; i < known_count; i++) {
-        if (known[i].unserved && needs(&object, elf_soname(&known[i].object))) {
-            users_note(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), i);
-            break;
-        }
+        if (known[i].space)
+            continue;
+        if (strcmp(elf_soname(&known[i].object), name) == 0 || strcmp(known[i].path, name) == 0)
+            return i;
+        if (by_file == USERS_NONE && strcmp(file_of(known[i].path), name) == 0)
+            by_file = i;
     }
-    return 0;
+    return by_file;
+}
+
+/* With which libcrypto an object is linked, if that is not what it has by default. */
+static unsigned linked_with(const struct elf_object *object)
+{
+    unsigned of = USERS_NONE;
+    const char *name;
+
+    for (unsigned i = 0; of == USERS_NONE && (name = elf_needed(object, i)); i++)
+        of = of_name(name);
+    if (of == USERS_NONE || (known[of].unserved ? of : USERS_NONE) == by_default)
+        return USERS_NONE;
+    return of;
 }
 
 bool libcrypto_present(void)
@@ -218,11 +231,10 @@ static void hook_some(struct look *look)
 {
     look->hooks = true;
     dl_iterate_phdr(visit, look);
-    if (!libcrypto_unserved)
-        return;
-    users_begin();
-    dl_iterate_phdr(visit_user, NULL);
-    users_end();
+    if (look->all && !libcrypto_hooked())
+        by_default = 0;
+    if (libcrypto_unserved)
+        users_look(linked_with);
 }
 
 void libcrypto_hook_all(void)
@@ -379,28 +391,41 @@ void libcrypto_look_elsewhere(void *handle)
     dl_iterate_phdr(hook_elsewhere, &there);
 }
 
+/* The libcrypto that code lies in. */
+static unsigned of_code(const void *code)
+{
+    unsigned number = count(&known_count);
+
+    for (unsigned i = 0; i < number; i++) {
+        if (range_has(known[i].code, code))
+            return i;
+    }
+    return USERS_NONE;
+}
+
 bool libcrypto_contains(const void *code)
 {
-    for (unsigned i = 0; i < count(&known_count); i++) {
-        if (range_has(known[i].code, code))
-            return true;
-    }
-    return false;
+    return of_code(code) != USERS_NONE;
 }
 
 void *libcrypto_unserved_function(const void *caller, const char *name)
 {
-    unsigned number = count(&known_count), user;
+    unsigned of = of_code(caller);
 
-    for (unsigned i = 0; i < number; i++) {
-        if (range_has(known[i].code, caller))
-            return known[i].unserved ? elf_symbol_of(&known[i].object, name) : NULL;
-    }
-    user = users_find(caller);
-    if (user != USERS_NONE)
-        return elf_symbol_of(&known[user].object, name);
-    /* Linked with none by name: it gets what comes first. */
-    return known[0].unserved ? elf_symbol_of(&known[0].object, name) : NULL;
+    if (of == USERS_NONE)
+        of = users_find(caller);
+    if (of == USERS_NONE)
+        of = by_default;
+    if (of == USERS_NONE || !known[of].unserved)
+        return NULL;
+    return elf_symbol_of(&known[of].object, name);
+}
+
+bool libcrypto_leaves_alone(const void *function)
+{
+    unsigned of = of_code(function);
+
+    return of != USERS_NONE && known[of].unserved;
 }
 
 /* Elsewhere blocks that the arena has no room for are another C library's: its hooks know. */

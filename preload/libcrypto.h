@@ -42,6 +42,9 @@ static inline void *libcrypto_instead(const void *caller, const char *name)
  */
 bool libcrypto_defines(const void *function, const char *name);
 
+/* Whether a function is that of a libcrypto that ours must not serve. Takes no lock. */
+bool libcrypto_leaves_alone(const void *function);
+
 /* Whether there is any libcrypto, whatever became of it. Takes no lock. */
 bool libcrypto_known(void);
 

@@ -4,6 +4,20 @@
 
 #define USERS_MAX 64
 
+struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number)
+{
+    struct range range = {UINTPTR_MAX, 0};
+
+    for (unsigned i = 0; i < number; i++) {
+        uintptr_t at = base + segments[i].p_vaddr;
+        if (segments[i].p_type != PT_LOAD || !(segments[i].p_flags & PF_X))
+            continue;
+        range.from = sm_min(range.from, at);
+        range.to = sm_max(range.to, at + segments[i].p_memsz);
+    }
+    return range.from < range.to ? range : (struct range){0, 0};
+}
+
 /*
  * Entries are added, the count last, and not removed: one that is unloaded keeps its place
  * for when it comes back there. So a reader finds at every moment what is right.
@@ -16,23 +30,18 @@ static struct user {
 static unsigned number;
 static bool said;
 
-void users_begin(void)
-{
-    for (unsigned i = 0; i < number; i++)
-        users[i].seen = false;
-}
-
-void users_note(struct range code, unsigned of)
+static void note(struct range code, unsigned of)
 {
     unsigned i = 0;
 
     while (i < number && (users[i].code.from != code.from || users[i].code.to != code.to))
         i++;
     if (i == USERS_MAX) {
-        sm_report_once(&said,
-                       "more than %d libraries were linked with a libcrypto that is not "
-                       "protected: those that follow may fail",
-                       USERS_MAX);
+        sm_report_once(
+            &said,
+            "more than %d libraries are linked with one of several libcryptos, not all "
+            "of them protected: those that follow may fail",
+            USERS_MAX);
         return;
     }
     if (i < number) {
@@ -44,8 +53,23 @@ void users_note(struct range code, unsigned of)
     __atomic_store_n(&number, number + 1, __ATOMIC_RELEASE);
 }
 
-void users_end(void)
+static int visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
+    unsigned (**number_of)(const struct elf_object *) = arg;
+    struct elf_object object = elf_object(info);
+    unsigned of = (*number_of)(&object);
+
+    (void)size;
+    if (of != USERS_NONE)
+        note(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of);
+    return 0;
+}
+
+void users_look(unsigned (*number_of)(const struct elf_object *))
+{
+    for (unsigned i = 0; i < number; i++)
+        users[i].seen = false;
+    dl_iterate_phdr(visit, &number_of);
     for (unsigned i = 0; i < number; i++) {
         if (!users[i].seen)
             __atomic_store_n(&users[i].of, USERS_NONE, __ATOMIC_RELAXED);

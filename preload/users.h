@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is linked with a libcrypto that is not served. Read without a lock. */
+/*
+ * What is linked with another libcrypto than callers have by default, if any is not served.
+ * Read without a lock.
+ */
 #ifndef PRELOAD_USERS_H
 #define PRELOAD_USERS_H
 
 #include "common.h"
+#include "elf_symbol.h"
 
 #define USERS_NONE UINT32_MAX
 
@@ -16,10 +20,14 @@ static inline bool range_has(struct range range, const void *code)
     return (uintptr_t)code - range.from < range.to - range.from;
 }
 
-/* With the start lock: looks anew, notes each, and drops those that were not noted. */
-void users_begin(void);
-void users_note(struct range code, unsigned of);
-void users_end(void);
+/* Where the code of an object lies; nothing if it has none. */
+struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number);
+
+/*
+ * With the start lock: asks of each object that is loaded what number it is to be noted with,
+ * if any, and forgets those that are not loaded any more.
+ */
+void users_look(unsigned (*number_of)(const struct elf_object *));
 
 /* The number that a caller was noted with; USERS_NONE: it was not. */
 unsigned users_find(const void *caller);

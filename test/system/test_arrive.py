@@ -7,10 +7,13 @@ import sys
 from harness import process, report
 
 
-def both(env, rep, case, messages=(), kind="secret"):
-    process.run_checks(env, rep, "arrive", ["ordinary", case], env.plain(),
+LIBRESSL = r"libfake_libressl\.so is not protected: it is LibreSSL"
+
+
+def both(env, rep, case, messages=(), program="arrive"):
+    process.run_checks(env, rep, program, ["ordinary", case], env.plain(),
                        title=f"{case} without the preload")
-    process.run_checks(env, rep, "arrive", [kind, case], env.preloaded(), title=case,
+    process.run_checks(env, rep, program, ["secret", case], env.preloaded(), title=case,
                        messages=messages)
 
 
@@ -59,7 +62,7 @@ def scenario_late(env, rep):
 
 
 def scenario_libressl(env, rep):
-    refused(env, rep, "libressl", r"libfake_libressl\.so is not protected: it is LibreSSL")
+    refused(env, rep, "libressl", LIBRESSL)
 
 
 def scenario_boringssl(env, rep):
@@ -110,7 +113,16 @@ def scenario_unloaded(env, rep):
 
 
 def scenario_user_of_foreign(env, rep):
-    both(env, rep, "user_of_foreign", [r"libfake_libressl\.so is not protected: it is LibreSSL"])
+    both(env, rep, "user_of_foreign", [LIBRESSL])
+
+
+def scenario_whose_user(env, rep):
+    """Whoever is linked with a libcrypto that is served is served, whatever else is there."""
+    both(env, rep, "after_foreign", [LIBRESSL])
+    both(env, rep, "at_start", [LIBRESSL], program="arrive_foreign")
+    late = r"twin/libfake_3\.so is not protected: the hook comes too late"
+    both(env, rep, "twins", [late])
+    both(env, rep, "twins_turned", [late])
 
 
 def scenario_fork_in_list(env, rep):

@@ -442,6 +442,56 @@ static void unloaded(void)
     check_library(opened(beside("libfake_4.so"), RTLD_NOW), "a block of 4.0");
 }
 
+static void *user_block(const char *name)
+{
+    void *handle = opened(beside(name), RTLD_NOW | RTLD_LOCAL);
+
+    return ((void *(*)(void))symbol(handle, "foreign_block"))();
+}
+
+static void check_foreign(const void *block, const char *what)
+{
+    check(kind_of(block) == MEMORY_ORDINARY, "%s: ordinary memory", what);
+}
+
+/* The first that comes is foreign: only those that are linked with it are its own. */
+static void after_foreign(void)
+{
+    void *handle;
+
+    opened(beside("libfake_libressl.so"), RTLD_NOW | RTLD_LOCAL);
+    check_kind(user_block("libserved_user.so"), "a block of what is linked with 3.5");
+    check_foreign(user_block("libforeign_user.so"), "of what is linked with the foreign one");
+    handle = opened(beside("libearly_library.so"), RTLD_NOW | RTLD_LOCAL);
+    check_kind(((void *(*)(void))symbol(handle, "early_block"))(), "with Debian's");
+    handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    check_kind(((malloc_fn *)symbol(handle, "CRYPTO_malloc"))(100, __FILE__, __LINE__),
+               "with none");
+}
+
+/* Two of one name, the second of which cannot be served: whoever asks has the first. */
+static void twins(void)
+{
+    opened(beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
+    opened(beside("twin/libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
+    check_kind(user_block("libserved_user.so"), "a block of what is linked with the first");
+}
+
+static void twins_turned(void)
+{
+    opened(beside("twin/libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
+    opened(beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
+    check_foreign(user_block("libserved_user.so"), "a block of what is linked with the first");
+}
+
+/* arrive_foreign: the program is linked with a foreign one. */
+static void at_start(void)
+{
+    check_foreign(user_block("libnameless_user.so"), "a block of what names none");
+    check_kind(user_block("libserved_user.so"), "of what is linked with 3.5");
+    check_foreign(user_block("libforeign_user.so"), "of what is linked with the program's");
+}
+
 static atomic_bool over;
 
 static void *open_and_close(void *name)
@@ -557,6 +607,10 @@ int main(int argc, char **argv)
         {"threads", threads},
         {"nothing", nothing},
         {"unloaded", unloaded},
+        {"after_foreign", after_foreign},
+        {"twins", twins},
+        {"twins_turned", twins_turned},
+        {"at_start", at_start},
         {"user_of_foreign", user_of_foreign},
         {"fork_in_list", fork_in_list},
         {"waiting", waiting},

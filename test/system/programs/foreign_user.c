@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linked with a libcrypto that is not protected; it frees what it got as it likes. */
+/* Linked with a libcrypto that is not protected, with one that is, or with none by name; it
+ * frees what it got as it likes. */
 #include <stddef.h>
 
 void *CRYPTO_malloc(size_t size, const char *file, int line);
