@@ -41,8 +41,11 @@ static __attribute__((noinline)) void *open_in(Lmid_t space, const char *file, i
 /* As dlopen(3). */
 SM_EXPORT void *dlopen(const char *file, int mode)
 {
-    void *handle = open_here(file, mode, CALLER);
+    void *handle;
 
+    libcrypto_load_begin();
+    handle = open_here(file, mode, CALLER);
+    libcrypto_load_end();
     if (handle)
         libcrypto_look();
     return handle;
@@ -51,8 +54,11 @@ SM_EXPORT void *dlopen(const char *file, int mode)
 /* As dlmopen(3). */
 SM_EXPORT void *dlmopen(Lmid_t space, const char *file, int mode)
 {
-    void *handle = open_in(space, file, mode, CALLER);
+    void *handle;
 
+    libcrypto_load_begin();
+    handle = open_in(space, file, mode, CALLER);
+    libcrypto_load_end();
     if (handle && space == LM_ID_BASE)
         libcrypto_look();
     else if (handle)

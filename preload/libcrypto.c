@@ -39,7 +39,9 @@ static unsigned known_count;
 /* What a caller has that is linked with none by name. USERS_NONE: ours. */
 static unsigned by_default = USERS_NONE;
 
-unsigned libcrypto_unserved;
+unsigned libcrypto_choices;
+static bool any_unserved;
+static __thread unsigned loads __attribute__((tls_model("initial-exec")));
 static bool said_many;
 static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
 
@@ -100,7 +102,8 @@ static void not_served(struct libcrypto *lib, const char *name)
         return;
     lib->unserved = true;
     sm_count(&sm_stats.hooks_late, 1);
-    add(&libcrypto_unserved);
+    any_unserved = true;
+    __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELEASE);
     if (sm_config.require)
         sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name,
                   late ? "it allocated memory already" : "it is ",
@@ -233,7 +236,7 @@ static void hook_some(struct look *look)
     dl_iterate_phdr(visit, look);
     if (look->all && !libcrypto_hooked())
         by_default = 0;
-    if (libcrypto_unserved)
+    if (any_unserved)
         users_look(linked_with);
 }
 
@@ -408,12 +411,34 @@ bool libcrypto_contains(const void *code)
     return of_code(code) != USERS_NONE;
 }
 
-void *libcrypto_unserved_function(const void *caller, const char *name)
+void libcrypto_load_begin(void)
+{
+    loads++;
+    __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELAXED);
+}
+
+void libcrypto_load_end(void)
+{
+    __atomic_fetch_sub(&libcrypto_choices, 1, __ATOMIC_RELAXED);
+    loads--;
+}
+
+static unsigned of_caller(const void *caller)
 {
     unsigned of = of_code(caller);
 
-    if (of == USERS_NONE)
-        of = users_find(caller);
+    return of == USERS_NONE ? users_find(caller) : of;
+}
+
+void *libcrypto_function_for(const void *caller, const char *name)
+{
+    unsigned of = of_caller(caller);
+
+    /* In a constructor: all that came is relocated, and the linker's lock is this thread's. */
+    if (of == USERS_NONE && loads) {
+        libcrypto_look();
+        of = of_caller(caller);
+    }
     if (of == USERS_NONE)
         of = by_default;
     if (of == USERS_NONE || !known[of].unserved)

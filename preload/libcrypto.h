@@ -20,20 +20,31 @@ void libcrypto_look_elsewhere(void *handle);
 /* Whether code at this address is a libcrypto's. Takes no lock. */
 bool libcrypto_contains(const void *code);
 
-/* How many there are that ours must not serve: foreign ones, and those hooked too late. */
-extern unsigned libcrypto_unserved;
+/*
+ * Around the search for a library of this thread's, and its constructors: what calls ours
+ * from there may be linked with a libcrypto that came along, and is not known yet.
+ */
+void libcrypto_load_begin(void);
+void libcrypto_load_end(void);
 
-void *libcrypto_unserved_function(const void *caller, const char *name);
+/*
+ * 0: ours serves all callers. Else so many libcryptos are there that it must not serve
+ * (foreign ones, those hooked too late), and libraries being loaded.
+ */
+extern unsigned libcrypto_choices;
+
+void *libcrypto_function_for(const void *caller, const char *name);
 
 /*
  * The function of that name that a caller of ours is linked with, if it is that of a
- * libcrypto that ours must not serve. NULL, as a rule. Takes no lock.
+ * libcrypto that ours must not serve. NULL, as a rule. Takes no lock, but in a constructor
+ * of a library that this thread loads.
  */
 static inline void *libcrypto_instead(const void *caller, const char *name)
 {
-    if (sm_likely(!__atomic_load_n(&libcrypto_unserved, __ATOMIC_RELAXED)))
+    if (sm_likely(!__atomic_load_n(&libcrypto_choices, __ATOMIC_RELAXED)))
         return NULL;
-    return libcrypto_unserved_function(caller, name);
+    return libcrypto_function_for(caller, name);
 }
 
 /*

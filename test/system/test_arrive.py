@@ -130,6 +130,11 @@ def scenario_fork_in_list(env, rep):
     both(env, rep, "fork_in_list")
 
 
+def scenario_foreign_constructor(env, rep):
+    both(env, rep, "foreign_constructor",
+         [LIBRESSL, r"libfake_late\.so is not protected: the hook comes too late"])
+
+
 def scenario_waiting(env, rep):
     """A constructor waits for a thread that is the first to use stdio."""
     both(env, rep, "waiting")

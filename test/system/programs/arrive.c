@@ -469,6 +469,13 @@ static void after_foreign(void)
                "with none");
 }
 
+/* Its constructor runs before it is known with what it came. */
+static void foreign_constructor(void)
+{
+    check_foreign(user_block("libearly_libressl_user.so"), "a block of a constructor");
+    check_foreign(user_block("libearly_late_user.so"), "of one with a late libcrypto");
+}
+
 /* Two of one name, the second of which cannot be served: whoever asks has the first. */
 static void twins(void)
 {
@@ -608,6 +615,7 @@ int main(int argc, char **argv)
         {"nothing", nothing},
         {"unloaded", unloaded},
         {"after_foreign", after_foreign},
+        {"foreign_constructor", foreign_constructor},
         {"twins", twins},
         {"twins_turned", twins_turned},
         {"at_start", at_start},
