@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto.h"
+#include "callers.h"
 #include "config.h"
 #include "elf_symbol.h"
 #include "elsewhere.h"
 #include "hooks.h"
+#include "known.h"
 #include "owner.h"
 #include "pin.h"
 #include "report.h"
 #include "start.h"
 #include "stats.h"
 #include "thread_cache.h"
-#include "users.h"
 #include <string.h>
 
 typedef int (*set_mem_functions)(void *(*)(size_t, const char *, int),
@@ -20,35 +21,12 @@ typedef void (*get_mem_functions)(void *(**)(size_t, const char *, int),
                                   void *(**)(void *, size_t, const char *, int),
                                   void (**)(void *, const char *, int));
 
-#define LIBCRYPTOS_MAX 32
+struct libcrypto known[LIBCRYPTOS_MAX];
+unsigned known_count;
 
-/*
- * Written under the start lock, a count last, and read without: entries are never removed, and
- * what they are of is never unloaded (pin.h).
- */
-static struct libcrypto {
-    struct elf_object object;
-    const char *path; /* by which it was loaded */
-    struct range code;
-    enum owner owner;
-    bool unserved;                 /* foreign, or it could not be hooked */
-    const struct elsewhere *space; /* the hooks of its name space; NULL: it is in ours */
-} known[LIBCRYPTOS_MAX];
-static unsigned known_count;
-
-/* What a caller has that is linked with none by name. USERS_NONE: ours. */
-static unsigned by_default = USERS_NONE;
-
-unsigned libcrypto_choices;
 static bool any_unserved;
-static __thread unsigned loads __attribute__((tls_model("initial-exec")));
 static bool said_many;
 static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
-
-static unsigned count(const unsigned *counter)
-{
-    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
-}
 
 static void add(unsigned *counter)
 {
@@ -181,47 +159,6 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-/* The last part of a path. */
-static const char *file_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
-/*
- * As the linker takes a name that an object needs: for the first in its list that has it, and
- * ours are in that order. Of one that was loaded by several names of its file the last is not
- * known here.
- */
-static unsigned of_name(const char *name)
-{
-    unsigned by_file = USERS_NONE;
-
-    for (unsigned i = 0; i < known_count; i++) {
-        if (known[i].space)
-            continue;
-        if (strcmp(elf_soname(&known[i].object), name) == 0 || strcmp(known[i].path, name) == 0)
-            return i;
-        if (by_file == USERS_NONE && strcmp(file_of(known[i].path), name) == 0)
-            by_file = i;
-    }
-    return by_file;
-}
-
-/* With which libcrypto an object is linked, if that is not what it has by default. */
-static unsigned linked_with(const struct elf_object *object)
-{
-    unsigned of = USERS_NONE;
-    const char *name;
-
-    for (unsigned i = 0; of == USERS_NONE && (name = elf_needed(object, i)); i++)
-        of = of_name(name);
-    if (of == USERS_NONE || (known[of].unserved ? of : USERS_NONE) == by_default)
-        return USERS_NONE;
-    return of;
-}
-
 bool libcrypto_present(void)
 {
     struct look look = {.all = true};
@@ -235,9 +172,9 @@ static void hook_some(struct look *look)
     look->hooks = true;
     dl_iterate_phdr(visit, look);
     if (look->all && !libcrypto_hooked())
-        by_default = 0;
+        callers_default_to_first();
     if (any_unserved)
-        users_look(linked_with);
+        callers_look();
 }
 
 void libcrypto_hook_all(void)
@@ -392,65 +329,6 @@ void libcrypto_look_elsewhere(void *handle)
         return;
     there.first = handle;
     dl_iterate_phdr(hook_elsewhere, &there);
-}
-
-/* The libcrypto that code lies in. */
-static unsigned of_code(const void *code)
-{
-    unsigned number = count(&known_count);
-
-    for (unsigned i = 0; i < number; i++) {
-        if (range_has(known[i].code, code))
-            return i;
-    }
-    return USERS_NONE;
-}
-
-bool libcrypto_contains(const void *code)
-{
-    return of_code(code) != USERS_NONE;
-}
-
-void libcrypto_load_begin(void)
-{
-    loads++;
-    __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELAXED);
-}
-
-void libcrypto_load_end(void)
-{
-    __atomic_fetch_sub(&libcrypto_choices, 1, __ATOMIC_RELAXED);
-    loads--;
-}
-
-static unsigned of_caller(const void *caller)
-{
-    unsigned of = of_code(caller);
-
-    return of == USERS_NONE ? users_find(caller) : of;
-}
-
-void *libcrypto_function_for(const void *caller, const char *name)
-{
-    unsigned of = of_caller(caller);
-
-    /* In a constructor: all that came is relocated, and the linker's lock is this thread's. */
-    if (of == USERS_NONE && loads) {
-        libcrypto_look();
-        of = of_caller(caller);
-    }
-    if (of == USERS_NONE)
-        of = by_default;
-    if (of == USERS_NONE || !known[of].unserved)
-        return NULL;
-    return elf_symbol_of(&known[of].object, name);
-}
-
-bool libcrypto_leaves_alone(const void *function)
-{
-    unsigned of = of_code(function);
-
-    return of != USERS_NONE && known[of].unserved;
 }
 
 /* Elsewhere blocks that the arena has no room for are another C library's: its hooks know. */

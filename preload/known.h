@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of libcryptos, which libcrypto.c fills and callers.c asks. */
+#ifndef PRELOAD_KNOWN_H
+#define PRELOAD_KNOWN_H
+
+#include "common.h"
+#include "elf_symbol.h"
+#include "owner.h"
+#include "users.h"
+
+#define LIBCRYPTOS_MAX 32
+
+struct libcrypto {
+    struct elf_object object;
+    const char *path; /* by which it was loaded */
+    struct range code;
+    enum owner owner;
+    bool unserved;                 /* foreign, or it could not be hooked */
+    const struct elsewhere *space; /* the hooks of its name space; NULL: it is in ours */
+};
+
+/*
+ * Written under the start lock, a count last, and read without: entries are never removed, and
+ * what they are of is never unloaded (pin.h).
+ */
+extern SM_LOCAL struct libcrypto known[LIBCRYPTOS_MAX];
+extern SM_LOCAL unsigned known_count;
+
+static inline unsigned count(const unsigned *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
+#endif
