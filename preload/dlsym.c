@@ -13,8 +13,8 @@
 #include <string.h>
 
 /* From the assembly below. */
-void *preload_own_function(void *handle, const char *name);
-dlsym_function *preload_next_dlsym(void);
+SM_FROM_ASM void *preload_own_function(void *handle, const char *name);
+SM_FROM_ASM dlsym_function *preload_next_dlsym(void);
 
 static const struct {
     const char *name;

@@ -14,8 +14,9 @@
 #include <sys/prctl.h>
 
 /* From the assembly below. */
-long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, long f);
-long preload_syscall_error(long result);
+SM_FROM_ASM long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e,
+                                           long f);
+SM_FROM_ASM long preload_syscall_error(long result);
 
 long preload_syscall_error(long result)
 {

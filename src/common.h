@@ -8,7 +8,13 @@
 
 #define SM_EXPORT __attribute__((visibility("default")))
 /* Of this library's own variables: reached directly, not by a table of addresses */
-#define SM_LOCAL       __attribute__((visibility("hidden")))
+#define SM_LOCAL __attribute__((visibility("hidden")))
+/* Called from assembly, which a compiler that sees the whole library (-flto) does not read */
+#if defined(__clang__)
+#define SM_FROM_ASM __attribute__((used))
+#else
+#define SM_FROM_ASM __attribute__((used, externally_visible))
+#endif
 #define sm_likely(x)   __builtin_expect(!!(x), 1)
 #define sm_unlikely(x) __builtin_expect(!!(x), 0)
 #define sm_barrier()   __asm__ volatile("" ::: "memory")
