@@ -9,11 +9,13 @@
 #include "crypto.h"
 #include "libcrypto.h"
 #include "next.h"
+#include "users.h"
 #include <dlfcn.h>
+#include <link.h>
 #include <string.h>
 
 /* From the assembly below. */
-SM_FROM_ASM void *preload_own_function(void *handle, const char *name);
+SM_FROM_ASM void *preload_own_function(void *handle, const char *name, const void *caller);
 SM_FROM_ASM dlsym_function *preload_next_dlsym(void);
 
 static const struct {
@@ -56,32 +58,61 @@ static void *own(const char *name)
 
 #define NOTHING ((void *)UINTPTR_MAX) /* the program is to get NULL */
 
+struct program {
+    struct elf_object object;
+    struct range code;
+};
+
+/* The program is the first: no more are looked at. */
+static int visit(struct dl_phdr_info *info, size_t size, void *program)
+{
+    (void)size;
+    *(struct program *)program = (struct program){
+        elf_object(info), code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum)};
+    return 1;
+}
+
 /*
- * The first definition is ours by name; the next may be libcrypto's, and stays what is found
- * if it is left alone. Whoever asks whether there is an OpenSSL is not to find us where there
- * is none; dlerror() tells why.
+ * Behind ours in the global scope may be libcrypto's, which is what is found if it is left
+ * alone. Whoever asks whether there is an OpenSSL is not to find us where there is none;
+ * dlerror() tells why.
  */
-static void *first_behind(const char *name)
+static void *behind_ours(const char *name, bool elsewhere)
 {
     void *real = next_dlsym()(RTLD_NEXT, name);
 
     if (!real)
-        return libcrypto_known() ? NULL : NOTHING;
+        return elsewhere ? NULL : NOTHING;
     return libcrypto_leaves_alone(real) ? real : NULL;
 }
 
+/* The program is before us. A library may also see a libcrypto that is not in that scope. */
+static void *by_default(const char *name, void *function, const void *caller)
+{
+    struct program program = {0};
+    void *real;
+
+    dl_iterate_phdr(visit, &program);
+    real = elf_symbol_of(&program.object, name);
+    if (real)
+        return libcrypto_defines(real, name) ? function : NULL;
+    return behind_ours(name, libcrypto_known() && !range_has(program.code, caller));
+}
+
 /* NULL: whatever the C library answers. */
-void *preload_own_function(void *handle, const char *name)
+void *preload_own_function(void *handle, const char *name, const void *caller)
 {
     void *function = own(name), *real;
 
     if (!function)
         return NULL;
     if (handle == RTLD_DEFAULT)
-        return first_behind(name);
+        return by_default(name, function, caller);
     if (handle == RTLD_NEXT)
         return libcrypto_hooked() ? function : NULL;
     real = next_dlsym()(handle, name);
+    if (real == function) /* the handle of the program */
+        return behind_ours(name, false);
     return real && libcrypto_defines(real, name) ? function : NULL;
 }
 
@@ -104,6 +135,7 @@ __asm__(".pushsection .text\n"
         "    .cfi_adjust_cfa_offset 8\n"
         "    subq $8, %rsp\n"
         "    .cfi_adjust_cfa_offset 8\n"
+        "    movq 24(%rsp), %rdx\n"
         "    call preload_own_function\n"
         "    testq %rax, %rax\n"
         "    jnz 1f\n"
@@ -138,6 +170,7 @@ __asm__(".pushsection .text\n"
         "    .cfi_offset 30, -24\n"
         "    mov x29, sp\n"
         "    stp x0, x1, [sp, #16]\n"
+        "    mov x2, x30\n"
         "    bl preload_own_function\n"
         "    cbnz x0, 1f\n"
         "    bl preload_next_dlsym\n"

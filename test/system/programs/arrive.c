@@ -241,6 +241,16 @@ static void visible(void *handle, const char *name, bool wanted)
     dlclose(handle);
 }
 
+/* What ours stands in front of is to be found where it would be without us. */
+static void visible_malloc(const char *name)
+{
+    void *program = dlopen(NULL, RTLD_NOW);
+
+    check(true, "%s, CRYPTO_malloc: %s by default, %s in the program", name,
+          dlsym(RTLD_DEFAULT, "CRYPTO_malloc") ? "there" : "absent",
+          dlsym(program, "CRYPTO_malloc") ? "there" : "absent");
+}
+
 static void attempt(const char *what, open_fn *open_it, const char *name, int mode)
 {
     void *handle = open_it(name, mode);
@@ -261,6 +271,7 @@ static void semantics(void)
         (open_fn *)symbol(opened(beside("libsearch_none.so"), RTLD_NOW), "search_and_open");
 
     check(dlopen(NULL, RTLD_NOW) != NULL, "the program itself");
+    visible_malloc("none");
     attempt("not loaded yet", by_runpath, "libfake_3.so", RTLD_NOW | RTLD_NOLOAD);
     attempt("without a path", by_none, "libdeep_1.so", RTLD_NOW);
     attempt("the program's own", dlopen, "libdeep_1.so", RTLD_NOW);
@@ -276,6 +287,9 @@ static void semantics(void)
     attempt("undefined symbols", by_runpath, "libundefined.so", RTLD_NOW);
     attempt("wrong mode", dlopen, LIBCRYPTO, 0);
     attempt("by its soname", by_none, LIBCRYPTO, RTLD_NOW);
+    visible_malloc("one that is local");
+    opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL);
+    visible_malloc("one that is global");
     visible(opened(beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL), "RTLD_LOCAL hides", false);
     visible(opened(beside("libfake_3.so"), RTLD_NOW | RTLD_GLOBAL), "RTLD_GLOBAL shows", true);
     check(dlsym(RTLD_DEFAULT, "no_such_symbol") == NULL, "%s", dlerror());
