@@ -2,66 +2,102 @@
 /*
  * dlopen() and dlmopen() as the program sees them: a libcrypto that came along is hooked
  * before the caller gets its handle. The C library takes who calls it for the object on
- * whose behalf it searches, so that is done here (search.c). See docs/coverage.md.
+ * whose behalf it searches, so that is done here (search.c). What cannot be opened so is
+ * left to the C library, as a call of the caller's: it knows best, and explains it in its
+ * words. See docs/coverage.md.
  */
+#include "dlopen.h"
 #include "common.h"
 #include "libcrypto.h"
 #include "next.h"
+#include "pass_on.h"
 #include "search.h"
 #include <dlfcn.h>
 
-void *dlopen(const char *file, int mode);
-void *dlmopen(Lmid_t space, const char *file, int mode);
+/* From the assembly below; the last argument is who calls. */
+struct answer preload_dlopen(const char *file, int mode, long none, const void *caller);
+struct answer preload_dlmopen(Lmid_t space, const char *file, int mode, const void *caller);
 
-#define CALLER __builtin_return_address(0)
+static bool passed_on;
 
-/* Not inlined: the path is off a small stack again when the libcryptos are looked for. */
-static __attribute__((noinline)) void *open_here(const char *file, int mode, const void *caller)
+static struct answer pass_on(enum next which)
+{
+    __atomic_store_n(&passed_on, true, __ATOMIC_RELAXED);
+    return (struct answer){NULL, next_function(which)};
+}
+
+void dlopen_settle(void)
+{
+    if (sm_unlikely(__atomic_load_n(&passed_on, __ATOMIC_RELAXED)))
+        libcrypto_look();
+}
+
+static void *open_here(const char *file, int mode)
 {
     void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
-    char path[PATH_MAX];
 
-    if (file && search_for_caller(file, caller, true, path))
-        return next(path, mode);
     return next(file, mode);
 }
 
-static __attribute__((noinline)) void *open_in(Lmid_t space, const char *file, int mode,
-                                               const void *caller)
+static void *open_in(Lmid_t space, const char *file, int mode)
 {
     void *(*next)(Lmid_t, const char *, int) =
         (void *(*)(Lmid_t, const char *, int))next_function(NEXT_DLMOPEN);
-    char path[PATH_MAX];
 
-    if (file && search_for_caller(file, caller, space == LM_ID_BASE, path))
-        return next(space, path, mode);
     return next(space, file, mode);
 }
 
+/*
+ * False: the call is to be passed on. Not inlined: the path is off a small stack again when
+ * the libcryptos are looked for.
+ */
+static __attribute__((noinline)) bool open_for(Lmid_t *space, const char *file, int mode,
+                                               const void *caller, void **handle)
+{
+    bool here = !space || *space == LM_ID_BASE;
+    enum search how;
+    char path[PATH_MAX];
+
+    how = file ? search_for_caller(file, caller, here, path) : SEARCH_SAME;
+    if (how == SEARCH_CALLER)
+        return false;
+    libcrypto_load_begin();
+    if (how == SEARCH_PATH)
+        *handle = space ? open_in(*space, path, mode) : open_here(path, mode);
+    else
+        *handle = space ? open_in(*space, file, mode) : open_here(file, mode);
+    libcrypto_load_end();
+    return *handle || how == SEARCH_SAME;
+}
+
 /* As dlopen(3). */
-SM_EXPORT void *dlopen(const char *file, int mode)
+FROM_ASSEMBLY struct answer preload_dlopen(const char *file, int mode, long none,
+                                           const void *caller)
 {
     void *handle;
 
-    libcrypto_load_begin();
-    handle = open_here(file, mode, CALLER);
-    libcrypto_load_end();
+    (void)none;
+    if (!open_for(NULL, file, mode, caller, &handle))
+        return pass_on(NEXT_DLOPEN);
     if (handle)
         libcrypto_look();
-    return handle;
+    return (struct answer){handle, NULL};
 }
 
 /* As dlmopen(3). */
-SM_EXPORT void *dlmopen(Lmid_t space, const char *file, int mode)
+FROM_ASSEMBLY struct answer preload_dlmopen(Lmid_t space, const char *file, int mode,
+                                            const void *caller)
 {
     void *handle;
 
-    libcrypto_load_begin();
-    handle = open_in(space, file, mode, CALLER);
-    libcrypto_load_end();
+    if (!open_for(&space, file, mode, caller, &handle))
+        return pass_on(NEXT_DLMOPEN);
     if (handle && space == LM_ID_BASE)
         libcrypto_look();
     else if (handle)
         libcrypto_look_elsewhere(handle);
-    return handle;
+    return (struct answer){handle, NULL};
 }
+
+ANSWER_OR_PASS_ON(dlopen);
+ANSWER_OR_PASS_ON(dlmopen);

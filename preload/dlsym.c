@@ -7,6 +7,7 @@
  */
 #include "common.h"
 #include "crypto.h"
+#include "dlopen.h"
 #include "libcrypto.h"
 #include "next.h"
 #include "users.h"
@@ -104,6 +105,7 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
 {
     void *function = own(name), *real;
 
+    dlopen_settle();
     if (!function)
         return NULL;
     if (handle == RTLD_DEFAULT)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search.h"
 #include "elf_symbol.h"
-#include "next.h"
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -112,6 +112,12 @@ static Dl_serinfo *directories_of(struct link_map *map)
     return NULL;
 }
 
+/* A set-id program trusts other directories than we could tell. */
+static bool secure(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
 static struct link_map *object_of(const void *code)
 {
     struct link_map *map = NULL;
@@ -144,20 +150,33 @@ static int is_loaded(struct dl_phdr_info *info, size_t size, void *name)
            (info->dlpi_name && strcmp(info->dlpi_name, name) == 0);
 }
 
-static bool in_own_directories(const char *file, struct link_map *map, char path[PATH_MAX])
+static enum search in_own_directories(const char *file, struct link_map *map,
+                                      char path[PATH_MAX])
 {
     Dl_serinfo *theirs = directories_of(map);
     Dl_serinfo *ours = directories_of(object_of((const void *)search_for_caller));
-    bool found = false;
+    enum search how = SEARCH_NAME;
 
     if (theirs && ours) {
         unsigned number = own_directories(theirs, ours);
-        for (unsigned i = 0; i < number && !found; i++)
-            found = found_below(theirs->dls_serpath[i].dls_name, file, path);
+        if (number == 0)
+            how = SEARCH_SAME;
+        else if (secure())
+            how = SEARCH_CALLER;
+        for (unsigned i = 0; how == SEARCH_NAME && i < number; i++) {
+            if (found_below(theirs->dls_serpath[i].dls_name, file, path))
+                how = SEARCH_PATH;
+        }
     }
     free(theirs);
     free(ours);
-    return found;
+    return how;
+}
+
+static bool goes_on(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_';
 }
 
 /* The length of "$ORIGIN" or "${ORIGIN}" at the start, 0: it is neither. */
@@ -165,7 +184,16 @@ static size_t origin_length(const char *text)
 {
     if (strncmp(text, "${ORIGIN}", 9) == 0)
         return 9;
-    return strncmp(text, "$ORIGIN", 7) == 0 && (text[7] == '/' || text[7] == '\0') ? 7 : 0;
+    return strncmp(text, "$ORIGIN", 7) == 0 && !goes_on(text[7]) ? 7 : 0;
+}
+
+static bool has_origin(const char *file)
+{
+    for (file = strchr(file, '$'); file; file = strchr(file + 1, '$')) {
+        if (origin_length(file))
+            return true;
+    }
+    return false;
 }
 
 /* The directory of an object. dlinfo() knows that of the program only if it was needed. */
@@ -187,35 +215,46 @@ static bool origin_of(const struct link_map *map, char origin[PATH_MAX])
     return slash;
 }
 
-static bool expanded(const char *file, const struct link_map *map, char path[PATH_MAX])
+/* $LIB and $PLATFORM are the same for everybody, and left to the linker. */
+static enum search expanded(const char *file, const struct link_map *map, char path[PATH_MAX])
 {
     struct text text = {path, PATH_MAX, false};
     char origin[PATH_MAX];
-    bool any = false;
 
-    if (!origin_of(map, origin))
-        return false;
+    if (secure() || !origin_of(map, origin))
+        return SEARCH_CALLER;
     while (*file) {
         size_t length = origin_length(file);
-        any = any || length;
         append(&text, length ? origin : file, length ? strlen(origin) : 1);
         file += length ? length : 1;
     }
-    /* $LIB and $PLATFORM are the same for everybody: the linker's. */
-    return any && !text.full && (strchr(path, '$') || access(path, F_OK) == 0);
+    return text.full ? SEARCH_CALLER : SEARCH_PATH;
 }
 
-bool search_for_caller(const char *file, const void *caller, bool here, char path[PATH_MAX])
+static enum search search(const char *file, const void *caller, bool here, char path[PATH_MAX])
+{
+    bool bare = !strchr(file, '/');
+    struct link_map *map;
+
+    if (!*file || (!bare && !has_origin(file)))
+        return SEARCH_SAME;
+    if (bare && here && dl_iterate_phdr(is_loaded, (void *)file))
+        return SEARCH_SAME;
+    map = object_of(caller);
+    /* As the linker does for code that was generated: it belongs to the program. */
+    if (!map) {
+        for (map = object_of((const void *)search_for_caller); map->l_prev;)
+            map = map->l_prev;
+    }
+    return bare ? in_own_directories(file, map, path) : expanded(file, map, path);
+}
+
+enum search search_for_caller(const char *file, const void *caller, bool here,
+                              char path[PATH_MAX])
 {
     int error = errno;
-    struct link_map *map = object_of(caller);
-    bool found = false;
+    enum search how = search(file, caller, here, path);
 
-    if (map && strchr(file, '$'))
-        found = expanded(file, map, path);
-    else if (map && *file && !strchr(file, '/') &&
-             !(here && dl_iterate_phdr(is_loaded, (void *)file)))
-        found = in_own_directories(file, map, path);
     errno = error;
-    return found;
+    return how;
 }

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """libcryptos that arrive later, several of them, foreign ones; what dlopen() promises."""
 
+import os
 import re
+import shutil
 import sys
 
-from harness import process, report
+from harness import environment, process, report
 
 
 LIBRESSL = r"libfake_libressl\.so is not protected: it is LibreSSL"
@@ -140,16 +142,71 @@ def scenario_waiting(env, rep):
     both(env, rep, "waiting")
 
 
-def scenario_semantics(env, rep):
-    """dlopen() finds, refuses and explains the same with the preload and without."""
-    said = [process.run(env, [env.helper("arrive"), "ordinary", "semantics"], environ)
+def compared(env, rep, case):
+    """What a case says must be the same with the preload and without."""
+    said = [process.run(env, [env.helper("arrive"), "ordinary", case], environ)
             for environ in (env.plain(), env.preloaded())]
     process.take_over(rep, said[0], "without the preload")
     process.take_over(rep, said[1], "with it")
     for one, other in zip(said[0].out.splitlines(), said[1].out.splitlines()):
         rep.equal(other, one, f"the same: {one}")
-    found = [line for line in said[0].out.splitlines() if line.endswith(": found")]
+    return said[0].out.splitlines()
+
+
+def scenario_semantics(env, rep):
+    """dlopen() finds, refuses and explains the same with the preload and without."""
+    found = [line for line in compared(env, rep, "semantics") if line.endswith(": found")]
     rep.equal(len(found), 5, "libraries found: RUNPATH, again, RPATH, $ORIGIN, libcrypto")
+
+
+def asked(env, rep, who, names, found):
+    """Opens by name with the preload and without; `found` of them are there."""
+    said = [process.run(env, [env.helper("asks"), who, *names], environ)
+            for environ in (env.plain(), env.preloaded())]
+    rep.equal([one.err for one in said], ["without the preload\n", "with the preload\n"], who)
+    rep.equal(said[1].out, said[0].out, f"{who}: the same with the preload")
+    rep.equal(len(re.findall(r"^[^:]*: /[^:]*$", said[0].out, re.M)), found, f"{who}: found")
+
+
+def scenario_origin(env, rep):
+    """$ORIGIN is the caller's directory, not ours; generated code is the program's."""
+    names = ["$ORIGIN/libsecretmem.so", "${ORIGIN}/libnone.so", "$ORIGIN.so/none", "$ORIGINS/none",
+             "$ORIGIN/deep/libgarbage.so", "$LIB/libnone.so", "$ORIGIN/deep/libdeep_1.so",
+             "libdeep_2.so"]
+    rep.ok(os.path.exists(os.path.join(os.path.dirname(env.preload), "libsecretmem.so")),
+           "there is one beside ours")
+    for who in "program", "generated":
+        asked(env, rep, who, names, 2)
+
+
+# What the whole machine would have in /etc, for one program, as another user
+SET_ID = 'mount --bind "$1" /etc && shift && exec setpriv --reuid %d --clear-groups "$@"'
+
+
+def scenario_set_id(env, rep):
+    """In a set-id program the C library alone says what $ORIGIN and RUNPATH may be."""
+    for directory in "ours", "etc", "empty":
+        os.mkdir(env.path(directory))
+    program = env.reachable(env.helper("asks"))
+    ours = shutil.copy(env.preload, env.path("ours"))
+    deep = env.helper("deep/libdeep_1.so")
+    shutil.copy(deep, env.path("libplugin.so"))
+    shutil.copy(deep, env.path("ours/libbeside.so"))
+    with open(env.path("etc/ld.so.preload"), "w", encoding="ascii") as file:
+        file.write(ours + "\n")
+    names = ["$ORIGIN/libplugin.so", "$ORIGIN/libbeside.so", "libnone.so", "libdeep_2.so"]
+    command = ["unshare", "-m", "sh", "-c", SET_ID % environment.PLAIN_USER, "sh"]
+    said = {}
+    for mode in 0o755, 0o4755:
+        os.chmod(program, mode)
+        for etc in "empty", "etc":
+            said[mode, etc] = process.run(env, [*command, env.path(etc), program, "program", *names],
+                                          env.plain())
+            rep.equal(said[mode, etc].err, ("with" if etc == "etc" else "without")
+                      + " the preload\n", f"{mode:o}, {etc}")
+        rep.equal(said[mode, "etc"].out, said[mode, "empty"].out, f"{mode:o}: the same")
+    found = [re.findall(r"^([^:]*): /", said[mode, "etc"].out, re.M) for mode in (0o755, 0o4755)]
+    rep.equal(found, [[names[0], names[3]], [names[3]]], "found as an ordinary and a set-id program")
 
 
 if __name__ == "__main__":

@@ -284,6 +284,7 @@ static void semantics(void)
     attempt("absent path", dlopen, "/nowhere/libnone.so", RTLD_NOW);
     attempt("no library", dlopen, "/etc/passwd", RTLD_NOW);
     attempt("no library in RUNPATH", by_runpath, "libgarbage.so", RTLD_NOW);
+    attempt("another architecture", by_runpath, "libalien.so", RTLD_NOW);
     attempt("undefined symbols", by_runpath, "libundefined.so", RTLD_NOW);
     attempt("wrong mode", dlopen, LIBCRYPTO, 0);
     attempt("by its soname", by_none, LIBCRYPTO, RTLD_NOW);

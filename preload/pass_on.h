@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions of the linker's that go by who calls them: one of ours answers such a call, or
+ * passes it on to the C library as it came, with the caller's return address on the stack.
+ */
+#ifndef PRELOAD_PASS_ON_H
+#define PRELOAD_PASS_ON_H
+
+/* In two registers. */
+struct answer {
+    void *result;
+    void *next; /* not NULL: what is called instead of us, with the same arguments */
+};
+
+#ifdef __clang__
+#define FROM_ASSEMBLY __attribute__((used))
+#else
+#define FROM_ASSEMBLY __attribute__((used, externally_visible))
+#endif
+
+/*
+ * Defines name(a, b, c), a function of up to three arguments, all in registers:
+ * struct answer preload_NAME(a, b, c, caller) says what becomes of the call.
+ */
+/* clang-format off */
+#if defined(__x86_64__)
+#define ANSWER_OR_PASS_ON(name)                                                                \
+    __asm__(".pushsection .text\n"                                                             \
+            ".globl " #name "\n"                                                               \
+            ".type " #name ", @function\n"                                                     \
+            #name ":\n"                                                                        \
+            "    .cfi_startproc\n"                                                             \
+            "    endbr64\n"                                                                    \
+            "    pushq %rdi\n"                                                                 \
+            "    .cfi_adjust_cfa_offset 8\n"                                                   \
+            "    pushq %rsi\n"                                                                 \
+            "    .cfi_adjust_cfa_offset 8\n"                                                   \
+            "    pushq %rdx\n"                                                                 \
+            "    .cfi_adjust_cfa_offset 8\n"                                                   \
+            "    movq 24(%rsp), %rcx\n"                                                        \
+            "    call preload_" #name "\n"                                                     \
+            "    movq %rdx, %r11\n"                                                            \
+            "    popq %rdx\n"                                                                  \
+            "    .cfi_adjust_cfa_offset -8\n"                                                  \
+            "    popq %rsi\n"                                                                  \
+            "    .cfi_adjust_cfa_offset -8\n"                                                  \
+            "    popq %rdi\n"                                                                  \
+            "    .cfi_adjust_cfa_offset -8\n"                                                  \
+            "    testq %r11, %r11\n"                                                           \
+            "    jz 1f\n"                                                                      \
+            "    jmp *%r11\n"                                                                  \
+            "1:  ret\n"                                                                        \
+            "    .cfi_endproc\n"                                                               \
+            ".size " #name ", .-" #name "\n"                                                   \
+            ".popsection\n")
+#else
+#define ANSWER_OR_PASS_ON(name)                                                                \
+    __asm__(".pushsection .text\n"                                                             \
+            ".globl " #name "\n"                                                               \
+            ".type " #name ", %function\n"                                                     \
+            #name ":\n"                                                                        \
+            "    .cfi_startproc\n"                                                             \
+            "    stp x29, x30, [sp, #-48]!\n"                                                  \
+            "    .cfi_def_cfa_offset 48\n"                                                     \
+            "    .cfi_offset 29, -48\n"                                                        \
+            "    .cfi_offset 30, -40\n"                                                        \
+            "    mov x29, sp\n"                                                                \
+            "    stp x0, x1, [sp, #16]\n"                                                      \
+            "    str x2, [sp, #32]\n"                                                          \
+            "    mov x3, x30\n"                                                                \
+            "    bl preload_" #name "\n"                                                       \
+            "    mov x16, x1\n"                                                                \
+            "    cbz x16, 1f\n"                                                                \
+            "    ldp x0, x1, [sp, #16]\n"                                                      \
+            "    ldr x2, [sp, #32]\n"                                                          \
+            "1:  ldp x29, x30, [sp], #48\n"                                                    \
+            "    .cfi_restore 29\n"                                                            \
+            "    .cfi_restore 30\n"                                                            \
+            "    .cfi_def_cfa_offset 0\n"                                                      \
+            "    cbz x16, 2f\n"                                                                \
+            "    br x16\n"                                                                     \
+            "2:  ret\n"                                                                        \
+            "    .cfi_endproc\n"                                                               \
+            ".size " #name ", .-" #name "\n"                                                   \
+            ".popsection\n")
+#endif
+/* clang-format on */
+
+#endif
