@@ -9,10 +9,12 @@
 #include "dlopen.h"
 #include "common.h"
 #include "libcrypto.h"
+#include "names.h"
 #include "next.h"
 #include "pass_on.h"
 #include "search.h"
 #include <dlfcn.h>
+#include <string.h>
 
 /* From the assembly below; the last argument is who calls. */
 struct answer preload_dlopen(const char *file, int mode, long none, const void *caller);
@@ -67,6 +69,8 @@ static __attribute__((noinline)) bool open_for(Lmid_t *space, const char *file, 
     else
         *handle = space ? open_in(*space, file, mode) : open_here(file, mode);
     libcrypto_load_end();
+    if (*handle && here && file && (how == SEARCH_PATH || !strchr(file, '/')))
+        names_remember(file, *handle);
     return *handle || how == SEARCH_SAME;
 }
 

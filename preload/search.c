@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "search.h"
 #include "elf_symbol.h"
+#include "names.h"
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -141,12 +142,24 @@ static unsigned own_directories(const Dl_serinfo *theirs, const Dl_serinfo *ours
     return number;
 }
 
+static bool needs(const struct elf_object *object, const char *name)
+{
+    const char *needed;
+
+    for (unsigned i = 0; (needed = elf_needed(object, i)); i++) {
+        if (strcmp(needed, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* By the name in itself, by that which another one is linked with, or by its path. */
 static int is_loaded(struct dl_phdr_info *info, size_t size, void *name)
 {
     struct elf_object object = elf_object(info);
 
     (void)size;
-    return strcmp(elf_soname(&object), name) == 0 ||
+    return strcmp(elf_soname(&object), name) == 0 || needs(&object, name) ||
            (info->dlpi_name && strcmp(info->dlpi_name, name) == 0);
 }
 
@@ -238,6 +251,8 @@ static enum search search(const char *file, const void *caller, bool here, char 
 
     if (!*file || (!bare && !has_origin(file)))
         return SEARCH_SAME;
+    if (here && names_recall(file, path))
+        return SEARCH_PATH;
     if (bare && here && dl_iterate_phdr(is_loaded, (void *)file))
         return SEARCH_SAME;
     map = object_of(caller);

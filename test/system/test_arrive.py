@@ -159,6 +159,13 @@ def scenario_semantics(env, rep):
     rep.equal(len(found), 5, "libraries found: RUNPATH, again, RPATH, $ORIGIN, libcrypto")
 
 
+def scenario_names(env, rep):
+    """A library that is there is found by each name it was opened by."""
+    found = [line for line in compared(env, rep, "names") if ".so: " not in line and "/" in line]
+    rep.equal([re.search(r"/(alien|deep)/", line)[1] for line in found],
+              ["alien"] * 3 + ["deep"] * 3, "which of the libraries without us")
+
+
 def asked(env, rep, who, names, found):
     """Opens by name with the preload and without; `found` of them are there."""
     said = [process.run(env, [env.helper("asks"), who, *names], environ)

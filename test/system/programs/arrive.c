@@ -298,6 +298,39 @@ static void semantics(void)
           dlerror());
 }
 
+static open_fn *searcher(const char *library)
+{
+    return (open_fn *)symbol(opened(beside(library), RTLD_NOW), "search_and_open");
+}
+
+static struct link_map *which(const char *what, open_fn *open_it, const char *name)
+{
+    struct link_map *map = open_it(name, RTLD_NOW);
+
+    check(true, "%s: %s", what, map ? map->l_name : dlerror());
+    return map;
+}
+
+/* The same for names that libraries got when they were opened. */
+static void names(void)
+{
+    open_fn *by_none = searcher("libsearch_none.so"), *by_deep = searcher("libsearch_deep.so");
+    open_fn *by_runpath = searcher("libsearch_runpath.so");
+    struct link_map *first, *second, *third;
+
+    which("nobody has opened it", by_none, "libnamed.so");
+    first = which("found", by_runpath, "libnamed.so");
+    second = which("whoever looks elsewhere gets it", by_deep, "libnamed.so");
+    third = which("who looks nowhere too", by_none, "libnamed.so");
+    if (first && second && third)
+        check(dlclose(first) + dlclose(second) + dlclose(third) == 0, "closed");
+    which("gone", by_none, "libnamed.so");
+    which("found elsewhere", by_deep, "libnamed.so");
+    opened(beside("libneeds_nameless.so"), RTLD_NOW);
+    which("what another is linked with", by_runpath, "libnameless.so");
+    which("$ORIGIN", by_runpath, "$ORIGIN/deep/libdeep_3.so");
+}
+
 static void new_space(void)
 {
     void *search = opened(beside("libsearch_runpath.so"), RTLD_NOW);
@@ -623,6 +656,7 @@ int main(int argc, char **argv)
         {"set_by_default", set_by_default},
         {"set_by_next", set_by_next},
         {"semantics", semantics},
+        {"names", names},
         {"new_space", new_space},
         {"real_in_space", real_in_space},
         {"full_in_space", full_in_space},
