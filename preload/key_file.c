@@ -26,7 +26,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <string.h>
 
 #define STREAMS 64 /* open at a time; libcrypto has one or two */
@@ -214,16 +213,28 @@ static bool writable(void *buffer, size_t size)
            sm_sys(SYS_rt_sigprocmask, SIG_BLOCK, NULL, buffer, sizeof(uint64_t)) != -EFAULT;
 }
 
-/* What the program is about to give back to the C library's heap. */
+static void clear(char *from, const char *to)
+{
+    if (from && to > from)
+        memset(from, 0, (size_t)(to - from));
+    sm_barrier();
+}
+
+/*
+ * What the program is about to give back to the C library's heap. What it has written and
+ * not flushed is its own, and the C library's to write and to fail with.
+ */
 static void clear_buffer(FILE *file)
 {
-    size_t size = (size_t)(file->_IO_buf_end - file->_IO_buf_base);
+    char *from = file->_IO_buf_base;
 
-    if (__fwriting(file))
-        fflush(file);
-    if (file->_IO_buf_base && writable(file->_IO_buf_base, size))
-        memset(file->_IO_buf_base, 0, size);
-    sm_barrier();
+    if (!from || !writable(from, (size_t)(file->_IO_buf_end - from)))
+        return;
+    if (file->_IO_write_ptr > file->_IO_write_base) {
+        clear(from, file->_IO_write_base);
+        from = file->_IO_write_ptr;
+    }
+    clear(from, file->_IO_buf_end);
 }
 
 /* As fclose(3). */

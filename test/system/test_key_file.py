@@ -84,6 +84,18 @@ def scenario_mapped_stream(env, rep):
         rep.equal(result.status, 0, "with the preload" if protected else "without")
 
 
+def streams(env, rep, *cases):
+    for case in cases:
+        process.run_checks(env, rep, "streams", ["ordinary", case], env.plain(),
+                           title=f"{case} without the preload")
+        process.run_checks(env, rep, "streams", ["secret", case], env.preloaded(), title=case)
+
+
+def scenario_written_stream(env, rep):
+    """A program writes to the stream that libcrypto has read, and that fails."""
+    streams(env, rep, "full", "blocked")
+
+
 NODE = """
 const https = require('https'), fs = require('fs');
 const [how, file, certificate, passphrase] = process.argv.slice(2);
