@@ -27,6 +27,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define STREAMS 64 /* open at a time; libcrypto has one or two */
 #define BUFFER  ((size_t)4096)
@@ -93,6 +95,17 @@ static struct stream take(const FILE *file)
     return was;
 }
 
+/* As the C library does for a buffer of its own, by the same calls: a filter knows them. */
+static int mode_of(FILE *file)
+{
+    int error = errno, fd = fileno(file);
+    struct stat st = {0};
+    bool terminal = fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && isatty(fd);
+
+    errno = error;
+    return terminal ? _IOLBF : _IOFBF;
+}
+
 static FILE *with_secret_buffer(FILE *file)
 {
     void *buffer;
@@ -103,7 +116,7 @@ static FILE *with_secret_buffer(FILE *file)
     if (!buffer)
         return file; /* The stream works; that the arena is full was said. */
     if (add(file, buffer))
-        setvbuf(file, buffer, _IOFBF, BUFFER);
+        setvbuf(file, buffer, mode_of(file), BUFFER);
     else
         sm_free(buffer);
     return file;

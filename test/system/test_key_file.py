@@ -96,6 +96,11 @@ def scenario_written_stream(env, rep):
     streams(env, rep, "full", "blocked")
 
 
+def scenario_terminal(env, rep):
+    """A stream of libcrypto's to a terminal is as unbuffered as without us."""
+    streams(env, rep, "terminal")
+
+
 NODE = """
 const https = require('https'), fs = require('fs');
 const [how, file, certificate, passphrase] = process.argv.slice(2);

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -58,11 +60,32 @@ static void blocked(void)
     close(ends[1]);
 }
 
+/* A line written to a terminal is seen at once. */
+static void terminal(void)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    struct pollfd wait = {master, POLLIN, 0};
+    BIO *bio;
+
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0)
+        broken("posix_openpt");
+    bio = BIO_new_file(ptsname(master), "w");
+    if (!bio)
+        broken("BIO_new_file");
+    BIO_printf(bio, "a part");
+    check(poll(&wait, 1, 100) == 0, "a part of a line waits");
+    BIO_printf(bio, " and the rest\n");
+    check(poll(&wait, 1, 5000) == 1, "a line does not");
+    BIO_free(bio);
+    close(master);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         {"full", full},
         {"blocked", blocked},
+        {"terminal", terminal},
         {NULL, NULL},
     };
 
