@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define LOOKED_AT 256 /* pages: key files are smaller */
+#define LOOKED_AT  256 /* pages: key files are smaller */
+#define FAR_BEHIND SM_GIB
 
 static bool said_stays, said_large;
 
@@ -20,13 +21,11 @@ static bool allowed(void)
            !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP);
 }
 
-/* How many of its pages the kernel has; 0 also when it does not say. */
-static unsigned cached(int fd, size_t size)
+static unsigned pages_of(int fd, size_t from, size_t length)
 {
     unsigned char there[LOOKED_AT] = {0};
-    size_t length = size;
     unsigned pages = 0;
-    long at = sm_sys(SYS_mmap, NULL, length, PROT_READ, MAP_SHARED, fd, 0);
+    long at = sm_sys(SYS_mmap, NULL, length, PROT_READ, MAP_SHARED, fd, from);
 
     if (at < 0 && at > -4096)
         return 0;
@@ -36,6 +35,17 @@ static unsigned cached(int fd, size_t size)
     }
     sm_sys(SYS_munmap, at, length);
     return pages;
+}
+
+/*
+ * How many of its pages the kernel has; 0 also when it does not say. Of a file that the
+ * process neither owns nor may write it says that all are there, and so is one behind its end.
+ */
+static unsigned cached(int fd, size_t size)
+{
+    unsigned pages = pages_of(fd, 0, size);
+
+    return pages && pages_of(fd, FAR_BEHIND, 1) == 0 ? pages : 0;
 }
 
 void page_cache_drop(int fd)

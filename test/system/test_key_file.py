@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from harness import memory, process, report, tls
+from harness import environment, memory, process, report, tls
 
 PASSPHRASE = "correct horse battery staple"
 KINDS = {
@@ -177,6 +177,32 @@ def scenario_page_cache(env, rep):
         process.run(env, ["openssl", "x509", "-in", certificate, "-noout"],
                     env.preloaded(SECRETSSL_DROP_CACHE="1"))
         rep.ok(cached(certificate) > 0, "a certificate stays")
+    finally:
+        subprocess.run(["rm", "-r", directory], check=True)
+
+
+def scenario_page_cache_untold(env, rep):
+    """Of a file that is neither ours nor writable the kernel says that all of it is there."""
+    directory = on_disk(env)
+    command = [env.reachable(env.helper("read_key")), "pem_fp"]
+    preload = env.reachable(env.preload)
+    try:
+        key = os.path.join(directory, "group.pem")
+        subprocess.run(["cp", tls.key_file(env, "key.pem", KINDS["p256"]), key], check=True)
+        os.chown(key, 0, environment.PLAIN_USER)
+        os.chmod(key, 0o640)
+        for protected in False, True:
+            environ = env.chosen(protected, SECRETSSL_DROP_CACHE="1")
+            if protected:
+                environ["LD_PRELOAD"] = preload
+            # The directories above it are not everybody's.
+            with open(key, "rb") as file:
+                os.fsync(file.fileno())
+                path = f"/proc/self/fd/{file.fileno()}"
+                result = process.run(env, [*command, path], environ,
+                                     user=environment.PLAIN_USER, pass_fds=[file.fileno()])
+            rep.equal((result.status, result.err), (0, ""), "it is read, and nothing is claimed")
+            rep.equal(cached(key) == 0, protected, "it is dropped with the preload only")
     finally:
         subprocess.run(["rm", "-r", directory], check=True)
 
