@@ -5,7 +5,7 @@
  *
  * - A stream that libcrypto opens gets a buffer in secret memory.
  * - The buffer of one that the program opened, and libcrypto read, is cleared when it is
- * closed.
+ * closed or opened anew.
  * - If what was read looked like a private key, the kernel's copy of the file is dropped then.
  */
 #include "common.h"
@@ -250,22 +250,68 @@ static void clear_buffer(FILE *file)
     clear(from, file->_IO_buf_end);
 }
 
-/* As fclose(3). */
-SM_EXPORT int fclose(FILE *file)
+/* Out of the table first: the next fopen may return the same address. */
+static struct stream closing(FILE *file)
 {
-    int (*next)(FILE *) = (int (*)(FILE *))next_function(NEXT_FCLOSE);
-    /* Out of the table first: the next fopen may return the same address. */
     struct stream stream = take(file);
-    int result;
 
     if (stream.file && stream.text.found && sm_config.drop_cache)
         page_cache_drop(fileno(file));
     if (stream.file && !stream.buffer)
         clear_buffer(file);
-    result = next(file);
-    if (stream.buffer)
-        sm_free(stream.buffer);
-    if (stream.file)
+    return stream;
+}
+
+static void closed(const struct stream *stream)
+{
+    if (stream->buffer)
+        sm_free(stream->buffer);
+    if (stream->file)
         sm_registers_forget();
+}
+
+static int closed_by(enum next which, FILE *file)
+{
+    int (*next)(FILE *) = (int (*)(FILE *))next_function(which);
+    struct stream stream = closing(file);
+    int result = next(file);
+
+    closed(&stream);
     return result;
+}
+
+/* The C library gives the buffer back, and takes another when it needs one. */
+static FILE *reopened_by(enum next which, const char *path, const char *mode, FILE *file)
+{
+    FILE *(*next)(const char *, const char *, FILE *) =
+        (FILE * (*)(const char *, const char *, FILE *)) next_function(which);
+    struct stream stream = closing(file);
+    FILE *result = next(path, mode, file);
+
+    closed(&stream);
+    return result;
+}
+
+/* As fclose(3). */
+SM_EXPORT int fclose(FILE *file)
+{
+    return closed_by(NEXT_FCLOSE, file);
+}
+
+/* As pclose(3). */
+SM_EXPORT int pclose(FILE *file)
+{
+    return closed_by(NEXT_PCLOSE, file);
+}
+
+/* As freopen(3). */
+SM_EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
+{
+    return reopened_by(NEXT_FREOPEN, path, mode, file);
+}
+
+/* As freopen(3). */
+SM_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
+{
+    return reopened_by(NEXT_FREOPEN64, path, mode, file);
 }

@@ -4,9 +4,10 @@
 #include <dlfcn.h>
 
 static const char *const names[NEXT_NUMBER] = {
-    [NEXT_DLMOPEN] = "dlmopen", [NEXT_DLOPEN] = "dlopen", [NEXT_FCLOSE] = "fclose",
-    [NEXT_FGETS] = "fgets",     [NEXT_FOPEN] = "fopen",   [NEXT_FOPEN64] = "fopen64",
-    [NEXT_FREAD] = "fread",
+    [NEXT_DLMOPEN] = "dlmopen", [NEXT_DLOPEN] = "dlopen",   [NEXT_FCLOSE] = "fclose",
+    [NEXT_FGETS] = "fgets",     [NEXT_FOPEN] = "fopen",     [NEXT_FOPEN64] = "fopen64",
+    [NEXT_FREAD] = "fread",     [NEXT_FREOPEN] = "freopen", [NEXT_FREOPEN64] = "freopen64",
+    [NEXT_PCLOSE] = "pclose",
 };
 
 /* dlsym itself can be found by its sibling only; since this version it is in libc itself. */

@@ -11,6 +11,9 @@ enum next {
     NEXT_FOPEN,
     NEXT_FOPEN64,
     NEXT_FREAD,
+    NEXT_FREOPEN,
+    NEXT_FREOPEN64,
+    NEXT_PCLOSE,
     NEXT_NUMBER
 };
 

@@ -20,7 +20,7 @@ KINDS = {
 def forms(env, kind, directory=None):
     """The key in every form: (name, file, ways to read it, passphrase)."""
     key = tls.key_file(env, f"{kind}.pem", KINDS[kind])
-    made = [("PKCS#8", key, ["pem_fp", "pem_bio", "store"], None)]
+    made = [("PKCS#8", key, ["pem_fp", "pem_pipe", "pem_bio", "store"], None)]
 
     def add(name, ways, arguments, passphrase=None):
         file = os.path.join(directory or env.directory, f"{kind}-{len(made)}")
@@ -29,7 +29,7 @@ def forms(env, kind, directory=None):
         made.append((name, file, ways, passphrase))
 
     if kind != "ed25519":
-        add("traditional", ["pem_fp", "pem_bio"], ["pkey", "-in", key, "-traditional"])
+        add("traditional", ["pem_fp", "pem_reopened", "pem_bio"], ["pkey", "-in", key, "-traditional"])
     add("encrypted", ["pem_fp", "pem_bio", "store"],
         ["pkey", "-in", key, "-aes256", "-passout", f"pass:{PASSPHRASE}"], PASSPHRASE)
     add("DER", ["der_fp", "der_bio", "store"], ["pkey", "-in", key, "-outform", "DER"])
@@ -99,6 +99,11 @@ def scenario_written_stream(env, rep):
 def scenario_terminal(env, rep):
     """A stream of libcrypto's to a terminal is as unbuffered as without us."""
     streams(env, rep, "terminal")
+
+
+def scenario_reopened_stream(env, rep):
+    """One that libcrypto opened: its secret buffer is given back once."""
+    streams(env, rep, "reopened")
 
 
 NODE = """

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads a private key, signs with it, and waits, to be looked at, until its input ends.
  *
- *   read_key pem_fp|pem_mapped|der_fp|p12_fp|pem_bio|der_bio|store FILE [PASSPHRASE] */
+ *   read_key pem_fp|pem_mapped|pem_pipe|pem_reopened|der_fp|p12_fp|pem_bio|der_bio|store FILE
+ *            [PASSPHRASE] */
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,10 +45,19 @@ static EVP_PKEY *from_p12(FILE *file)
     return key;
 }
 
+/* A pipe from another process. */
+static FILE *pipe_of(const char *name)
+{
+    return setenv("FILE_TO_READ", name, 1) == 0 ? popen("exec cat \"$FILE_TO_READ\"", "re")
+                                                : NULL;
+}
+
 /* A stream that this program opens. */
 static EVP_PKEY *by_stream(const char *how, const char *name)
 {
-    FILE *file = fopen(name, strcmp(how, "pem_mapped") == 0 ? "rme" : "re");
+    bool is_pipe = strcmp(how, "pem_pipe") == 0;
+    FILE *file =
+        is_pipe ? pipe_of(name) : fopen(name, strcmp(how, "pem_mapped") == 0 ? "rme" : "re");
     EVP_PKEY *key = NULL;
 
     if (!file)
@@ -56,7 +68,10 @@ static EVP_PKEY *by_stream(const char *how, const char *name)
         key = d2i_PrivateKey_fp(file, NULL);
     else
         key = from_p12(file);
-    fclose(file);
+    if (strcmp(how, "pem_reopened") == 0)
+        file = freopen("/dev/null", "re", file);
+    if (is_pipe ? pclose(file) != 0 : !file || fclose(file) != 0)
+        return NULL;
     return key;
 }
 

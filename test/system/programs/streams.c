@@ -80,13 +80,32 @@ static void terminal(void)
     close(master);
 }
 
+/* A stream of libcrypto's that is opened anew: its secret buffer is given back once. */
+static void reopened(void)
+{
+    BIO *bio = BIO_new_file("/proc/self/exe", "r");
+    FILE *file = NULL;
+    char text[5];
+
+    if (!bio || BIO_get_fp(bio, &file) != 1)
+        broken("BIO_new_file");
+    check(BIO_read(bio, text, 4) == 4 && memcmp(text, "\177ELF", 4) == 0, "it reads");
+    check_kind(file->_IO_buf_base, "its buffer");
+    check(freopen("/dev/zero", "re", file) == file, "it is opened anew");
+    check(BIO_read(bio, text, 4) == 4 && text[0] == 0, "and reads");
+    check(BIO_free(bio) == 1, "it is closed");
+    bio = BIO_new_file("/proc/self/exe", "r");
+    if (!bio || BIO_get_fp(bio, &file) != 1)
+        broken("BIO_new_file");
+    check(freopen("/nowhere/file", "re", file) == NULL, "it cannot be opened anew");
+    BIO_free(bio);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        {"full", full},
-        {"blocked", blocked},
-        {"terminal", terminal},
-        {NULL, NULL},
+        {"full", full},         {"blocked", blocked}, {"terminal", terminal},
+        {"reopened", reopened}, {NULL, NULL},
     };
 
     return run_case(cases, argc, argv);
