@@ -17,8 +17,10 @@
 #include <string.h>
 
 /* From the assembly below; the last argument is who calls. */
-struct answer preload_dlopen(const char *file, int mode, long none, const void *caller);
-struct answer preload_dlmopen(Lmid_t space, const char *file, int mode, const void *caller);
+SM_FROM_ASM struct answer preload_dlopen(const char *file, int mode, long none,
+                                         const void *caller);
+SM_FROM_ASM struct answer preload_dlmopen(Lmid_t space, const char *file, int mode,
+                                          const void *caller);
 
 static bool passed_on;
 
@@ -75,8 +77,7 @@ static __attribute__((noinline)) bool open_for(Lmid_t *space, const char *file, 
 }
 
 /* As dlopen(3). */
-FROM_ASSEMBLY struct answer preload_dlopen(const char *file, int mode, long none,
-                                           const void *caller)
+struct answer preload_dlopen(const char *file, int mode, long none, const void *caller)
 {
     void *handle;
 
@@ -89,8 +90,7 @@ FROM_ASSEMBLY struct answer preload_dlopen(const char *file, int mode, long none
 }
 
 /* As dlmopen(3). */
-FROM_ASSEMBLY struct answer preload_dlmopen(Lmid_t space, const char *file, int mode,
-                                            const void *caller)
+struct answer preload_dlmopen(Lmid_t space, const char *file, int mode, const void *caller)
 {
     void *handle;
 

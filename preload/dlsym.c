@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dlsym() as the program sees it. Who asks a handle of libcrypto for CRYPTO_malloc or
- * CRYPTO_set_mem_functions gets ours: libcrypto's own would undo the hooks. Everything else
- * goes to the C library with the caller's return address, by which RTLD_NEXT and
- * RTLD_DEFAULT are understood.
+ * dlsym() and dlvsym() as the program sees them. Who asks a handle of libcrypto for
+ * CRYPTO_malloc or CRYPTO_set_mem_functions gets ours: libcrypto's own would undo the hooks.
+ * Everything else goes to the C library with the caller's return address, by which RTLD_NEXT
+ * and RTLD_DEFAULT are understood.
  */
 #include "common.h"
 #include "crypto.h"
 #include "dlopen.h"
 #include "libcrypto.h"
 #include "next.h"
+#include "pass_on.h"
 #include "users.h"
 #include <dlfcn.h>
 #include <link.h>
@@ -18,6 +19,8 @@
 /* From the assembly below. */
 SM_FROM_ASM void *preload_own_function(void *handle, const char *name, const void *caller);
 SM_FROM_ASM dlsym_function *preload_next_dlsym(void);
+SM_FROM_ASM struct answer preload_dlvsym(void *handle, const char *name, const char *version,
+                                         const void *caller);
 
 static const struct {
     const char *name;
@@ -122,6 +125,22 @@ dlsym_function *preload_next_dlsym(void)
 {
     return next_dlsym();
 }
+
+/* A version that there is not is for the C library to say. */
+struct answer preload_dlvsym(void *handle, const char *name, const char *version,
+                             const void *caller)
+{
+    dlvsym_function *next = (dlvsym_function *)next_function(NEXT_DLVSYM);
+    void *function = preload_own_function(handle, name, caller);
+
+    if (function == NOTHING)
+        return (struct answer){NULL, NULL};
+    if (function && next(handle, name, version))
+        return (struct answer){function, NULL};
+    return (struct answer){NULL, (void *)next};
+}
+
+ANSWER_OR_PASS_ON(dlvsym);
 
 /* clang-format off */
 #if defined(__x86_64__)

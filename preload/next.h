@@ -6,6 +6,7 @@
 enum next {
     NEXT_DLMOPEN,
     NEXT_DLOPEN,
+    NEXT_DLVSYM,
     NEXT_FCLOSE,
     NEXT_FGETS,
     NEXT_FOPEN,
@@ -28,6 +29,7 @@ void *next_function(enum next which);
 
 /* The next dlsym. */
 typedef void *dlsym_function(void *handle, const char *name);
+typedef void *dlvsym_function(void *handle, const char *name, const char *version);
 dlsym_function *next_dlsym(void);
 
 #endif

@@ -12,12 +12,6 @@ struct answer {
     void *next; /* not NULL: what is called instead of us, with the same arguments */
 };
 
-#ifdef __clang__
-#define FROM_ASSEMBLY __attribute__((used))
-#else
-#define FROM_ASSEMBLY __attribute__((used, externally_visible))
-#endif
-
 /*
  * Defines name(a, b, c), a function of up to three arguments, all in registers:
  * struct answer preload_NAME(a, b, c, caller) says what becomes of the call.

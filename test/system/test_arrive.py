@@ -85,7 +85,7 @@ def scenario_members(env, rep):
 
 def scenario_staying_hooked(env, rep):
     """The program's own functions, however it gets at CRYPTO_set_mem_functions."""
-    for case in "set_by_handle", "set_by_default", "set_by_next":
+    for case in "set_by_handle", "set_by_default", "set_by_next", "set_by_version":
         both(env, rep, case, ["CRYPTO_set_mem_functions.* ours stay"])
 
 

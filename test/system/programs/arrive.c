@@ -192,9 +192,10 @@ static void own_free(void *p, const char *file, int line)
 }
 
 /* The functions of the program are accepted, and what is there stays in use. */
-static void set_by(void *where, void *libcrypto, const char *how)
+static void set_by(void *where, void *libcrypto, const char *version, const char *how)
 {
-    set_fn *set = (set_fn *)symbol(where, "CRYPTO_set_mem_functions");
+    static const char name[] = "CRYPTO_set_mem_functions";
+    set_fn *set = (set_fn *)(version ? dlvsym(where, name, version) : symbol(where, name));
     get_fn *get = (get_fn *)symbol(where, "CRYPTO_get_mem_functions");
     malloc_fn *m = (malloc_fn *)symbol(libcrypto, "CRYPTO_malloc"), *now = NULL;
     free_fn *f = (free_fn *)symbol(libcrypto, "CRYPTO_free"), *now_free = NULL;
@@ -222,17 +223,23 @@ static void set_by(void *where, void *libcrypto, const char *how)
 static void set_by_handle(void)
 {
     void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
-    set_by(handle, handle, "dlsym of the handle");
+    set_by(handle, handle, NULL, "dlsym of the handle");
 }
 
 static void set_by_default(void)
 {
-    set_by(RTLD_DEFAULT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), "RTLD_DEFAULT");
+    set_by(RTLD_DEFAULT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), NULL, "RTLD_DEFAULT");
 }
 
 static void set_by_next(void)
 {
-    set_by(RTLD_NEXT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), "RTLD_NEXT");
+    set_by(RTLD_NEXT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), NULL, "RTLD_NEXT");
+}
+
+static void set_by_version(void)
+{
+    void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    set_by(handle, handle, "OPENSSL_3.0.0", "dlvsym of the handle");
 }
 
 static void visible(void *handle, const char *name, bool wanted)
@@ -260,6 +267,13 @@ static void attempt(const char *what, open_fn *open_it, const char *name, int mo
     check(dlerror() == NULL, "%s: the error is given once", what);
 }
 
+static void unknown(const void *found)
+{
+    const char *error = dlerror();
+
+    check(found == NULL && error, "%s", error ? error : "no error");
+}
+
 /* Prints what must be the same with and without the preload; the driver compares. */
 static void semantics(void)
 {
@@ -269,6 +283,7 @@ static void semantics(void)
         (open_fn *)symbol(opened(beside("libsearch_rpath.so"), RTLD_NOW), "search_and_open");
     open_fn *by_none =
         (open_fn *)symbol(opened(beside("libsearch_none.so"), RTLD_NOW), "search_and_open");
+    void *libcrypto;
 
     check(dlopen(NULL, RTLD_NOW) != NULL, "the program itself");
     visible_malloc("none");
@@ -293,9 +308,11 @@ static void semantics(void)
     visible_malloc("one that is global");
     visible(opened(beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL), "RTLD_LOCAL hides", false);
     visible(opened(beside("libfake_3.so"), RTLD_NOW | RTLD_GLOBAL), "RTLD_GLOBAL shows", true);
-    check(dlsym(RTLD_DEFAULT, "no_such_symbol") == NULL, "%s", dlerror());
-    check(dlsym(opened(beside("libfake_3.so"), RTLD_NOW), "CRYPTO_secure_used") == NULL, "%s",
-          dlerror());
+    libcrypto = opened(LIBCRYPTO, RTLD_NOW);
+    unknown(dlsym(RTLD_DEFAULT, "no_such_symbol"));
+    unknown(dlsym(opened(beside("libfake_3.so"), RTLD_NOW), "CRYPTO_secure_used"));
+    unknown(dlvsym(RTLD_DEFAULT, "fopen", "NONE"));
+    unknown(dlvsym(libcrypto, "CRYPTO_malloc", "NONE"));
 }
 
 static open_fn *searcher(const char *library)
@@ -655,6 +672,7 @@ int main(int argc, char **argv)
         {"set_by_handle", set_by_handle},
         {"set_by_default", set_by_default},
         {"set_by_next", set_by_next},
+        {"set_by_version", set_by_version},
         {"semantics", semantics},
         {"names", names},
         {"new_space", new_space},
