@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * setrlimit() as the program sees it. A sandbox that may not write files any more (sshd's)
- * cannot size secret memory either, nor have a descriptor for it: what may still be needed is
- * made present before.
+ * setrlimit() and prlimit() as the program sees it. A sandbox that may not write files any more
+ * (sshd's) cannot size secret memory either, nor have a descriptor for it: what may still be
+ * needed is made present before.
  */
 #include "common.h"
 #include "heap.h"
+#include "next.h"
 #include "seal.h"
 #include "seccomp.h"
 #include "sys.h"
 #include "thread_cache.h"
 #include <errno.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define FILE_LEAST       (4 * SM_MIB) /* the largest piece in which memory is had */
 #define DESCRIPTOR_LEAST 8
 
 /* With or without large files they are the same type here. */
 int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit);
+int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *limit,
+              struct rlimit64 *old);
 
 /*
  * The hard limit; the largest where the pointer is bad, which the kernel says then. It is asked
@@ -44,27 +48,59 @@ static bool narrow(int resource, const struct rlimit64 *limit)
     return resource == RLIMIT_NOFILE && hard_of(limit) < DESCRIPTOR_LEAST;
 }
 
-static int set(int resource, const struct rlimit64 *limit)
+static void before(int resource, const struct rlimit64 *limit)
 {
-    long result;
-
     if (can_reserve() && narrow(resource, limit))
         sm_seal_reserve();
-    result = sm_sys(SYS_prlimit64, 0, resource, limit, NULL);
-    if (result == 0)
-        return 0;
-    errno = (int)-result;
-    return -1;
 }
 
 /* As setrlimit(2). */
 SM_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
-    return set((int)resource, (const struct rlimit64 *)limit);
+    int (*next)(__rlimit_resource_t, const struct rlimit *) =
+        (int (*)(__rlimit_resource_t, const struct rlimit *))next_function(NEXT_SETRLIMIT);
+
+    before((int)resource, (const struct rlimit64 *)limit);
+    return next(resource, limit);
 }
 
 /* As setrlimit(2). */
 SM_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
 {
-    return set((int)resource, limit);
+    int (*next)(__rlimit_resource_t, const struct rlimit64 *) =
+        (int (*)(__rlimit_resource_t, const struct rlimit64 *))next_function(NEXT_SETRLIMIT64);
+
+    before((int)resource, limit);
+    return next(resource, limit);
+}
+
+static bool is_ours(pid_t pid)
+{
+    return pid == 0 || (!sm_seccomp_forbids(SM_CALL_GETPID) && pid == sm_sys(SYS_getpid));
+}
+
+/* As prlimit(2). */
+SM_EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *limit,
+                      struct rlimit *old)
+{
+    int (*next)(pid_t, __rlimit_resource_t, const struct rlimit *, struct rlimit *) =
+        (int (*)(pid_t, __rlimit_resource_t, const struct rlimit *,
+                 struct rlimit *))next_function(NEXT_PRLIMIT);
+
+    if (is_ours(pid))
+        before((int)resource, (const struct rlimit64 *)limit);
+    return next(pid, resource, limit, old);
+}
+
+/* As prlimit(2). */
+SM_EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *limit,
+                        struct rlimit64 *old)
+{
+    int (*next)(pid_t, __rlimit_resource_t, const struct rlimit64 *, struct rlimit64 *) =
+        (int (*)(pid_t, __rlimit_resource_t, const struct rlimit64 *,
+                 struct rlimit64 *))next_function(NEXT_PRLIMIT64);
+
+    if (is_ours(pid))
+        before((int)resource, limit);
+    return next(pid, resource, limit, old);
 }

@@ -11,25 +11,17 @@
 #include "config.h"
 #include "guarded.h"
 #include "libcrypto.h"
+#include "next.h"
 #include "outside.h"
 #include "report.h"
 #include "start.h"
 #include "stats.h"
-#include "sys.h"
 #include "thread_cache.h"
 #include <errno.h>
 
 int mlock(const void *address, size_t length);
 int mlock2(const void *address, size_t length, unsigned flags);
 int munmap(void *address, size_t length);
-
-static int answer(long result)
-{
-    if (result >= 0)
-        return (int)result;
-    errno = (int)-result;
-    return -1;
-}
 
 bool memlock_take(const void *caller, const void *address, size_t length)
 {
@@ -55,22 +47,30 @@ bool memlock_take(const void *caller, const void *address, size_t length)
 /* As mlock(2). */
 SM_EXPORT int mlock(const void *address, size_t length)
 {
+    int (*next)(const void *, size_t) =
+        (int (*)(const void *, size_t))next_function(NEXT_MLOCK);
+
     if (memlock_take(__builtin_return_address(0), address, length))
         return 0;
-    return answer(sm_sys(SYS_mlock, address, length));
+    return next(address, length);
 }
 
 /* As mlock2(2). */
 SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
+    int (*next)(const void *, size_t, unsigned) =
+        (int (*)(const void *, size_t, unsigned))next_function(NEXT_MLOCK2);
+
     if (memlock_take(__builtin_return_address(0), address, length))
         return 0;
-    return answer(sm_sys(SYS_mlock2, address, length, flags));
+    return next(address, length, flags);
 }
 
 /* As munmap(2). */
 SM_EXPORT int munmap(void *address, size_t length)
 {
+    int (*next)(void *, size_t) = (int (*)(void *, size_t))next_function(NEXT_MUNMAP);
+
     sm_outside_forget(address, length);
-    return answer(sm_sys(SYS_munmap, address, length));
+    return next(address, length);
 }

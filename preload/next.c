@@ -6,10 +6,15 @@
 #include <string.h>
 
 static const char *const names[NEXT_NUMBER] = {
-    [NEXT_DLMOPEN] = "dlmopen", [NEXT_DLOPEN] = "dlopen",       [NEXT_DLVSYM] = "dlvsym",
-    [NEXT_FCLOSE] = "fclose",   [NEXT_FGETS] = "fgets",         [NEXT_FOPEN] = "fopen",
-    [NEXT_FOPEN64] = "fopen64", [NEXT_FREAD] = "fread",         [NEXT_FREOPEN] = "freopen",
-    [NEXT_PCLOSE] = "pclose",   [NEXT_FREOPEN64] = "freopen64",
+    [NEXT_DLMOPEN] = "dlmopen",     [NEXT_DLOPEN] = "dlopen",
+    [NEXT_DLVSYM] = "dlvsym",       [NEXT_FCLOSE] = "fclose",
+    [NEXT_FGETS] = "fgets",         [NEXT_FOPEN] = "fopen",
+    [NEXT_FOPEN64] = "fopen64",     [NEXT_FREAD] = "fread",
+    [NEXT_FREOPEN] = "freopen",     [NEXT_FREOPEN64] = "freopen64",
+    [NEXT_MLOCK] = "mlock",         [NEXT_MLOCK2] = "mlock2",
+    [NEXT_MUNMAP] = "munmap",       [NEXT_PCLOSE] = "pclose",
+    [NEXT_PRLIMIT] = "prlimit",     [NEXT_PRLIMIT64] = "prlimit64",
+    [NEXT_SETRLIMIT] = "setrlimit", [NEXT_SETRLIMIT64] = "setrlimit64",
 };
 
 static int find_dlvsym(struct dl_phdr_info *info, size_t size, void *found)

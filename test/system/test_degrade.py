@@ -250,9 +250,11 @@ def scenario_sandbox_of_limits(env, rep):
     for kind, environ in ("ordinary", env.plain()), ("secret", env.preloaded()):
         if "LD_PRELOAD" in environ:
             environ = {**environ, "LD_PRELOAD": env.reachable(env.preload)}
-        process.run_checks(env, rep, "limits", [kind, "sandbox"], environ,
-                           path=env.reachable(env.helper("limits")), user=environment.PLAIN_USER,
-                           title="sandbox, " + ("without" if kind == "ordinary" else "with"))
+        for case in "sandbox", "by_prlimit":
+            process.run_checks(env, rep, "limits", [kind, case], environ,
+                               path=env.reachable(env.helper("limits")),
+                               user=environment.PLAIN_USER,
+                               title=f"{case}, " + ("without" if kind == "ordinary" else "with"))
 
 
 def scenario_limits_asked_wrongly(env, rep):
@@ -261,6 +263,15 @@ def scenario_limits_asked_wrongly(env, rep):
         for kind, environ in ("ordinary", env.plain()), ("secret", env.preloaded()):
             process.run_checks(env, rep, "limits", [kind, case], environ,
                                title=f"{case}, " + ("without" if kind == "ordinary" else "with"))
+
+
+def scenario_limits_passed_on(env, rep):
+    """Another preload behind ours is called for what we watch, as it is without us."""
+    other = env.helper("libother_preload.so")
+    for kind, preload in ("ordinary", other), ("secret", f"{env.preload} {other}"):
+        process.run_checks(env, rep, "limits", [kind, "passed_on"],
+                           {**env.plain(), "LD_PRELOAD": preload},
+                           title="passed on, " + ("without" if kind == "ordinary" else "with"))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 /* A sandbox made of limits, as sshd's: no byte to any file, no new process. The checks go
  * through a pipe, stderr is a file.
  *
- *   limits KIND sandbox|pointers|children */
+ *   limits KIND sandbox|by_prlimit|pointers|children|passed_on */
 #include "common.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,12 +20,18 @@
 
 enum { BLOCKS = 64, LARGE = 64 };
 
+static bool uses_prlimit;
+
 static void limit(__rlimit_resource_t resource)
 {
     static const struct rlimit none = {0, 0};
+    struct rlimit before = {0, 0};
 
-    if (setrlimit(resource, &none) != 0)
+    if ((uses_prlimit ? prlimit(getpid(), resource, &none, &before)
+                      : setrlimit(resource, &none)) != 0)
         broken("setrlimit");
+    if (uses_prlimit)
+        check(before.rlim_max != 0, "it tells the limit that was");
 }
 
 static void sandbox(void)
@@ -48,6 +56,31 @@ static void sandbox(void)
     check(true, "6 MB more, wherever they are");
     for (size_t i = 0; i < BLOCKS; i++)
         OPENSSL_free(blocks[i]);
+}
+
+static void by_prlimit(void)
+{
+    uses_prlimit = true;
+    sandbox();
+}
+
+/* Another preload sees what it would see without us. */
+static void passed_on(void)
+{
+    const int *calls = (const int *)dlsym(RTLD_DEFAULT, "other_calls");
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct rlimit limits;
+
+    OPENSSL_free(filled_block(100, 1));
+    if (!calls || page == MAP_FAILED || getrlimit(RLIMIT_NOFILE, &limits) != 0)
+        broken("the other preload");
+    int before = *calls;
+    check(mlock(page, 4096) == 0 && mlock2(page, 4096, 0) == 0, "a page is locked");
+    check(munmap(page, 4096) == 0, "and unmapped");
+    check(setrlimit(RLIMIT_NOFILE, &limits) == 0 &&
+              prlimit(0, RLIMIT_NOFILE, &limits, NULL) == 0,
+          "limits are set");
+    check(*calls - before == 5, "%d of 5 calls came by the other preload", *calls - before);
 }
 
 /* As without us; a bad pointer is told by errno. */
@@ -82,10 +115,8 @@ static void children(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        {"sandbox", sandbox},
-        {"pointers", pointers},
-        {"children", children},
-        {NULL, NULL},
+        {"sandbox", sandbox},   {"by_prlimit", by_prlimit}, {"passed_on", passed_on},
+        {"pointers", pointers}, {"children", children},     {NULL, NULL},
     };
     return run_case(cases, argc, argv);
 }
