@@ -144,7 +144,7 @@ def scenario_waiting(env, rep):
 
 def compared(env, rep, case):
     """What a case says must be the same with the preload and without."""
-    said = [process.run(env, [env.helper("arrive"), "ordinary", case], environ)
+    said = [process.run(env, [env.helper("finds"), "ordinary", case], environ)
             for environ in (env.plain(), env.preloaded())]
     process.take_over(rep, said[0], "without the preload")
     process.take_over(rep, said[1], "with it")
