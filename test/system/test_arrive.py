@@ -86,22 +86,22 @@ def scenario_members(env, rep):
 def scenario_staying_hooked(env, rep):
     """The program's own functions, however it gets at CRYPTO_set_mem_functions."""
     for case in "set_by_handle", "set_by_default", "set_by_next", "set_by_version":
-        both(env, rep, case, ["CRYPTO_set_mem_functions.* ours stay"])
+        both(env, rep, case, ["CRYPTO_set_mem_functions.* ours stay"], "staying")
 
 
 def scenario_new_space(env, rep):
-    both(env, rep, "new_space")
+    both(env, rep, "new_space", program="spaces")
 
 
 def scenario_real_in_space(env, rep):
-    both(env, rep, "real_in_space")
+    both(env, rep, "real_in_space", program="spaces")
 
 
 def scenario_full_in_space(env, rep):
     """An arena that is full, and name spaces with C libraries of their own."""
-    process.run_checks(env, rep, "arrive", ["ordinary", "full_in_space"], env.plain(),
+    process.run_checks(env, rep, "spaces", ["ordinary", "full_in_space"], env.plain(),
                        title="without the preload")
-    process.run_checks(env, rep, "arrive", ["secret", "full_in_space"],
+    process.run_checks(env, rep, "spaces", ["secret", "full_in_space"],
                        env.preloaded(SECRETSSL_ARENA_SIZE="64K"), title="with it",
                        messages=["the arena is full"])
 

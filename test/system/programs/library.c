@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 const char *beside(const char *name)
@@ -41,4 +42,22 @@ void *symbol(void *handle, const char *name)
         exit(1);
     }
     return found;
+}
+
+void check_library(void *handle, const char *what)
+{
+    void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "fake_take");
+    void (*give)(void *) = (void (*)(void *))symbol(handle, "fake_give");
+    malloc_fn *m = (malloc_fn *)symbol(handle, "CRYPTO_malloc");
+    realloc_fn *r = (realloc_fn *)symbol(handle, "CRYPTO_realloc");
+    free_fn *f = (free_fn *)symbol(handle, "CRYPTO_free");
+    void *block = take(100), *other = m(100, __FILE__, __LINE__);
+
+    check_kind(block, what);
+    check_kind(other, "a block from its CRYPTO_malloc");
+    give(other);
+    block = r(block, 5000, __FILE__, __LINE__);
+    check_kind(block, "the block, moved");
+    f(block, __FILE__, __LINE__);
+    f(r(strdup("the C library's"), 1000, __FILE__, __LINE__), __FILE__, __LINE__);
 }

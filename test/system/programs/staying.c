@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A program that loads libcrypto, and gives it memory functions of its own.
+ *
+ *   staying KIND CASE */
+#include "common.h"
+#include "library.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned own_calls;
+
+static void *own_malloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    own_calls++;
+    return malloc(size);
+}
+
+static void *own_realloc(void *p, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    own_calls++;
+    return realloc(p, size);
+}
+
+static void own_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    own_calls++;
+    free(p);
+}
+
+/* The functions of the program are accepted, and what is there stays in use. */
+static void set_by(void *where, void *libcrypto, const char *version, const char *how)
+{
+    static const char name[] = "CRYPTO_set_mem_functions";
+    set_fn *set = (set_fn *)(version ? dlvsym(where, name, version) : symbol(where, name));
+    get_fn *get = (get_fn *)symbol(where, "CRYPTO_get_mem_functions");
+    malloc_fn *m = (malloc_fn *)symbol(libcrypto, "CRYPTO_malloc"), *now = NULL;
+    free_fn *f = (free_fn *)symbol(libcrypto, "CRYPTO_free"), *now_free = NULL;
+    void *(*key)(const char *) = (void *(*)(const char *))symbol(libcrypto, "BN_new");
+    void (*key_free)(void *) = (void (*)(void *))symbol(libcrypto, "BN_free");
+    /* Without us OpenSSL refuses once it has allocated. */
+    bool served = expected == MEMORY_SECRET;
+    void *before = served ? m(100, __FILE__, __LINE__) : NULL,
+         *number = served ? key(NULL) : NULL, *after;
+
+    check(set(own_malloc, own_realloc, own_free) == 1, "%s: set says 1", how);
+    get(&now, NULL, &now_free);
+    check((now == own_malloc) == !served, "%s: get says what is so", how);
+    after = now(100, __FILE__, __LINE__);
+    check_kind(after, "a block from what get gave");
+    now_free(after, __FILE__, __LINE__);
+    key_free(number);
+    after = key(NULL);
+    check_kind(after, "a big number afterwards");
+    key_free(after);
+    f(before, __FILE__, __LINE__);
+    check((own_calls == 0) == served, "%s: %u calls of the program's own", how, own_calls);
+}
+
+static void set_by_handle(void)
+{
+    void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    set_by(handle, handle, NULL, "dlsym of the handle");
+}
+
+static void set_by_default(void)
+{
+    set_by(RTLD_DEFAULT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), NULL, "RTLD_DEFAULT");
+}
+
+static void set_by_next(void)
+{
+    set_by(RTLD_NEXT, opened(LIBCRYPTO, RTLD_NOW | RTLD_GLOBAL), NULL, "RTLD_NEXT");
+}
+
+static void set_by_version(void)
+{
+    void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    set_by(handle, handle, "OPENSSL_3.0.0", "dlvsym of the handle");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case cases[] = {
+        {"set_by_handle", set_by_handle},
+        {"set_by_default", set_by_default},
+        {"set_by_next", set_by_next},
+        {"set_by_version", set_by_version},
+        {NULL, NULL},
+    };
+
+    return run_case(cases, argc, argv);
+}
