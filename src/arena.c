@@ -97,6 +97,7 @@ bool sm_arena_init(void)
             return false;
         sm_arena.cap = sm_min(sm_arena.cap, ((size_t)1 << shift) - 4 * sm_os_page);
     }
+    sm_stats.cap = sm_arena.cap;
     return true;
 }
 

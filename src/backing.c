@@ -244,6 +244,7 @@ bool sm_backing_present(uint32_t first, uint32_t pages)
         if (sm_arena.pages[i].present)
             continue;
         good = may_present(page) && present_page(page, sm_page_address(os)) == 0;
+        sm_count(&sm_stats.faults, good);
         for (uint32_t j = os; good && j < os + per_os; j++) {
             sm_arena.pages[j].kind = page->kind;
             sm_arena.pages[j].present = true;

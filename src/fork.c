@@ -368,7 +368,7 @@ static void after_in_child(void)
     if (!forking.inherits && sm_arena.mapped)
         sm_refuse("the secrets cannot be copied at fork (no memory, or a filter forbids it): "
                   "this child ends");
-    sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = 0;
+    sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults = 0;
     if (forking.shared)
         copy_secrets();
     if (sm_config.fork == SM_FORK_DENY &&

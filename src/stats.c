@@ -7,7 +7,15 @@ struct sm_stats sm_stats = {
     .magic = SM_STATS_MAGIC,
     .version = SM_STATS_VERSION,
     .size = sizeof(struct sm_stats),
+    .cache_counts = offsetof(struct sm_thread_cache, allocations),
+    .cache_next = offsetof(struct sm_thread_cache, next),
 };
+
+_Static_assert(offsetof(struct sm_thread_cache, frees) ==
+                       offsetof(struct sm_thread_cache, allocations) + 8 &&
+                   offsetof(struct sm_thread_cache, live_bytes) ==
+                       offsetof(struct sm_thread_cache, allocations) + 16,
+               "read from outside as three numbers in a row");
 
 void sm_stats_pages(unsigned part, enum sm_kind kind, long n)
 {

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counters. Written with relaxed atomics off the fast path; readable from outside. */
+/*
+ * Counters. Written with relaxed atomics off the fast path, and in ordinary memory: `secretssl
+ * stat` finds them in the process's memory by their first 16 bytes. Fields are only added at
+ * the end; anything else is a new version.
+ */
 #ifndef SM_STATS_H
 #define SM_STATS_H
 
 #include "arena.h"
 
 #define SM_STATS_MAGIC   0x5453544154534d53ULL
-#define SM_STATS_VERSION 1
+#define SM_STATS_VERSION 2
 
 struct sm_stats {
     uint64_t magic;
@@ -26,6 +30,11 @@ struct sm_stats {
     uint64_t hooks_late;             /* that could not be */
     uint64_t unguarded;              /* large blocks that got no guard page */
     uint64_t files_cached;           /* key files that stay in the kernel's page cache */
+    uint64_t faults;                 /* pages made present in this process, ever */
+    uint64_t cap;                    /* bytes that may be mapped; 0: no arena yet */
+    uint64_t caches;                 /* the first thread cache's address, 0: none */
+    uint32_t cache_counts;           /* where in each are allocations, frees, live_bytes */
+    uint32_t cache_next;             /* and the address of the next one */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

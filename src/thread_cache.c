@@ -150,6 +150,13 @@ static void set_up(struct sm_thread_cache *cache)
     cache->alive = 1;
 }
 
+/* Who looks from outside walks the list as well. */
+static void set_all(struct sm_thread_cache *first)
+{
+    all = first;
+    __atomic_store_n(&sm_stats.caches, (uintptr_t)first, __ATOMIC_RELEASE);
+}
+
 static struct sm_thread_cache *take_unused(void)
 {
     struct sm_thread_cache *cache = all;
@@ -175,7 +182,7 @@ static struct sm_thread_cache *new_cache(void)
             set_up(cache);
             cache->shard = (uint8_t)(caches++ % SM_SHARDS);
             cache->next = all;
-            all = cache;
+            set_all(cache);
         }
     }
     if (cache)
@@ -295,14 +302,14 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
         *announced = 1;
     sm_lock_reset(&list_lock);
     /* The lists were in the caches, and those are wiped. Their memory is small: keep ours. */
-    all = NULL;
+    set_all(NULL);
     inside_without = 0;
     inside_depth = 0;
     caches = 1;
     if (sm_cache) {
         set_up(sm_cache);
         sm_cache->used = true;
-        all = sm_cache;
+        set_all(sm_cache);
     }
     sm_stats.allocations = allocations;
     sm_stats.frees = frees;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap.h"
+#include "pages.h"
 #include "stats.h"
 #include "support.h"
 #include "thread_cache.h"
@@ -35,6 +36,33 @@ Test(stats, pages)
     cr_assert_eq(sm_stats.part_pages[SM_PART_KEY], 6);
     cr_assert_eq(sm_stats.part_pages[SM_PART_IO], 7);
     cr_assert_eq(sm_stats.pages_peak, 15);
+}
+
+/* What is read from outside of the caches of threads, as `secretssl stat` reads it */
+Test(stats, caches)
+{
+    const char *cache;
+    uint64_t counts[3], next;
+
+    cr_assert_eq(sm_stats.caches, 0);
+    sm_malloc(100, SM_PART_KEY);
+    cache = (const char *)sm_stats.caches;
+    cr_assert_not_null(cache);
+    memcpy(counts, cache + sm_stats.cache_counts, sizeof(counts));
+    memcpy(&next, cache + sm_stats.cache_next, sizeof(next));
+    cr_assert_eq(counts[0], 1);
+    cr_assert_eq(counts[1], 0);
+    cr_assert_eq(counts[2], 100);
+    cr_assert_eq(next, 0);
+}
+
+Test(stats, faults)
+{
+    cr_assert_eq(sm_stats.faults, 0);
+    sm_malloc(1, SM_PART_KEY);
+    cr_assert_gt(sm_stats.faults, 0);
+    cr_assert_eq(sm_stats.faults * sm_os_page, sm_stats.pages[SM_KIND_SECRET] * SM_PAGE);
+    cr_assert_eq(sm_stats.cap, sm_arena.cap);
 }
 
 static void check(uint64_t allocations, uint64_t frees, int64_t live)
