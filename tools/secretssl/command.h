@@ -14,5 +14,6 @@ struct command {
 
 extern const struct command command_run;
 extern const struct command command_scan;
+extern const struct command command_stat;
 
 #endif

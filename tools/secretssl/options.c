@@ -65,6 +65,23 @@ bool parse_size(const char *text, uint64_t least, uint64_t most, uint64_t *value
     return *value >= least && *value <= most;
 }
 
+bool parse_pid(const char *command, const char *text, pid_t *pid)
+{
+    char *end;
+
+    errno = 0;
+
+    long value = strtol(text, &end, 10);
+
+    *pid = (pid_t)value;
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value >= 1 &&
+        value <= INT32_MAX)
+        return true;
+    say("%s: '%s' is not a process number; give a number above 0, as ps(1) shows it", command,
+        text);
+    return false;
+}
+
 bool one_of(const char *text, const char *const *words)
 {
     for (; *words != NULL; words++) {

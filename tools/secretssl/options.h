@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "command.h"
 
@@ -22,6 +23,9 @@ int print_help(const struct command *command);
  * False if it is none, or does not lie in [least, most].
  */
 bool parse_size(const char *text, uint64_t least, uint64_t most, uint64_t *value);
+
+/* Reads the number of a process. False after a message. */
+bool parse_pid(const char *command, const char *text, pid_t *pid);
 
 /* Is text one of the words of the list, which a NULL ends? */
 bool one_of(const char *text, const char *const *words);

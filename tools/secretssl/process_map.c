@@ -33,7 +33,9 @@ static int add_mapping(struct process_map *map, const char *line)
                &mapping.inode, &name) != 7)
         return 0;
     mapping.anonymous = major == 0 && minor == 0 && mapping.inode == 0;
+    mapping.device = (uint64_t)major << 32 | minor;
     mapping.no_access = strncmp(access, "---", 3) == 0;
+    mapping.own_data = access[1] == 'w' && access[3] == 'p';
     mapping.name = printable(line + name);
     /* The legacy page of the kernel's at the top is in no process's own address space. */
     mapping.kernel = mapping.start > INT64_MAX;
@@ -63,7 +65,7 @@ static void add_detail(struct mapping *mapping, const char *line)
         mapping->kernel = true;
 }
 
-bool process_map_read(pid_t pid, struct process_map *map)
+static bool read_file(pid_t pid, const char *name, struct process_map *map)
 {
     char path[64];
     char *line = NULL;
@@ -72,7 +74,7 @@ bool process_map_read(pid_t pid, struct process_map *map)
     int kind = 0;
 
     *map = (struct process_map){0};
-    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 
     FILE *file = fopen(path, "re");
 
@@ -98,6 +100,16 @@ bool process_map_read(pid_t pid, struct process_map *map)
     return good;
 }
 
+bool process_map_read(pid_t pid, struct process_map *map)
+{
+    return read_file(pid, "smaps", map);
+}
+
+bool process_map_read_short(pid_t pid, struct process_map *map)
+{
+    return read_file(pid, "maps", map);
+}
+
 void process_map_free(struct process_map *map)
 {
     for (size_t i = 0; i < map->count; i++)
@@ -121,4 +133,10 @@ const struct mapping *process_map_find(const struct process_map *map, uint64_t a
             return &map->list[middle];
     }
     return NULL;
+}
+
+bool mapping_is_secret(const struct mapping *mapping)
+{
+    return strncmp(mapping->name, "/secretmem", 10) == 0 &&
+           (mapping->name[10] == '\0' || mapping->name[10] == ' ');
 }

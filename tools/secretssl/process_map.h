@@ -11,12 +11,13 @@
 struct mapping {
     uint64_t start, end;
     uint64_t offset; /* in the file */
-    uint64_t inode;
-    uint64_t resident; /* bytes present or swapped out */
+    uint64_t device, inode;
+    uint64_t resident; /* bytes present or swapped out; 0 from process_map_read_short() */
     char *name;        /* as in /proc/PID/maps; "[anonymous]" where that has none */
     bool anonymous;    /* has no file, not even a nameless one */
     bool kernel;       /* device memory or pages of the kernel's own: never readable */
     bool no_access;    /* PROT_NONE */
+    bool own_data;     /* written by the process alone: private and writable */
 };
 
 struct process_map {
@@ -27,9 +28,15 @@ struct process_map {
 /* False with errno set; a process without memory has no mappings. */
 bool process_map_read(pid_t pid, struct process_map *map);
 
+/* The same without what costs the process time while it is counted. */
+bool process_map_read_short(pid_t pid, struct process_map *map);
+
 void process_map_free(struct process_map *map);
 
 /* The mapping that holds the address; NULL if none does. */
 const struct mapping *process_map_find(const struct process_map *map, uint64_t address);
+
+/* Memory of memfd_secret(2) */
+bool mapping_is_secret(const struct mapping *mapping);
 
 #endif

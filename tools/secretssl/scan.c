@@ -189,24 +189,6 @@ static int scan(void *argument)
     return status;
 }
 
-static bool add_pid(struct request *request, const char *text)
-{
-    char *end;
-
-    errno = 0;
-
-    long pid = strtol(text, &end, 10);
-
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || pid < 1 ||
-        pid > INT32_MAX) {
-        say("scan: '%s' is not a process number; give a number above 0, as ps(1) shows it",
-            text);
-        return false;
-    }
-    request->pids[request->pid_count++] = (pid_t)pid;
-    return true;
-}
-
 /* -1: go on; else the exit status. */
 static int parse(const struct command *self, int argc, char **argv, struct request *request)
 {
@@ -252,7 +234,7 @@ static int parse(const struct command *self, int argc, char **argv, struct reque
         return COULD_NOT_LOOK;
     }
     for (; optind < argc; optind++) {
-        if (!add_pid(request, argv[optind]))
+        if (!parse_pid("scan", argv[optind], &request->pids[request->pid_count++]))
             return COULD_NOT_LOOK;
     }
     return -1;

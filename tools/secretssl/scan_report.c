@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scan_report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "json_text.h"
 #include "message.h"
 #include "secret_pages.h"
 
@@ -16,23 +15,6 @@ struct scan_report {
     json_t *processes;
     json_int_t copies;
 };
-
-static json_t *text(const char *from)
-{
-    json_t *string = json_string(from);
-    char *ascii;
-
-    if (string != NULL || (ascii = strdup(from)) == NULL)
-        return string;
-    /* A name that is no UTF-8, which JSON must be. */
-    for (char *c = ascii; *c != '\0'; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    }
-    string = json_string(ascii);
-    free(ascii);
-    return string;
-}
 
 static json_t *address(uint64_t value)
 {
@@ -46,7 +28,7 @@ static json_t *keys_json(const struct key_parts *keys)
     for (size_t i = 0; i < keys->count; i++) {
         const struct key_part *part = &keys->parts[i];
 
-        json_array_append_new(list, json_pack("{s:o, s:s, s:s}", "key", text(part->file),
+        json_array_append_new(list, json_pack("{s:o, s:s, s:s}", "key", json_text(part->file),
                                               "type", part->type, "component", part->name));
     }
     return list;
@@ -74,9 +56,9 @@ static json_t *copy_json(const struct process_map *map, const struct copy *copy)
     const struct mapping *mapping = process_map_find(map, copy->address);
 
     return json_pack("{s:o, s:o, s:I, s:o, s:s, s:s, s:s, s:I, s:I}", "address",
-                     address(copy->address), "mapping", text(mapping->name), "offset",
+                     address(copy->address), "mapping", json_text(mapping->name), "offset",
                      (json_int_t)(copy->address - mapping->start), "key",
-                     text(copy->part->file), "type", copy->part->type, "component",
+                     json_text(copy->part->file), "type", copy->part->type, "component",
                      copy->part->name, "encoding", encoding_name(copy->encoding), "size",
                      (json_int_t)copy->size, "of", (json_int_t)copy->of);
 }
@@ -92,7 +74,7 @@ static json_t *blind_spots_json(const struct process_result *result, bool secret
             json_array_append_new(list,
                                   json_pack("{s:o, s:o, s:I, s:s}", "address",
                                             address(spot->mapping->start), "mapping",
-                                            text(spot->mapping->name), "size",
+                                            json_text(spot->mapping->name), "size",
                                             (json_int_t)spot->size, "reason", spot->reason));
     }
     return list;
@@ -105,8 +87,9 @@ static json_t *unreached_json(const struct process_result *result)
     for (size_t i = 0; i < result->unreached.count; i++) {
         const struct unreached *one = &result->unreached.list[i];
 
-        json_array_append_new(list, json_pack("{s:o, s:s}", "mapping", text(one->mapping->name),
-                                              "what", one->what));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:s}", "mapping", json_text(one->mapping->name),
+                                        "what", one->what));
     }
     return list;
 }
@@ -119,12 +102,13 @@ static bool add_json(struct scan_report *report, const struct process_result *re
         json_array_append_new(copies, copy_json(&result->map, &result->copies[i]));
 
     bool failed = result->failure[0] != '\0';
-    json_t *process = json_pack(
-        "{s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "pid", (int)result->pid, "name",
-        text(result->name), "copies", copies, "searched_bytes", (json_int_t)result->searched,
-        "secret_bytes", (json_int_t)result->secret, "secret", blind_spots_json(result, true),
-        "not_searched", blind_spots_json(result, false), "not_reached", unreached_json(result),
-        "error", failed ? text(result->failure) : json_null());
+    json_t *process =
+        json_pack("{s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "pid", (int)result->pid,
+                  "name", json_text(result->name), "copies", copies, "searched_bytes",
+                  (json_int_t)result->searched, "secret_bytes", (json_int_t)result->secret,
+                  "secret", blind_spots_json(result, true), "not_searched",
+                  blind_spots_json(result, false), "not_reached", unreached_json(result),
+                  "error", failed ? json_text(result->failure) : json_null());
 
     report->copies += (json_int_t)result->copy_count;
     if (process != NULL && json_array_append_new(report->processes, process) == 0)
@@ -158,14 +142,6 @@ static void print_copy(const struct process_result *result, const struct copy *c
         printf("%zu of %zu %s\n", copy->size, copy->of, unit);
 }
 
-static bool written(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return true;
-    say("scan: cannot write the result: %s", strerror(errno));
-    return false;
-}
-
 static bool add_text(const struct process_result *result)
 {
     for (size_t i = 0; i < result->copy_count; i++)
@@ -191,7 +167,7 @@ static bool add_text(const struct process_result *result)
                (int)result->pid, result->name, result->copy_count,
                result->copy_count == 1 ? "copy" : "copies", result->secret, result->searched,
                result->failure[0] != '\0' ? ", not to the end" : "");
-    return written();
+    return output_written("scan");
 }
 
 bool scan_report_add(struct scan_report *report, const struct process_result *result)
@@ -206,7 +182,7 @@ bool scan_report_end(struct scan_report *report)
     if (report->root != NULL) {
         good = json_object_set_new(report->root, "copies", json_integer(report->copies)) == 0 &&
                json_dumpf(report->root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
-        good = written() && good;
+        good = output_written("scan") && good;
         json_decref(report->processes);
         json_decref(report->root);
     }

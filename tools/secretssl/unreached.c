@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unreached.h"
 
-#include <elf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backing.h"
+#include "file_marks.h"
 
-/* What the code leaves in a file. In pieces here, so that this program does not have them. */
+/* What the code leaves in a file. Put together here, so that this program does not have them.
+ */
 static const struct mark {
     const char *text[2];
-    const char *unless; /* an exported symbol: then it is reached */
     const char *what;
 } marks[] = {
-    {{"crypto/mem", "_sec.c"},
-     "CRYPTO_set_mem_functions",
-     "a copy of OpenSSL that exports no symbols"},
-    {{"(compatible; ", "BoringSSL)"}, NULL, "BoringSSL"},
-    {{"(compatible; ", "AWS-LC"}, NULL, "AWS-LC"},
-    {{"Go build", "inf:"}, NULL, "a Go program (crypto/tls, if it uses TLS)"},
-    {{"/rustls", "-0."}, NULL, "Rust's rustls"},
+    {{"crypto/mem", "_sec.c"}, "a copy of OpenSSL that exports no symbols"},
+    {{"(compatible; ", "BoringSSL)"}, "BoringSSL"},
+    {{"(compatible; ", "AWS-LC"}, "AWS-LC"},
+    {{"Go build", "inf:"}, "a Go program (crypto/tls, if it uses TLS)"},
+    {{"/rustls", "-0."}, "Rust's rustls"},
 };
+
+enum { MARKS = sizeof(marks) / sizeof(marks[0]), OPENSSL = 0, REACHED = 1 << MARKS };
+
+/* With this one exported, a copy of OpenSSL is reached. */
+static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
 
 /* Libraries that are known by their names. */
 static const struct {
@@ -47,78 +49,55 @@ static bool add(struct unreached_list *found, const struct mapping *mapping, con
     return true;
 }
 
-static bool holds(const char *bytes, size_t size, const struct mark *mark)
+/* The marks that an open file has, with REACHED. */
+static unsigned look_into(int fd)
 {
-    size_t length = strlen(mark->text[0]), rest = strlen(mark->text[1]);
-    const char *at = bytes;
+    char texts[MARKS][64];
+    const char *list[MARKS];
+    unsigned has;
 
-    while ((at = memmem(at, size - (size_t)(at - bytes), mark->text[0], length)) != NULL) {
-        if (size - (size_t)(at - bytes) >= length + rest &&
-            memcmp(at + length, mark->text[1], rest) == 0)
-            return true;
-        at++;
+    if (!file_is_elf64(fd))
+        return 0;
+    for (size_t i = 0; i < MARKS; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "%s%s", marks[i].text[0], marks[i].text[1]);
+        list[i] = texts[i];
     }
-    return false;
+    has = file_find_texts(fd, list, MARKS);
+    explicit_bzero(texts, sizeof(texts));
+    if (has & 1U << OPENSSL && file_exports(fd, reaching_symbol))
+        has = (has & ~(1U << OPENSSL)) | REACHED;
+    return has;
 }
 
-/* In the table of names that the linker sees; a debugger's is another. */
-static bool exports(const char *bytes, size_t size, const char *symbol)
+/* Most processes of a machine have the same libraries mapped. */
+static struct known {
+    uint64_t device, inode;
+    unsigned has;
+} * known;
+static size_t known_count;
+
+static unsigned look_at_file(pid_t pid, const struct mapping *mapping)
 {
-    const Elf64_Ehdr *head = (const void *)bytes;
-    const Elf64_Shdr *sections = (const void *)(bytes + head->e_shoff);
+    unsigned has = 0;
+    int fd;
 
-    if (head->e_shoff == 0 || head->e_shoff >= size ||
-        head->e_shnum > (size - head->e_shoff) / sizeof(*sections))
-        return memmem(bytes, size, symbol, strlen(symbol) + 1) != NULL;
-    for (size_t i = 0; i < head->e_shnum; i++) {
-        const Elf64_Shdr *symbols = &sections[i];
-
-        if (symbols->sh_type != SHT_DYNSYM || symbols->sh_link >= head->e_shnum)
-            continue;
-
-        const Elf64_Shdr *names = &sections[symbols->sh_link];
-
-        if (names->sh_offset < size && names->sh_size <= size - names->sh_offset)
-            return memmem(bytes + names->sh_offset, names->sh_size, symbol,
-                          strlen(symbol) + 1) != NULL;
+    for (size_t i = 0; i < known_count; i++) {
+        if (known[i].inode == mapping->inode && known[i].device == mapping->device)
+            return known[i].has;
     }
-    return false;
-}
-
-static bool look_into(const char *bytes, size_t size, const struct mapping *mapping,
-                      struct unreached_list *found)
-{
-    bool good = true;
-
-    if (size < sizeof(Elf64_Ehdr) || memcmp(bytes, ELFMAG, SELFMAG) != 0 ||
-        bytes[EI_CLASS] != ELFCLASS64)
-        return true;
-    for (size_t i = 0; good && i < sizeof(marks) / sizeof(marks[0]); i++) {
-        if (holds(bytes, size, &marks[i]) &&
-            !(marks[i].unless != NULL && exports(bytes, size, marks[i].unless)))
-            good = add(found, mapping, marks[i].what);
-    }
-    return good;
-}
-
-static bool look_at_file(pid_t pid, const struct mapping *mapping, struct unreached_list *found)
-{
-    int fd = backing_open(pid, mapping);
-    struct stat status;
-    bool good = true;
-
+    fd = backing_open(pid, mapping);
     if (fd < 0)
-        return true;
-    if (fstat(fd, &status) == 0 && status.st_size > 0) {
-        void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-        if (bytes != MAP_FAILED) {
-            good = look_into(bytes, (size_t)status.st_size, mapping, found);
-            munmap(bytes, (size_t)status.st_size);
-        }
-    }
+        return 0;
+    has = look_into(fd);
     close(fd);
-    return good;
+
+    struct known *more = reallocarray(known, known_count + 1, sizeof(*more));
+
+    if (more != NULL) {
+        known = more;
+        known[known_count++] = (struct known){mapping->device, mapping->inode, has};
+    }
+    return has;
 }
 
 static const char *known_library(const char *name)
@@ -142,19 +121,42 @@ static bool seen(const struct process_map *map, size_t number)
     return false;
 }
 
+/* A name that only OpenSSL has, for a file that cannot be opened any more. */
+static bool is_libcrypto(const char *name)
+{
+    const char *base = strrchr(name, '/');
+
+    return base != NULL && strncmp(base, "/libcrypto.so", 13) == 0;
+}
+
+static bool look_at(pid_t pid, const struct mapping *mapping, struct unreached_list *found)
+{
+    const char *what = known_library(mapping->name);
+    unsigned has;
+    bool good = true;
+
+    if (what != NULL)
+        return add(found, mapping, what);
+    has = look_at_file(pid, mapping);
+    if (found->openssl == NULL && (has & REACHED || (has == 0 && is_libcrypto(mapping->name))))
+        found->openssl = mapping;
+    for (size_t i = 0; good && i < MARKS; i++) {
+        if (has & 1U << i)
+            good = add(found, mapping, marks[i].what);
+    }
+    return good;
+}
+
 bool unreached_find(pid_t pid, const struct process_map *map, struct unreached_list *found)
 {
     bool good = true;
 
     for (size_t i = 0; good && i < map->count; i++) {
         const struct mapping *mapping = &map->list[i];
-        const char *what;
 
-        if (mapping->anonymous || mapping->kernel || mapping->offset != 0 ||
-            mapping->name[0] != '/' || seen(map, i))
-            continue;
-        what = known_library(mapping->name);
-        good = what != NULL ? add(found, mapping, what) : look_at_file(pid, mapping, found);
+        if (!mapping->anonymous && !mapping->kernel && mapping->offset == 0 &&
+            mapping->name[0] == '/' && !seen(map, i))
+            good = look_at(pid, mapping, found);
     }
     return good;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS in a process that libsecretssl cannot reach: where it lies, and what it is. */
+/* TLS in a process: what libsecretssl cannot reach, where it lies; and whether there is any
+ * that it can. */
 #ifndef SECRETSSL_TOOL_UNREACHED_H
 #define SECRETSSL_TOOL_UNREACHED_H
 
@@ -17,6 +18,7 @@ struct unreached {
 struct unreached_list {
     struct unreached *list;
     size_t count;
+    const struct mapping *openssl; /* the first that can be reached; NULL: none was seen */
 };
 
 /*

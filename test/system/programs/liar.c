@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Says of itself what is not so, in the place where libsecretssl keeps its figures, and waits
+ * to be killed.
+ *
+ *   liar CASE */
+#include "stats.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct node {
+    uint64_t counts[3], next;
+};
+
+enum { NODES = 1 << 18, COPIES = 100, PAGES = 4 };
+
+/* Not all zero: among the initialised variables */
+static struct sm_stats lies[COPIES] = {{.version = 1}};
+static struct node loop[2];
+
+static struct sm_stats *begin(void)
+{
+    lies[0] = (struct sm_stats){
+        .magic = SM_STATS_MAGIC,
+        .version = SM_STATS_VERSION,
+        .size = sizeof(lies[0]),
+        .cache_counts = offsetof(struct node, counts),
+        .cache_next = offsetof(struct node, next),
+    };
+    return &lies[0];
+}
+
+static void cycle(void)
+{
+    loop[0] = (struct node){{1, 1, 1}, (uintptr_t)&loop[1]};
+    loop[1] = (struct node){{1, 1, 1}, (uintptr_t)&loop[0]};
+    begin()->caches = (uintptr_t)&loop[0];
+}
+
+static void endless(void)
+{
+    struct node *nodes = calloc(NODES, sizeof(*nodes));
+
+    for (int i = 0; nodes && i + 1 < NODES; i++)
+        nodes[i] = (struct node){{1, 1, 1}, (uintptr_t)&nodes[i + 1]};
+    begin()->caches = (uintptr_t)nodes;
+}
+
+static void wild(void)
+{
+    begin()->caches = 0xdeadbeef0008;
+}
+
+static void wilder(void)
+{
+    struct sm_stats *lie = begin();
+
+    lie->caches = UINT64_MAX - 7;
+    lie->cache_counts = lie->cache_next = UINT32_MAX;
+}
+
+static void huge(void)
+{
+    struct sm_stats *lie = begin();
+
+    memset(lie->pages, 0xff,
+           offsetof(struct sm_stats, caches) - offsetof(struct sm_stats, pages));
+}
+
+static void version(void)
+{
+    begin()->version = 77;
+}
+
+static void size(void)
+{
+    begin()->size = 8;
+}
+
+static void larger(void)
+{
+    begin()->size = UINT32_MAX;
+}
+
+static void many(void)
+{
+    struct sm_stats lie = *begin();
+
+    for (int i = 0; i < COPIES; i++)
+        lies[i] = lie;
+}
+
+/* The first bytes at the very end of what is mapped. */
+static void edge(void)
+{
+    int file = open("edge", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    size_t length = PAGES * (size_t)getpagesize();
+    char *at;
+
+    if (file < 0 || ftruncate(file, (off_t)length) != 0)
+        exit(2);
+    at = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+    if (at == MAP_FAILED)
+        exit(2);
+    memcpy(at + length - 8, &(uint64_t){SM_STATS_MAGIC}, 8);
+    /* Nor may a page behind the end of the file be in the way. */
+    if (ftruncate(file, getpagesize()) != 0)
+        exit(2);
+}
+
+/* A file of that name is not what it is called. */
+static void named(void)
+{
+    int file = open("secretmem (deleted)", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    begin()->pages[SM_KIND_SECRET] = 1000;
+    if (file < 0 || ftruncate(file, getpagesize()) != 0 ||
+        mmap(NULL, (size_t)getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) ==
+            MAP_FAILED)
+        exit(2);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*tell)(void);
+    } cases[] = {
+        {"cycle", cycle}, {"endless", endless}, {"wild", wild},   {"wilder", wilder},
+        {"huge", huge},   {"version", version}, {"size", size},   {"larger", larger},
+        {"many", many},   {"edge", edge},       {"named", named},
+    };
+
+    for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (strcmp(argv[1], cases[i].name) != 0)
+            continue;
+        cases[i].tell();
+        prctl(PR_SET_NAME, "told");
+        for (;;)
+            pause();
+    }
+    fprintf(stderr, "usage: %s CASE\n", argv[0]);
+    return 2;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Holds blocks of OpenSSL's, makes itself hard to look at, and waits to be killed.
+ *
+ *   seclude plain|closed|user|chroot|fork|raw_fork NAME BLOCKS
+ *
+ * It has done so when its name (comm) is NAME. Children are called NAME too. */
+#include "common.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SIZE = 1000, USER = 64017 };
+
+static const char *name;
+
+static void hold(int blocks)
+{
+    for (int i = 0; i < blocks; i++)
+        filled_block(SIZE, (uint64_t)i);
+}
+
+static void wait_for_the_end(void)
+{
+    if (prctl(PR_SET_NAME, name) != 0)
+        broken("prctl");
+    for (;;)
+        pause();
+}
+
+static void child(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    hold(10);
+    wait_for_the_end();
+}
+
+static void seclude(const char *how)
+{
+    if (strcmp(how, "closed") == 0) {
+        closefrom(0);
+    } else if (strcmp(how, "user") == 0) {
+        if (setgroups(0, NULL) != 0 || setgid(USER) != 0 || setuid(USER) != 0)
+            broken("setuid");
+    } else if (strcmp(how, "chroot") == 0) {
+        if ((mkdir("empty", 0755) != 0 && errno != EEXIST) || chroot("empty") != 0 || chdir("/") != 0)
+            broken("chroot");
+    } else if (strcmp(how, "fork") == 0) {
+        for (int i = 0; i < 2; i++) {
+            if (fork() == 0)
+                child();
+        }
+    } else if (strcmp(how, "raw_fork") == 0) {
+        if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            wait_for_the_end();
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fprintf(stderr, "usage: %s CASE NAME BLOCKS\n", argv[0]);
+        return 2;
+    }
+    name = argv[2];
+    hold(atoi(argv[3]));
+    seclude(argv[1]);
+    wait_for_the_end();
+}

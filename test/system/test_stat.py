@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""secretssl stat: the figures of live processes, from outside."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+
+from harness import environment, figures, keys, memory, process, report, tls
+from harness.nginx import Nginx
+
+# `seclude` makes blocks of that size.
+BLOCK = 1000
+
+
+def seclude(env, environ, case, blocks=100, name="secluded", **options):
+    """A program that made so many blocks, and then made itself hard to look at."""
+    path = options.pop("path", None) or env.helper("seclude")
+    child = process.Child(env, [path, case, name, str(blocks)], environ, **options)
+    if not figures.named(child.pid, name):
+        raise RuntimeError(f"seclude {case}: {child.wait(0.1)}")
+    return child
+
+
+def scenario_figures(env, rep):
+    """Blocks made, freed and live are counted exactly; so are bytes; nothing is present elsewhere."""
+    none = figures.of(env, seclude(env, env.preloaded(), "plain", 0).pid)
+    some = figures.of(env, seclude(env, env.preloaded(), "plain", 100).pid)
+    for name, value in ("live_allocations", 100), ("allocations", 100), ("frees", 0), \
+            ("live_bytes", 100 * BLOCK):
+        rep.equal(some[name] - none[name], value, f"{name}: that of 100 blocks more")
+    rep.equal((some["state"], some["status"]), ("protected", 0), "protected")
+    rep.ok(100 * BLOCK <= some["secret_bytes"] <= some["kernel_secret_bytes"] <= some["mapped_bytes"],
+           "at least the blocks are present, at most what is mapped", some)
+    rep.equal(sum(some["partitions"].values()), some["secret_bytes"], "the partitions are the whole")
+    rep.equal(some["faults"] * 4096, some["secret_bytes"], "each page was made present once")
+    rep.equal([some[name] for name in ("locked_bytes", "plain_bytes", "ordinary_bytes",
+                                       "spilled_allocations", "spilled_bytes", "failed_allocations",
+                                       "degraded_pages")], [0] * 7, "nothing is elsewhere")
+    rep.equal((some["hooks"], some["libraries"]), (1, ["libsecretssl.so"]), "one libcrypto is hooked")
+    rep.equal(some["limit_bytes"], 256 << 20, "the arena's cap")
+    plain = figures.of(env, seclude(env, env.plain(), "plain").pid)
+    rep.ok(plain["state"] == "unprotected" and plain["status"] == 1 and "secret_bytes" not in plain
+           and "libcrypto" in plain["openssl"], "without the preload: unprotected", plain)
+
+
+def scenario_secluded(env, rep):
+    """Without descriptors, as another user, in an empty root: the figures are the same."""
+    usual = figures.of(env, seclude(env, env.preloaded(), "plain").pid)
+    for case in "closed", "user", "chroot":
+        child = seclude(env, env.preloaded(), case)
+        found = figures.of(env, child.pid)
+        differ = {name: (usual[name], found.get(name)) for name in usual
+                  if name not in ("pid", "uid", "kernel_secret_bytes", "mapped_bytes")
+                  and usual[name] != found.get(name)}
+        rep.equal(differ, {}, f"{case}: as without")
+        if case == "user":
+            rep.equal(found["uid"] in (0, environment.PLAIN_USER), True, "of a user of its own")
+        plain = figures.of(env, seclude(env, env.plain(), case).pid)
+        rep.equal(plain["state"], "unprotected", f"{case}, without the preload: unprotected")
+
+
+def scenario_forked(env, rep):
+    """Each child has figures of its own; one of a raw fork has no secrets, and is not believed."""
+    parent = seclude(env, env.preloaded(), "fork")
+    children = process.children(parent.pid)
+    rep.equal(len(children), 2, "two children")
+    ours = figures.of(env, parent.pid)
+    rep.equal((ours["forks"], ours["fork_pages"]), (2, 0), "the parent copied two children")
+    for child in children:
+        figures.named(child, "secluded")
+        found = figures.of(env, child)
+        rep.equal(found["live_allocations"] - ours["live_allocations"], 10, "ten blocks more in it")
+        rep.ok(found["state"] == "protected" and found["forks"] == 0 and found["fork_pages"] > 0,
+               "its own figures", found)
+    parent = seclude(env, env.preloaded(), "raw_fork")
+    child = process.children(parent.pid)[0]
+    figures.named(child, "secluded")
+    found = figures.of(env, child)
+    rep.ok(found["state"] == "unknown" and "raw fork" in found["reason"] and found["status"] == 2,
+           "a child that nobody announced", found)
+    rep.equal(figures.of(env, parent.pid)["state"], "protected", "and its parent")
+
+
+def scenario_degraded(env, rep):
+    """Locked pages, allocations that the C library got, a full arena: counted, and said."""
+    wrapper = [env.helper("with_filter"), "EPERM"]
+    child = process.Child(env, [*wrapper, env.helper("seclude"), "plain", "locked", "100"],
+                          env.preloaded())
+    figures.named(child.pid, "locked")
+    found = figures.of(env, child.pid)
+    rep.ok(found["state"] == "degraded" and found["secret_bytes"] == 0
+           and found["locked_bytes"] >= 100 * BLOCK
+           and found["degraded_pages"] * 4096 == found["locked_bytes"] and found["status"] == 0,
+           "no secret memory: locked", found)
+    found = figures.of(env, seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"), "plain").pid)
+    rep.ok(found["state"] == "degraded" and found["spilled_allocations"] > 0
+           and found["spilled_bytes"] >= BLOCK * found["spilled_allocations"] / 2,
+           "a full arena: spilled", found)
+    text = figures.stat(env, seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"), "plain").pid)
+    rep.ok(re.search(r"degraded: \d+ allocations went to the C library", text.out), "in words", text)
+
+
+def scenario_nginx(env, rep):
+    """A master and four workers, each with figures of its own, that count on under load."""
+    identity = keys.Identity(env, "ecdsa")
+    server = Nginx(env, [identity], env.preloaded())
+    before = {pid: figures.of(env, pid) for pid in [server.master, *server.workers()]}
+    rep.equal({one["state"] for one in before.values()}, {"protected"}, "all are protected")
+    client = tls.context(identity)
+    for _ in range(40):
+        tls.fetch(server.port, client)
+    after = {pid: figures.of(env, pid) for pid in before}
+    made = sum(after[pid]["allocations"] - before[pid]["allocations"] for pid in before)
+    rep.ok(made > 40 * 300, f"{made} allocations for 40 handshakes", after)
+    server.stop()
+
+
+def scenario_costs_nothing(env, rep):
+    """The process is not stopped, not woken, and gets no page more from being looked at."""
+    child = seclude(env, env.preloaded(), "plain")
+
+    def seen():
+        with open(f"/proc/{child.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        with open(f"/proc/{child.pid}/status", encoding="ascii") as file:
+            status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+        # Minor and major faults, user and system time; resident pages; context switches
+        return (fields[7], fields[9], fields[11], fields[12], fields[21],
+                status["voluntary_ctxt_switches"], status["nonvoluntary_ctxt_switches"])
+
+    before = seen()
+    for _ in range(20):
+        figures.stat(env, child.pid)
+    rep.equal(seen(), before, "no fault, no time, no page, no switch")
+
+
+def scenario_threads(env, rep):
+    """What threads that are alive and busy count is in it, and adds up when they are done."""
+    identity = keys.Identity(env, "ecdsa")
+    server = tls.Server(env, identity, env.preloaded(), ["-www"])
+    previous = 0
+    for _ in range(5):
+        tls.fetch(server.port, tls.context(identity))
+        found = figures.of(env, server.pid)
+        rep.ok(found["allocations"] > previous
+               and found["allocations"] - found["frees"] == found["live_allocations"],
+               "allocations grow", found)
+        previous = found["allocations"]
+    server.stop()
+
+
+def scenario_library_gone(env, rep):
+    """The library's file is deleted, or replaced by something else, while the program runs."""
+    for what in "deleted", "replaced":
+        copy = env.path(f"{what}.so")
+        shutil.copy(env.preload, copy)
+        child = seclude(env, {**env.preloaded(), "LD_PRELOAD": copy}, "plain")
+        os.unlink(copy)
+        if what == "replaced":
+            with open(copy, "wb") as file:
+                file.write(b"\x7fELF no library\n")
+        found = figures.of(env, child.pid)
+        rep.ok(found["state"] == "protected" and found["live_bytes"] >= 100 * BLOCK, what, found)
+
+
+def scenario_mount_namespace(env, rep):
+    """A process whose files are not where this program would look for them."""
+    hidden = env.path("hidden")
+    os.mkdir(hidden)
+    shutil.copy(env.helper("seclude"), os.path.join(hidden, "seclude"))
+    inside = 'mount --bind "$1" /mnt && mount -t tmpfs none "$1" && exec "$2" "$3" "$4" "$5"'
+    child = process.Child(env, ["unshare", "--mount", "--propagation", "private", "sh", "-c", inside,
+                                "sh", hidden, "/mnt/seclude", "plain", "inside", "100"],
+                          env.preloaded())
+    figures.named(child.pid, "inside")
+    rep.ok(not os.path.exists("/mnt/seclude"), "its program is nowhere here")
+    found = figures.of(env, child.pid)
+    rep.ok(found["state"] == "protected" and found["live_bytes"] >= 100 * BLOCK,
+           "in another mount name space", found)
+
+
+def scenario_liars(env, rep):
+    """A process whose memory lies: the tool ends soon, in a regular way, and says nothing false
+    of what the kernel knows."""
+    for case in ("cycle", "endless", "wild", "wilder", "huge", "version", "size", "larger", "many",
+                 "edge", "named"):
+        child = process.Child(env, [env.helper("liar"), case], env.plain())
+        figures.named(child.pid, "told")
+        for form in "--json", "--prometheus", None:
+            result = figures.stat(env, *filter(None, [form, child.pid]), seconds=20)
+            if result.status not in (0, 1, 2) or result.seconds > 10:
+                rep.ok(False, f"{case}, {form}: ends in a regular way", result)
+        found = figures.of(env, child.pid)
+        expected = {"version": "unknown", "size": "no-tls", "edge": "no-tls", "named": "unknown",
+                    "huge": "unknown", "larger": "no-tls"}.get(case, "unused")
+        rep.equal(found["state"], expected, f"{case}: {expected}")
+        if case in ("cycle", "endless", "wild", "wilder", "many"):
+            rep.equal(found["complete"], False, f"{case}: not complete")
+        if case == "version":
+            rep.ok("version 77" in found["reason"], "the version is named", found)
+        child.stop(signal.SIGKILL)
+
+
+# A program for 32-bit machines that only waits: pause(), again and again.
+CODE_32 = bytes.fromhex("b81d000000cd80ebf7")
+
+
+def program_32(name):
+    base = 0x8048000
+    head = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\x01\x01\x01", 2, 3, 1, base + 84, 52, 0, 0,
+                       52, 32, 1, 0, 0, 0)
+    segment = struct.pack("<IIIIIIII", 1, 0, base, base, 84 + len(CODE_32), 84 + len(CODE_32), 5,
+                          0x1000)
+    with open(name, "wb") as file:
+        file.write(head + segment + CODE_32)
+    os.chmod(name, 0o755)
+
+
+def scenario_not_for_us(env, rep):
+    """Processes that are no business of ours, or cannot be looked at: one clear line each."""
+    program_32(env.path("small"))
+    try:
+        child = process.Child(env, [env.path("small")], env.preloaded())
+    except OSError:
+        rep.note("this kernel runs no 32-bit programs")
+    else:
+        found = figures.of(env, child.pid)
+        rep.ok(found["state"] == "unreached" and "32-bit" in found["reason"] and found["status"] == 1,
+               "a 32-bit program", found)
+    child = process.Child(env, ["sleep", "100"], env.plain())
+    found = figures.of(env, child.pid)
+    rep.equal((found["state"], found["status"]), ("no-tls", 1), "sleep has no TLS")
+    zombie = subprocess.Popen(["true"])
+    process.wait_until(lambda: not process.alive(zombie.pid))
+    rep.ok("ended" in figures.of(env, zombie.pid)["reason"], "a zombie has ended")
+    zombie.wait()
+    result = figures.stat(env, zombie.pid)
+    rep.ok(result.status == 2 and result.err.count("\n") == 1 and "no such process" in result.err,
+           "no such process", result)
+    found = figures.of(env, 2) if process.program(2) == "kthreadd" else None
+    rep.ok(found is None or found["state"] == "no-tls", "a thread of the kernel", found)
+
+
+def scenario_other_user(env, rep):
+    """Without privileges: one's own processes, and a clear line for others'."""
+    tool, preload = env.reachable(env.tool), env.reachable(env.preload)
+    foreign = seclude(env, env.preloaded(), "plain")
+    # Its descriptors and its program are its own, so the kernel lets it look.
+    own = seclude(env, {**env.preloaded(), "LD_PRELOAD": preload}, "plain",
+                  path=env.reachable(env.helper("seclude")), user=environment.PLAIN_USER)
+    found = figures.of(env, own.pid, tool=tool, user=environment.PLAIN_USER)
+    rep.equal((found["state"], found["status"]), ("protected", 0), "one's own")
+    result = figures.stat(env, foreign.pid, tool=tool, user=environment.PLAIN_USER)
+    rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
+           and "root" in result.err and str(foreign.pid) in result.err, "root's", result)
+    result = figures.stat(env, "--all", "--json", tool=tool, user=environment.PLAIN_USER)
+    pids = [one["pid"] for one in json.loads(result.out)["processes"]]
+    rep.ok(own.pid in pids and foreign.pid not in pids and result.err.count("\n") == 1
+           and "could not be looked at" in result.err, "--all", result)
+
+
+def scenario_all(env, rep):
+    """Every protected process, and those that should be and are not."""
+    protected = [seclude(env, env.preloaded(), "plain", name="one"),
+                 seclude(env, env.preloaded(), "user", name="two")]
+    result = figures.stat(env, "--all", "--json")
+    states = {one["pid"]: one["state"] for one in json.loads(result.out)["processes"]}
+    rep.equal([states.get(one.pid) for one in protected], ["protected"] * 2, "both are there")
+    sleeping = process.Child(env, ["sleep", "100"], env.plain())
+    plain = seclude(env, env.plain(), "plain", name="three")
+    result = figures.stat(env, "--all", "--json")
+    states = {one["pid"]: one["state"] for one in json.loads(result.out)["processes"]}
+    rep.equal((states.get(plain.pid), result.status), ("unprotected", 1), "and what is unprotected")
+    rep.ok(sleeping.pid not in states, "but not what has no TLS")
+    text = figures.stat(env, "--all")
+    rep.ok(f"{plain.pid} (three): unprotected" in text.out and text.status == 1, "in words", text)
+    rep.ok(figures.stat(env).out.count("protected") >= 3, "no argument means the same")
+
+
+def scenario_unreached(env, rep):
+    """A copy of OpenSSL that exports nothing, in a process with and without the preload."""
+    hidden = os.path.join(env.build, "test", "scan", "unreached_hidden.so")
+    code = f"import ctypes, time; ctypes.CDLL({hidden!r}); print('ready', flush=True); time.sleep(100)"
+    for environ, libraries in (env.plain(), []), (env.preloaded(), ["libsecretssl.so"]):
+        child = process.Child(env, [sys.executable, "-c", code], environ)
+        child.wait_for("^ready")
+        found = figures.of(env, child.pid)
+        rep.ok(found["state"] == "unreached" and found["status"] == 1
+               and found["libraries"] == libraries
+               and "exports no symbols" in found["not_reached"][0]["what"],
+               f"unreached, libraries {libraries}", found)
+
+
+NAMES = ["plain", 'q"uote', "back\\slash", "new\nline", "grüße", "b\udcffyte", "cut grü\udcc3", "}"]
+
+
+def scenario_prometheus(env, rep):
+    """Text that a parser of Prometheus's own accepts, whatever a program is called."""
+    from prometheus_client.parser import text_string_to_metric_families
+    children = {}
+    for name in NAMES:
+        child = process.Child(env, [env.helper("seclude"), "plain", name, "10"], env.preloaded())
+        process.wait_until(lambda: memory.is_protected(child.pid)
+                           and open(f"/proc/{child.pid}/comm", "rb").read()[:-1]
+                           == os.fsencode(name)[:15])
+        children[child.pid] = name
+    result = figures.stat(env, "--prometheus", *children)
+    rep.equal(result.status, 0, "all are protected")
+    families = {family.name: family for family in text_string_to_metric_families(result.out)}
+    rep.ok(len(families) > 20 and all(name.startswith("secretssl_") for name in families),
+           f"{len(families)} families of metrics", result)
+    rep.ok(all(family.documentation and family.type in ("gauge", "counter")
+               for family in families.values()), "each with help and type")
+    samples = {int(sample.labels["pid"]): sample for sample in families["secretssl_secret_bytes"].samples}
+    for pid, name in children.items():
+        shown = re.sub("[\udc80-\udcff]", "?", name)
+        rep.equal(samples[pid].labels["comm"], shown, f"the name {name!r}")
+        rep.equal(samples[pid].value, figures.of(env, pid)["secret_bytes"], "its value")
+    counters = {name for name, family in families.items() if family.type == "counter"}
+    totals = set(re.findall(r"^# TYPE (\w+)_total", result.out, re.M))
+    rep.equal(counters, totals, "counters and nothing else end in _total")
+    lines = [line for line in result.out.splitlines() if not line.startswith("#")]
+    order = [re.match(r"\w+", line)[0] for line in lines]
+    rep.equal(len(set(order)), sum(1 for a, b in zip([None, *order], order) if a != b),
+              "the samples of a metric stand together")
+    states = {sample.labels["state"]: sample.value
+              for sample in families["secretssl_processes"].samples}
+    rep.equal(states["protected"], len(NAMES), "processes by state")
+
+
+def scenario_ends_meanwhile(env, rep):
+    """Processes that come and go while they are looked at."""
+    loop = process.Child(env, ["sh", "-c", "while :; do openssl version >/dev/null; done"],
+                         env.preloaded())
+    for _ in range(20):
+        result = figures.stat(env, "--all", "--json")
+        if result.status not in (0, 1, 2) or "processes" not in json.loads(result.out):
+            rep.ok(False, "ends in a regular way", result)
+    rep.ok(loop.popen.poll() is None, "20 times")
+    loop.stop(signal.SIGKILL)
+
+
+def scenario_arguments(env, rep):
+    """What is wrong is named, with what is accepted."""
+    help_text = figures.stat(env, "--help")
+    rep.ok(help_text.status == 0 and "Exit status" in help_text.out and help_text.err == "", "--help")
+    rep.ok(figures.stat(env, "--version").out.startswith("secretssl "), "--version")
+    for arguments, said in (["--jsno"], "--jsno"), (["--json", "--prometheus"], "exclude"), \
+            (["--all", "1"], "--all"), (["nginx"], "'nginx'"), (["0"], "'0'"), (["-5"], "-5"), \
+            (["1", "2x"], "'2x'"), (["--json=1"], "takes no value"), ([""], "''"):
+        result = figures.stat(env, *arguments)
+        rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
+               and said in result.err and result.err.startswith("secretssl: stat: "),
+               " ".join(arguments), result)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([env.tool, "stat", str(os.getpid())], stdout=full, timeout=60,
+                              stderr=subprocess.PIPE, check=False)
+    rep.ok(done.returncode == 2 and b"cannot write" in done.stderr, "a full disk", done)
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands' JSON has in common. */
+#ifndef SECRETSSL_TOOL_JSON_TEXT_H
+#define SECRETSSL_TOOL_JSON_TEXT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* A string of any bytes: what is no UTF-8, which JSON must be, becomes '?'. */
+json_t *json_text(const char *from);
+
+/* Prints it on stdout, indented, and drops it. False after a message. */
+bool json_print(const char *command, json_t *root);
+
+/* Writes out what was printed. False after a message. */
+bool output_written(const char *command);
+
+#endif

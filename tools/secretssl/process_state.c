@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process_state.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *const state_names[STATES] = {
+    [STATE_PROTECTED] = "protected", [STATE_DEGRADED] = "degraded",
+    [STATE_UNUSED] = "unused",       [STATE_UNPROTECTED] = "unprotected",
+    [STATE_UNREACHED] = "unreached", [STATE_NO_TLS] = "no-tls",
+    [STATE_UNKNOWN] = "unknown",     [STATE_GONE] = "gone",
+};
+
+static void set(struct process_state *process, enum protection_state state, const char *format,
+                ...) __attribute__((format(printf, 3, 4)));
+
+static void set(struct process_state *process, enum protection_state state, const char *format,
+                ...)
+{
+    va_list args;
+
+    process->state = state;
+    va_start(args, format);
+    vsnprintf(process->reason, sizeof(process->reason), format, args);
+    va_end(args);
+}
+
+/* A file below /proc/PID that stays this process's, whoever gets its number next. */
+static ssize_t read_small(int directory, const char *name, char *into, size_t size)
+{
+    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0)
+        return -1;
+    got = read(fd, into, size);
+    close(fd);
+    return got;
+}
+
+static bool read_name(struct process_state *process, int directory)
+{
+    ssize_t got = read_small(directory, "comm", process->name, sizeof(process->name) - 1);
+    struct stat status;
+
+    if (got <= 0 || fstat(directory, &status) != 0)
+        return false;
+    process->name[got] = '\0';
+    if (process->name[got - 1] == '\n')
+        process->name[got - 1] = '\0';
+    process->uid = status.st_uid;
+    return true;
+}
+
+static bool is_32_bit(int directory)
+{
+    unsigned char ident[EI_NIDENT];
+
+    return read_small(directory, "exe", (char *)ident, sizeof(ident)) == sizeof(ident) &&
+           memcmp(ident, ELFMAG, SELFMAG) == 0 && ident[EI_CLASS] == ELFCLASS32;
+}
+
+/* A name alone proves nothing, as anyone can give it to a file: it must be unreadable too. */
+static void count_secret(struct process_state *process, int mem)
+{
+    for (size_t i = 0; i < process->map.count; i++) {
+        const struct mapping *mapping = &process->map.list[i];
+        char byte;
+
+        if (mapping_is_secret(mapping) && !mapping->no_access &&
+            pread(mem, &byte, 1, (off_t)mapping->start) < 0 && errno == EIO)
+            process->kernel_secret += mapping->end - mapping->start;
+    }
+}
+
+const char *mapping_file_name(const struct mapping *mapping)
+{
+    const char *slash = strrchr(mapping->name, '/');
+
+    return slash != NULL ? slash + 1 : mapping->name;
+}
+
+static void judge_without_library(struct process_state *process)
+{
+    if (process->stats.other_version != 0)
+        set(process, STATE_UNKNOWN,
+            "its libsecretssl keeps figures of version %" PRIu32
+            ", this tool reads version %d; use the tool of its release",
+            process->stats.other_version, SM_STATS_VERSION);
+    else if (process->tls.openssl != NULL)
+        set(process, STATE_UNPROTECTED, "OpenSSL without libsecretssl, in %s",
+            process->tls.openssl->name);
+    else if (process->tls.count > 0)
+        set(process, STATE_UNREACHED, "TLS that libsecretssl cannot reach: %s",
+            process->tls.list[0].what);
+    else
+        set(process, STATE_NO_TLS, "no TLS library seen in it, nothing to protect");
+}
+
+static void judge(struct process_state *process)
+{
+    const struct sm_stats *sum = &process->stats.sum;
+    uint64_t secret = sum->pages[SM_KIND_SECRET], weak, any = 0;
+
+    if (process->stats.count == 0) {
+        judge_without_library(process);
+        return;
+    }
+    for (int kind = 0; kind < 5; kind++)
+        any |= sum->pages[kind];
+    weak = sum->pages[SM_KIND_LOCKED] | sum->pages[SM_KIND_PLAIN];
+    if (secret != 0 && process->kernel_secret == 0)
+        set(process, STATE_UNKNOWN,
+            "the kernel knows of no secret memory here: a child of a raw fork, which has none, "
+            "or false figures");
+    else if (process->tls.openssl != NULL && sum->hooks == 0)
+        set(process, STATE_UNPROTECTED, "the OpenSSL in %s is not hooked",
+            process->tls.openssl->name);
+    else if (sum->hooks_late != 0)
+        set(process, STATE_DEGRADED, "%" PRIu64 " libcrypto could not be hooked",
+            sum->hooks_late);
+    else if (weak != 0)
+        set(process, STATE_DEGRADED, "%" PRIu64 " KiB are in memory that is not secret",
+            (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN]) * (SM_PAGE / 1024));
+    else if (sum->spilled != 0)
+        set(process, STATE_DEGRADED, "%" PRIu64 " allocations went to the C library",
+            sum->spilled);
+    else if (any == 0 && sum->hooks == 0)
+        set(process, process->tls.count > 0 ? STATE_UNREACHED : STATE_UNUSED,
+            "libsecretssl is loaded, and %s",
+            process->tls.count > 0 ? "cannot reach the TLS that is here" : "not used so far");
+    else
+        set(process, STATE_PROTECTED, "%s", "");
+}
+
+static void look(struct process_state *process, int directory)
+{
+    char again[64];
+    int mem;
+
+    if (!process_map_read_short(process->pid, &process->map)) {
+        if (errno == ESRCH || errno == ENOENT)
+            set(process, STATE_GONE, "it has ended");
+        else
+            set(process, STATE_UNKNOWN,
+                "it may not be looked at: %s; run as root, with CAP_SYS_PTRACE",
+                strerror(errno));
+        return;
+    }
+    if (process->map.count == 0) {
+        set(process, STATE_NO_TLS, "it has no memory of its own (ended, or the kernel's)");
+        return;
+    }
+    if (is_32_bit(directory)) {
+        set(process, STATE_UNREACHED, "a 32-bit program, which libsecretssl cannot protect");
+        return;
+    }
+    mem = openat(directory, "mem", O_RDONLY | O_CLOEXEC);
+    if (mem < 0) {
+        set(process, STATE_UNKNOWN,
+            "its memory may not be read: %s; run as root, with CAP_SYS_PTRACE",
+            strerror(errno));
+        return;
+    }
+    count_secret(process, mem);
+    stats_read(process->pid, mem, &process->map, &process->stats);
+    close(mem);
+    if (!unreached_find(process->pid, &process->map, &process->tls)) {
+        set(process, STATE_UNKNOWN, "out of memory");
+        return;
+    }
+    judge(process);
+    /* What was read by number may have been another process's by then. */
+    if (read_small(directory, "comm", again, sizeof(again)) <= 0)
+        set(process, STATE_GONE, "it ended while it was looked at");
+}
+
+void process_state_read(pid_t pid, struct process_state *process)
+{
+    char path[32];
+    int directory;
+
+    *process = (struct process_state){.pid = pid};
+    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 || !read_name(process, directory))
+        set(process, STATE_GONE, "%s",
+            access("/proc/self", F_OK) == 0 ? "there is no such process"
+                                            : "/proc is not mounted");
+    else
+        look(process, directory);
+    if (directory >= 0)
+        close(directory);
+}
+
+void process_state_free(struct process_state *process)
+{
+    unreached_free(&process->tls);
+    process_map_free(&process->map);
+}
+
+bool process_state_has_figures(const struct process_state *process)
+{
+    return process->stats.count > 0 && process->state != STATE_GONE;
+}

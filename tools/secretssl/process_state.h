@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a process is protected, and with what figures. */
+#ifndef SECRETSSL_TOOL_PROCESS_STATE_H
+#define SECRETSSL_TOOL_PROCESS_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "process_map.h"
+#include "stats_read.h"
+#include "unreached.h"
+
+enum protection_state {
+    STATE_PROTECTED,   /* every secret is in secret memory */
+    STATE_DEGRADED,    /* protected, but not every secret */
+    STATE_UNUSED,      /* the library is there, and no secret yet */
+    STATE_UNPROTECTED, /* a libcrypto that could be protected and is not */
+    STATE_UNREACHED,   /* TLS, and none of it can be reached */
+    STATE_NO_TLS,      /* nothing to protect */
+    STATE_UNKNOWN,     /* it could not be looked at: failure says why */
+    STATE_GONE,        /* it ended, or never was */
+    STATES
+};
+
+/* As --json and --prometheus name it */
+extern const char *const state_names[STATES];
+
+struct process_state {
+    pid_t pid;
+    char name[64]; /* as the process wishes: any bytes */
+    uid_t uid;
+    enum protection_state state;
+    char reason[240]; /* why it is in this state; "" where there is nothing to add */
+    struct process_map map;
+    uint64_t kernel_secret; /* bytes of secret mappings, as the kernel has them */
+    struct process_stats stats;
+    struct unreached_list tls;
+};
+
+/* Looks at a process; for any number at all. Free it in every case. */
+void process_state_read(pid_t pid, struct process_state *process);
+void process_state_free(struct process_state *process);
+
+/* Whether it has figures to show. */
+bool process_state_has_figures(const struct process_state *process);
+
+/* The file name at the end of a mapping's name, for the libraries found. */
+const char *mapping_file_name(const struct mapping *mapping);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secretssl stat: figures of protected processes, read from outside. */
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "message.h"
+#include "options.h"
+#include "stat_report.h"
+
+enum { ALL_PROTECTED = 0, SOME_NOT = 1, COULD_NOT_LOOK = 2 };
+
+static const char help_text[] =
+    "Usage: secretssl stat [--json | --prometheus] [PID... | --all]\n"
+    "Shows live figures of protected processes, which notice nothing of it.\n"
+    "\n"
+    "  --all         every process that is protected, or has TLS that is not (the default)\n"
+    "  --json        one JSON object instead of lines of text\n"
+    "  --prometheus  metrics, as node_exporter's textfile collector reads them\n"
+    "  --help, --version\n"
+    "\n"
+    "States: protected; degraded (some of it is not in secret memory); unused (libsecretssl "
+    "is\n"
+    "loaded, nothing to protect so far); unprotected (OpenSSL without libsecretssl);\n"
+    "unreached (TLS that libsecretssl cannot protect); no-tls; unknown; gone.\n"
+    "Other users' processes need root.\n"
+    "\n"
+    "Exit status: 0 all of them are protected (or degraded), 1 some process is not, else 2 if\n"
+    "some could not be looked at; 2 as well if the arguments are wrong.\n";
+
+struct request {
+    bool all, json, prometheus;
+    pid_t *pids;
+    size_t count;
+};
+
+static bool add(struct stat_result *result, pid_t pid, bool named)
+{
+    struct process_state *more = reallocarray(result->list, result->count + 1, sizeof(*more));
+    struct process_state *process;
+
+    if (more == NULL) {
+        say("stat: out of memory");
+        return false;
+    }
+    result->list = more;
+    process = &more[result->count];
+    process_state_read(pid, process);
+    result->states[process->state]++;
+    if (named && process->state >= STATE_UNKNOWN)
+        say("stat: process %d: %s", (int)pid, process->reason);
+    /* Of the whole machine only what has to do with TLS; who has ended is nobody's business. */
+    if (named || process->state < STATE_NO_TLS || process->stats.count > 0 ||
+        process->stats.other_version != 0)
+        result->count++;
+    else
+        process_state_free(process);
+    return true;
+}
+
+static int is_number(const struct dirent *entry)
+{
+    return entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
+}
+
+static bool add_all(struct stat_result *result)
+{
+    struct dirent **entries;
+    int count = scandir("/proc", &entries, is_number, versionsort);
+    bool good = count > 0;
+
+    if (count <= 0)
+        say("stat: no processes in /proc: %s; mount it", count < 0 ? strerror(errno) : "empty");
+    for (int i = 0; i < count; i++) {
+        pid_t pid = (pid_t)strtol(entries[i]->d_name, NULL, 10);
+
+        /* This program's own libcrypto holds nobody's keys. */
+        if (good && pid != getpid())
+            good = add(result, pid, false);
+        free(entries[i]);
+    }
+    if (count >= 0)
+        free(entries);
+    if (good && result->states[STATE_UNKNOWN] > 0)
+        say("stat: %zu processes could not be looked at; run as root, with CAP_SYS_PTRACE",
+            result->states[STATE_UNKNOWN]);
+    return good;
+}
+
+static int status_of(const struct stat_result *result)
+{
+    const size_t *states = result->states;
+
+    if (states[STATE_UNPROTECTED] + states[STATE_UNREACHED] > 0 ||
+        (!result->all && states[STATE_NO_TLS] + states[STATE_UNUSED] > 0))
+        return SOME_NOT;
+    if (states[STATE_UNKNOWN] > 0 || (!result->all && states[STATE_GONE] > 0))
+        return COULD_NOT_LOOK;
+    return ALL_PROTECTED;
+}
+
+static int look(const struct request *request)
+{
+    struct stat_result result = {.all = request->all};
+    bool good = true;
+
+    if (request->all)
+        good = add_all(&result);
+    for (size_t i = 0; good && i < request->count; i++)
+        good = add(&result, request->pids[i], true);
+    if (good)
+        good = request->json         ? stat_print_json(&result)
+               : request->prometheus ? stat_print_prometheus(&result)
+                                     : stat_print_text(&result);
+
+    int status = good ? status_of(&result) : COULD_NOT_LOOK;
+
+    for (size_t i = 0; i < result.count; i++)
+        process_state_free(&result.list[i]);
+    free(result.list);
+    return status;
+}
+
+/* -1: go on; else the exit status. */
+static int parse(const struct command *self, int argc, char **argv, struct request *request)
+{
+    enum { ALL = 256, JSON, PROMETHEUS, HELP };
+    static const struct option options[] = {
+        {"all", no_argument, NULL, ALL},
+        {"json", no_argument, NULL, JSON},
+        {"prometheus", no_argument, NULL, PROMETHEUS},
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    int answer;
+
+    opterr = 0;
+    while ((answer = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (answer) {
+        case ALL:
+            request->all = true;
+            break;
+        case JSON:
+            request->json = true;
+            break;
+        case PROMETHEUS:
+            request->prometheus = true;
+            break;
+        case 'h':
+        case HELP:
+            return print_help(self);
+        default:
+            return option_error(self, answer, argv);
+        }
+    }
+    if (request->json && request->prometheus) {
+        say("stat: --json and --prometheus exclude each other; give one of them");
+        return COULD_NOT_LOOK;
+    }
+    if (request->all && optind < argc) {
+        say("stat: --all and '%s': give process numbers, or --all", argv[optind]);
+        return COULD_NOT_LOOK;
+    }
+    for (; optind < argc; optind++) {
+        if (!parse_pid("stat", argv[optind], &request->pids[request->count++]))
+            return COULD_NOT_LOOK;
+    }
+    if (request->count == 0)
+        request->all = true;
+    return -1;
+}
+
+static int stat_main(const struct command *self, int argc, char **argv)
+{
+    struct request request = {.pids = calloc((size_t)argc, sizeof(*request.pids))};
+    int status = COULD_NOT_LOOK;
+
+    if (request.pids == NULL)
+        say("stat: out of memory");
+    else
+        status = parse(self, argc, argv, &request);
+    if (status == -1)
+        status = look(&request);
+    free(request.pids);
+    return status;
+}
+
+const struct command command_stat = {
+    .name = "stat",
+    .summary = "show live figures of protected processes",
+    .help = help_text,
+    .usage_status = COULD_NOT_LOOK,
+    .main = stat_main,
+};
