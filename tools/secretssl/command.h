@@ -12,6 +12,7 @@ struct command {
     int (*main)(const struct command *self, int argc, char **argv);
 };
 
+extern const struct command command_doctor;
 extern const struct command command_run;
 extern const struct command command_scan;
 extern const struct command command_stat;

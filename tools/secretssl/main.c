@@ -11,6 +11,7 @@ enum { USAGE = 2 };
 
 static const struct command *const commands[] = {
     &command_run,
+    &command_doctor,
     &command_stat,
     &command_scan,
 };

@@ -14,8 +14,7 @@
 #include "command.h"
 #include "message.h"
 #include "options.h"
-
-#define PRELOAD "libsecretssl.so"
+#include "preload_path.h"
 
 /* As env(1), nohup(1) and the shell have them. */
 enum { OWN_FAILURE = 125, CANNOT_RUN = 126, NOT_FOUND = 127 };
@@ -82,82 +81,30 @@ static int set_word(const char *option, const char *variable, const char *text,
     return set_variable(variable, text);
 }
 
-/*
- * In the build tree the object lies in ../lib, seen from the tool; installed, in the libdir
- * that the build was configured with, which need not be ../lib.
- */
-static int find_preload(char *path, size_t size)
-{
-    char own[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-
-    if (length > 0) {
-        own[length] = '\0';
-        for (int i = 0; i < 2; i++) {
-            char *slash = strrchr(own, '/');
-
-            if (slash != NULL)
-                *slash = '\0';
-        }
-        int wanted = snprintf(path, size, "%s/lib/" PRELOAD, own);
-        if (wanted > 0 && (size_t)wanted < size && access(path, R_OK) == 0)
-            return 0;
-    }
-
-    char first[PATH_MAX + 32];
-
-    snprintf(first, sizeof(first), "%s", length > 0 ? path : "../lib/" PRELOAD);
-    int wanted = snprintf(path, size, "%s", SECRETSSL_LIBDIR "/" PRELOAD);
-    if (wanted > 0 && (size_t)wanted < size && access(path, R_OK) == 0)
-        return 0;
-    say("run: " PRELOAD " is neither %s nor %s; build or install libsecretssl", first,
-        SECRETSSL_LIBDIR "/" PRELOAD);
-    return OWN_FAILURE;
-}
-
-/* Is path one of the entries of an LD_PRELOAD list? */
-static int list_holds(const char *list, const char *path)
-{
-    size_t length = strlen(path);
-
-    for (const char *at = list; *at != '\0';) {
-        size_t entry = strcspn(at, " :");
-
-        if (entry == length && strncmp(at, path, length) == 0)
-            return 1;
-        at += entry;
-        at += strspn(at, " :");
-    }
-    return 0;
-}
-
 static int add_preload(void)
 {
-    char path[PATH_MAX + 32];
-    int status = find_preload(path, sizeof(path));
+    char path[PRELOAD_PATH_ROOM];
 
-    if (status != 0)
-        return status;
+    if (!preload_find(path)) {
+        say("run: " PRELOAD " is neither %s nor %s; build or install libsecretssl", path,
+            SECRETSSL_LIBDIR "/" PRELOAD);
+        return OWN_FAILURE;
+    }
     if (strpbrk(path, " :") != NULL) {
         say("run: LD_PRELOAD cannot name %s, which holds a blank or a colon; move it", path);
         return OWN_FAILURE;
     }
 
-    const char *before = getenv("LD_PRELOAD");
+    char *list = preload_list(path);
 
-    if (before == NULL || *before == '\0')
-        return set_variable("LD_PRELOAD", path);
-    if (list_holds(before, path))
-        return 0;
-
-    char *both;
-
-    if (asprintf(&both, "%s:%s", path, before) < 0) {
+    if (list == NULL) {
         say("run: out of memory");
         return OWN_FAILURE;
     }
-    status = set_variable("LD_PRELOAD", both);
-    free(both);
+
+    int status = set_variable("LD_PRELOAD", list);
+
+    free(list);
     return status;
 }
 

@@ -50,7 +50,8 @@ static void seclude(const char *how)
         if (setgroups(0, NULL) != 0 || setgid(USER) != 0 || setuid(USER) != 0)
             broken("setuid");
     } else if (strcmp(how, "chroot") == 0) {
-        if ((mkdir("empty", 0755) != 0 && errno != EEXIST) || chroot("empty") != 0 || chdir("/") != 0)
+        if ((mkdir("empty", 0755) != 0 && errno != EEXIST) || chroot("empty") != 0 ||
+            chdir("/") != 0)
             broken("chroot");
     } else if (strcmp(how, "fork") == 0) {
         for (int i = 0; i < 2; i++) {

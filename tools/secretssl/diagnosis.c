@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "diagnosis.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const verdict_names[VERDICTS] = {
+    [VERDICT_OK] = "ok",         [VERDICT_NOTE] = "note",       [VERDICT_WARNING] = "warning",
+    [VERDICT_FAILED] = "failed", [VERDICT_UNKNOWN] = "unknown",
+};
+
+struct check *check_new(struct diagnosis *diagnosis, const char *name)
+{
+    if (diagnosis->count == CHECKS_MOST)
+        abort();
+
+    struct check *check = &diagnosis->list[diagnosis->count++];
+
+    *check = (struct check){.name = name};
+    return check;
+}
+
+void check_say(struct check *check, enum verdict verdict, const char *format, ...)
+{
+    va_list args;
+
+    check->verdict = verdict;
+    va_start(args, format);
+    vsnprintf(check->found, sizeof(check->found), format, args);
+    va_end(args);
+}
+
+void check_remedy(struct check *check, const char *where, const char *format, ...)
+{
+    struct remedy *remedy = &check->remedies[check->remedy_count];
+    va_list args;
+
+    if (check->remedy_count == REMEDIES_MOST)
+        return;
+    check->remedy_count++;
+    snprintf(remedy->where, sizeof(remedy->where), "%s", where);
+    va_start(args, format);
+    vsnprintf(remedy->line, sizeof(remedy->line), format, args);
+    va_end(args);
+}

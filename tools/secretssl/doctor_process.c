@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a process is not protected, from what /proc shows of it. */
+#include <elf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor_report.h"
+#include "preload_path.h"
+
+enum { SOME = 1 << 17 };
+
+/* The file below /proc/PID, followed by two zeroes; NULL if it cannot be read. */
+static char *read_some(pid_t pid, const char *name, size_t *size)
+{
+    char path[64], *text = calloc(1, SOME + 2);
+    int fd;
+    ssize_t got;
+
+    *size = 0;
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    fd = text != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    while (fd >= 0 && *size < SOME && (got = read(fd, text + *size, SOME - *size)) > 0)
+        *size += (size_t)got;
+    if (fd >= 0) {
+        close(fd);
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
+/* 1: LD_PRELOAD names our object; 0: it does not; -1: it cannot be known. */
+static int asks_for_preload(pid_t pid)
+{
+    size_t size;
+    char *environ = read_some(pid, "environ", &size);
+    int answer = environ == NULL ? -1 : 0;
+
+    for (size_t at = 0; environ != NULL && at < size; at += strlen(environ + at) + 1) {
+        if (strncmp(environ + at, "LD_PRELOAD=", 11) == 0 &&
+            strstr(environ + at, PRELOAD) != NULL)
+            answer = 1;
+    }
+    free(environ);
+    return answer;
+}
+
+static bool runs_set_id(pid_t pid)
+{
+    size_t size;
+    char *text = read_some(pid, "auxv", &size);
+    bool answer = false;
+
+    for (size_t at = 0; text != NULL && at + sizeof(Elf64_auxv_t) <= size;
+         at += sizeof(Elf64_auxv_t)) {
+        Elf64_auxv_t entry;
+
+        memcpy(&entry, text + at, sizeof(entry));
+        if (entry.a_type == AT_SECURE && entry.a_un.a_val != 0)
+            answer = true;
+    }
+    free(text);
+    return answer;
+}
+
+/* A program that names no dynamic linker gets no preload. */
+static bool is_static(const struct process_map *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const char *name = mapping_file_name(&map->list[i]);
+
+        if (strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld-", 3) == 0 ||
+            strncmp(name, "libc.so", 7) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void preload_remedy(struct check *check)
+{
+    char path[PRELOAD_PATH_ROOM];
+
+    preload_find(path);
+    check_remedy(check, UNIT_FILE, "Environment=LD_PRELOAD=%.190s", path);
+    check_remedy(check, "a command line", "secretssl run -- COMMAND");
+}
+
+static void examine_unprotected(struct patient *patient)
+{
+    const struct process_state *process = &patient->process;
+    struct check *check = &patient->check;
+    const char *name = process->name;
+    int asks = asks_for_preload(process->pid);
+
+    if (process->stats.count > 0) {
+        check_say(check, VERDICT_FAILED,
+                  "%s has libsecretssl, but OpenSSL is not hooked: see the lines it logged "
+                  "when it started",
+                  name);
+    } else if (runs_set_id(process->pid)) {
+        check_say(check, VERDICT_FAILED,
+                  "%s runs set-id or with file capabilities: ld.so ignores LD_PRELOAD. Take "
+                  "those away, and let systemd give the capability",
+                  name);
+        check_remedy(check, UNIT_FILE, "AmbientCapabilities=CAP_NET_BIND_SERVICE");
+    } else if (is_static(&process->map)) {
+        check_say(check, VERDICT_FAILED,
+                  "%s is linked statically, which leaves nothing to preload into: use a build "
+                  "that is not",
+                  name);
+    } else if (asks == 1) {
+        check_say(check, VERDICT_FAILED,
+                  "%s was started with LD_PRELOAD, but ld.so did not load libsecretssl: can it "
+                  "be read there, by its user? (ld.so said so on stderr)",
+                  name);
+    } else {
+        check_say(check, VERDICT_FAILED, "%s was started without libsecretssl%s", name,
+                  asks < 0 ? " (its environment may not be read)" : "");
+        preload_remedy(check);
+    }
+}
+
+static void examine_degraded(struct patient *patient, const struct facts *facts)
+{
+    const struct sm_stats *sum = &patient->process.stats.sum;
+    struct check *check = &patient->check;
+
+    check_say(check, VERDICT_FAILED, "%s: degraded: %s", patient->process.name,
+              patient->process.reason);
+    if (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN] > 0) {
+        if (facts->secret_works && sum->pages[SM_KIND_SECRET] == 0)
+            check_remedy(check, UNIT_FILE, "SystemCallFilter=memfd_secret");
+        check_remedy(check, UNIT_FILE, "LimitMEMLOCK=512M");
+    } else if (sum->spilled > 0 && sum->cap > 0) {
+        check_remedy(check, UNIT_FILE, "Environment=SECRETSSL_ARENA_SIZE=%" PRIu64 "M",
+                     (sum->cap >> 19) + 1);
+    }
+}
+
+void patient_examine(struct patient *patient, const struct facts *facts)
+{
+    const struct process_state *process = &patient->process;
+    struct check *check = &patient->check;
+
+    check->name = "process";
+    switch (process->state) {
+    case STATE_PROTECTED:
+        check_say(check, VERDICT_OK, "%s: protected", process->name);
+        break;
+    case STATE_DEGRADED:
+        examine_degraded(patient, facts);
+        break;
+    case STATE_UNPROTECTED:
+        examine_unprotected(patient);
+        break;
+    case STATE_UNREACHED:
+        check_say(check, VERDICT_FAILED, "%s: %s", process->name, process->reason);
+        break;
+    case STATE_UNUSED:
+    case STATE_NO_TLS:
+        check_say(check, VERDICT_NOTE, "%s: %s", process->name, process->reason);
+        break;
+    default:
+        check_say(check, VERDICT_UNKNOWN, "%s", process->reason);
+        break;
+    }
+}
