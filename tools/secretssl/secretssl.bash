@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Completion of secretssl(1) for bash: installed as .../bash-completion/completions/secretssl.
+
+# _secretssl_words WORD…: those that begin with what is typed.
+_secretssl_words()
+{
+    mapfile -t COMPREPLY < <(compgen -W "$*" -- "$current")
+}
+
+_secretssl_processes()
+{
+    local directory words=''
+    for directory in /proc/[1-9]*; do
+        words="$words ${directory#/proc/}"
+    done
+    _secretssl_words "$words"
+}
+
+_secretssl_files()
+{
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+}
+
+# The value of the option before the cursor; fails if that takes none.
+_secretssl_value()
+{
+    case $1 in
+    --arena-size | --prefault) COMPREPLY=() ;;
+    --uncached) _secretssl_words off prefer require ;;
+    --route) _secretssl_words all keys ;;
+    --key | --passin) _secretssl_files ;;
+    *) return 1 ;;
+    esac
+}
+
+# Where COMMAND of `secretssl run` stands; fails if it was not typed yet.
+_secretssl_run_command()
+{
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --) echo $((i + 1)) && return ;;
+        --arena-size | --prefault | --uncached | --route)
+            [ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
+            i=$((i + 1))
+            ;;
+        -*) ;;
+        *) echo "$i" && return ;;
+        esac
+    done
+    return 1
+}
+
+_secretssl_run()
+{
+    local start
+    if start=$(_secretssl_run_command) && [ "$start" -lt "$COMP_CWORD" ]; then
+        # COMMAND's own completion, where the package bash-completion is loaded
+        if declare -F _command_offset >/dev/null; then
+            _command_offset "$start"
+        else
+            _secretssl_files
+        fi
+    elif [[ $current == -* && -z $start ]]; then
+        _secretssl_words --arena-size --prefault --require --uncached --route --help --version --
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "$current")
+    fi
+}
+
+_secretssl()
+{
+    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+
+    if [ "$COMP_CWORD" = 1 ]; then
+        _secretssl_words run doctor stat scan --help --version
+        return
+    fi
+    # --option=value comes in three words.
+    if [ "$current" = = ]; then
+        current=
+    elif [ "$before" = = ]; then
+        before=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    if [ "${COMP_WORDS[1]}" != run ] || ! _secretssl_run_command >/dev/null; then
+        ! _secretssl_value "$before" || return 0
+    fi
+    case ${COMP_WORDS[1]}:$current in
+    run:*) _secretssl_run ;;
+    doctor:-*) _secretssl_words --json --help --version ;;
+    stat:-*) _secretssl_words --all --json --prometheus --help --version ;;
+    scan:-*) _secretssl_words --key --passin --kernel --json --help --version ;;
+    doctor:* | stat:* | scan:*) _secretssl_processes ;;
+    esac
+}
+
+complete -F _secretssl secretssl
