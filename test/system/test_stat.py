@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 
-from harness import environment, figures, keys, memory, process, report, tls
+from harness import environment, figures, fuse, keys, memory, process, report, tls
 from harness.nginx import Nginx
 
 # `seclude` makes blocks of that size.
@@ -204,6 +204,32 @@ def scenario_liars(env, rep):
         if case == "version":
             rep.ok("version 77" in found["reason"], "the version is named", found)
         child.stop(signal.SIGKILL)
+
+
+def scenario_silent_file(env, rep):
+    """A process whose file lies where its owner answers when it pleases him."""
+    with open(os.path.join(env.build, "test", "scan", "unreached_hidden.so"), "rb") as file:
+        served = fuse.Served(env.path("served"), file.read())
+    code = (f"import mmap, time; f = open({served.file!r}, 'rb')\n"
+            "m = mmap.mmap(f.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)\n"
+            "print(m[:4], flush=True); time.sleep(100)")
+    try:
+        child = process.Child(env, [sys.executable, "-c", code], env.plain())
+        child.wait_for("ELF")
+        found = figures.of(env, child.pid)
+        rep.ok(found["state"] == "unreached" and found["not_reached"][0]["mapping"] == served.file,
+               "as long as he answers, it is looked into", found)
+        served.silence()
+        reader = process.Child(env, ["cat", served.file], env.plain())
+        rep.equal(reader.wait(2).status, "timeout", "who reads it waits")
+        result = figures.stat(env, "--json", child.pid, seconds=30)
+        rep.ok(result.status == 2 and result.seconds < 15 and "no answer" in result.err,
+               "when he does not, it is not waited for", result)
+        result = figures.stat(env, "--all", "--json", seconds=30)
+        rep.ok(result.status in (1, 2) and result.seconds < 20, "nor with --all", result)
+        child.popen.kill()
+    finally:
+        served.end()
 
 
 # A program for 32-bit machines that only waits: pause(), again and again.

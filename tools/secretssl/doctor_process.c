@@ -37,15 +37,14 @@ static char *read_some(pid_t pid, const char *name, size_t *size)
 static int asks_for_preload(pid_t pid)
 {
     size_t size;
-    char *environ = read_some(pid, "environ", &size);
-    int answer = environ == NULL ? -1 : 0;
+    char *list = read_some(pid, "environ", &size);
+    int answer = list == NULL ? -1 : 0;
 
-    for (size_t at = 0; environ != NULL && at < size; at += strlen(environ + at) + 1) {
-        if (strncmp(environ + at, "LD_PRELOAD=", 11) == 0 &&
-            strstr(environ + at, PRELOAD) != NULL)
+    for (size_t at = 0; list != NULL && at < size; at += strlen(list + at) + 1) {
+        if (strncmp(list + at, "LD_PRELOAD=", 11) == 0 && strstr(list + at, PRELOAD) != NULL)
             answer = 1;
     }
-    free(environ);
+    free(list);
     return answer;
 }
 

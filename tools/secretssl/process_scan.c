@@ -326,7 +326,7 @@ static bool look(struct scan *scan)
     if (scan->presence == NULL)
         return open_failed(scan, "cannot find its pages");
 
-    if (!unreached_find(scan->pid, &scan->result->map, &scan->result->unreached))
+    if (!unreached_find(scan->pid, &scan->result->map, 0, &scan->result->unreached))
         return fail(scan, "out of memory");
     progress_begin(scan->pid, expected(&scan->result->map));
     searcher_begin(scan->searcher, found, scan);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process_state.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,6 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "presence.h"
+
+enum { PATIENCE = 3 }; /* seconds for a file to answer */
 
 const char *const state_names[STATES] = {
     [STATE_PROTECTED] = "protected", [STATE_DEGRADED] = "degraded",
@@ -59,25 +62,36 @@ static bool read_name(struct process_state *process, int directory)
     return true;
 }
 
-static bool is_32_bit(int directory)
+/* Its program's file would tell as well, but may lie where nobody answers. */
+static bool is_32_bit(const struct process_map *map)
 {
-    unsigned char ident[EI_NIDENT];
-
-    return read_small(directory, "exe", (char *)ident, sizeof(ident)) == sizeof(ident) &&
-           memcmp(ident, ELFMAG, SELFMAG) == 0 && ident[EI_CLASS] == ELFCLASS32;
+    for (size_t i = 0; i < map->count; i++) {
+        if (!map->list[i].kernel && map->list[i].end > UINT64_C(1) << 32)
+            return false;
+    }
+    return true;
 }
 
-/* A name alone proves nothing, as anyone can give it to a file: it must be unreadable too. */
+/*
+ * A name alone proves nothing, as anyone can give it to a file: it must be unreadable too. Only
+ * a page that is there is tried, for the same reason.
+ */
 static void count_secret(struct process_state *process, int mem)
 {
-    for (size_t i = 0; i < process->map.count; i++) {
+    struct presence *presence = presence_open(process->pid);
+    uint64_t start, stop;
+    char byte;
+
+    for (size_t i = 0; presence != NULL && i < process->map.count; i++) {
         const struct mapping *mapping = &process->map.list[i];
-        char byte;
 
         if (mapping_is_secret(mapping) && !mapping->no_access &&
-            pread(mem, &byte, 1, (off_t)mapping->start) < 0 && errno == EIO)
+            presence_next(presence, mapping->start, mapping->end, &start, &stop) == 1 &&
+            start <= INT64_MAX && pread(mem, &byte, 1, (off_t)start) < 0 && errno == EIO)
             process->kernel_secret += mapping->end - mapping->start;
     }
+    if (presence != NULL)
+        presence_close(presence);
 }
 
 const char *mapping_file_name(const struct mapping *mapping)
@@ -100,6 +114,9 @@ static void judge_without_library(struct process_state *process)
     else if (process->tls.count > 0)
         set(process, STATE_UNREACHED, "TLS that libsecretssl cannot reach: %s",
             process->tls.list[0].what);
+    else if (process->tls.stuck > 0)
+        set(process, STATE_UNKNOWN, "%u of its files gave no answer in %d seconds",
+            process->tls.stuck, PATIENCE);
     else
         set(process, STATE_NO_TLS, "no TLS library seen in it, nothing to protect");
 }
@@ -158,7 +175,7 @@ static void look(struct process_state *process, int directory)
         set(process, STATE_NO_TLS, "it has no memory of its own (ended, or the kernel's)");
         return;
     }
-    if (is_32_bit(directory)) {
+    if (is_32_bit(&process->map)) {
         set(process, STATE_UNREACHED, "a 32-bit program, which libsecretssl cannot protect");
         return;
     }
@@ -172,7 +189,7 @@ static void look(struct process_state *process, int directory)
     count_secret(process, mem);
     stats_read(process->pid, mem, &process->map, &process->stats);
     close(mem);
-    if (!unreached_find(process->pid, &process->map, &process->tls)) {
+    if (!unreached_find(process->pid, &process->map, PATIENCE, &process->tls)) {
         set(process, STATE_UNKNOWN, "out of memory");
         return;
     }

@@ -16,6 +16,9 @@
  */
 int trial(void (*work)(void *result), void *result, size_t size);
 
+/* The same with so many seconds of patience. */
+int trial_within(unsigned seconds, void (*work)(void *result), void *result, size_t size);
+
 /* memfd_secret(2). A descriptor, or -1 with errno set. */
 int secret_open(unsigned flags);
 

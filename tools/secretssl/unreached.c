@@ -8,6 +8,7 @@
 
 #include "backing.h"
 #include "file_marks.h"
+#include "trial.h"
 
 /* What the code leaves in a file. Put together here, so that this program does not have them.
  */
@@ -22,7 +23,15 @@ static const struct mark {
     {{"/rustls", "-0."}, "Rust's rustls"},
 };
 
-enum { MARKS = sizeof(marks) / sizeof(marks[0]), OPENSSL = 0, REACHED = 1 << MARKS };
+enum {
+    MARKS = sizeof(marks) / sizeof(marks[0]),
+    OPENSSL = 0,
+    REACHED = 1 << MARKS,
+    LOOKED_INTO = REACHED << 1, /* the file could be opened */
+};
+
+/* So many files of a process are waited for in vain. */
+enum { STUCK_MOST = 2 };
 
 /* With this one exported, a copy of OpenSSL is reached. */
 static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
@@ -76,26 +85,55 @@ static struct known {
 } * known;
 static size_t known_count;
 
-static unsigned look_at_file(pid_t pid, const struct mapping *mapping)
-{
-    unsigned has = 0;
-    int fd;
+struct job {
+    pid_t pid;
+    const struct mapping *mapping;
+};
 
-    for (size_t i = 0; i < known_count; i++) {
-        if (known[i].inode == mapping->inode && known[i].device == mapping->device)
-            return known[i].has;
-    }
-    fd = backing_open(pid, mapping);
+static struct job job; /* of the child that looks */
+
+static unsigned open_and_look(const struct job *at)
+{
+    int fd = backing_open(at->pid, at->mapping);
+    unsigned has;
+
     if (fd < 0)
         return 0;
-    has = look_into(fd);
+    has = look_into(fd) | LOOKED_INTO;
     close(fd);
+    return has;
+}
+
+static void look_in_child(void *has)
+{
+    *(unsigned *)has = open_and_look(&job);
+}
+
+static unsigned look_at_file(const struct job *at, unsigned patience, unsigned *stuck)
+{
+    unsigned has = 0;
+    bool answered = true;
+
+    for (size_t i = 0; i < known_count; i++) {
+        if (known[i].inode == at->mapping->inode && known[i].device == at->mapping->device)
+            return known[i].has;
+    }
+    if (patience == 0) {
+        has = open_and_look(at);
+    } else if (*stuck < STUCK_MOST) {
+        job = *at;
+        answered = trial_within(patience, look_in_child, &has, sizeof(has)) == 0;
+        *stuck += !answered;
+    }
+    /* Another process may have the right to open what this one has not. */
+    if (answered && !(has & LOOKED_INTO))
+        return 0;
 
     struct known *more = reallocarray(known, known_count + 1, sizeof(*more));
 
     if (more != NULL) {
         known = more;
-        known[known_count++] = (struct known){mapping->device, mapping->inode, has};
+        known[known_count++] = (struct known){at->mapping->device, at->mapping->inode, has};
     }
     return has;
 }
@@ -129,16 +167,18 @@ static bool is_libcrypto(const char *name)
     return base != NULL && strncmp(base, "/libcrypto.so", 13) == 0;
 }
 
-static bool look_at(pid_t pid, const struct mapping *mapping, struct unreached_list *found)
+static bool look_at(const struct job *at, unsigned patience, struct unreached_list *found)
 {
+    const struct mapping *mapping = at->mapping;
     const char *what = known_library(mapping->name);
     unsigned has;
     bool good = true;
 
     if (what != NULL)
         return add(found, mapping, what);
-    has = look_at_file(pid, mapping);
-    if (found->openssl == NULL && (has & REACHED || (has == 0 && is_libcrypto(mapping->name))))
+    has = look_at_file(at, patience, &found->stuck);
+    if (found->openssl == NULL &&
+        (has & REACHED || (!(has & LOOKED_INTO) && is_libcrypto(mapping->name))))
         found->openssl = mapping;
     for (size_t i = 0; good && i < MARKS; i++) {
         if (has & 1U << i)
@@ -147,7 +187,8 @@ static bool look_at(pid_t pid, const struct mapping *mapping, struct unreached_l
     return good;
 }
 
-bool unreached_find(pid_t pid, const struct process_map *map, struct unreached_list *found)
+bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
+                    struct unreached_list *found)
 {
     bool good = true;
 
@@ -156,7 +197,7 @@ bool unreached_find(pid_t pid, const struct process_map *map, struct unreached_l
 
         if (!mapping->anonymous && !mapping->kernel && mapping->offset == 0 &&
             mapping->name[0] == '/' && !seen(map, i))
-            good = look_at(pid, mapping, found);
+            good = look_at(&(struct job){pid, mapping}, patience, found);
     }
     return good;
 }

@@ -19,13 +19,19 @@ struct unreached_list {
     struct unreached *list;
     size_t count;
     const struct mapping *openssl; /* the first that can be reached; NULL: none was seen */
+    unsigned stuck;                /* files that nobody answered for in time */
 };
 
 /*
  * Looks into the files that the process has mapped, as far as they may be opened. A hint, not a
  * proof: what was stripped of every trace is not seen. False without memory.
+ *
+ * A file may lie where its owner answers when it pleases him (FUSE), or never. patience:
+ * seconds for which a file is waited for, in a child process; 0: look at once, for as long as
+ * it takes.
  */
-bool unreached_find(pid_t pid, const struct process_map *map, struct unreached_list *found);
+bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
+                    struct unreached_list *found);
 
 void unreached_free(struct unreached_list *found);
 
