@@ -16,7 +16,7 @@ from harness.doctor import VERDICTS, doctor, elsewhere, installed
 USER = {"user": environment.PLAIN_USER}
 MEMFD_SECRET = 447
 # What a machine without faults says "ok" to, as root
-GOOD = ("kernel", "boot-switch", "seccomp", "secret-memory", "unreadable", "fork", "memlock",
+GOOD = ("children", "kernel", "boot-switch", "seccomp", "secret-memory", "unreadable", "fork", "memlock",
         "address-space", "preload")
 
 
@@ -165,6 +165,20 @@ def scenario_address_space(env, rep):
     found = doctor(env, limits={"AS": 2 << 30})
     expect(rep, found, "address-space", "warning", "LimitAS=infinity")
     rep.equal(found.status, 0, "works all the same")
+
+
+def scenario_children(env, rep):
+    """Where no process can be made, that is said, and nothing else."""
+    found = doctor(env, tool=installed(env), limits={"NPROC": 0}, **USER)
+    expect(rep, found, "children", "failed", "TasksMax=infinity", "--pids-limit")
+    rep.equal((found.status, list(found.checks)), (1, ["children"]), "nothing else is claimed")
+
+
+def scenario_file_size(env, rep):
+    """A soft limit on the size of files is no obstacle: the allocator gets around it."""
+    found = doctor(env, wrapper=["bash", "-c", '(ulimit -S -f 0; exec "$@") | (ulimit -S -f unlimited; cat)',
+                                 "bash"])
+    rep.equal((found.verdict("secret-memory"), found.verdict("preload")), ("ok", "ok"), "works")
 
 
 def cgroup(name):
@@ -354,6 +368,11 @@ def scenario_unreached(env, rep):
     one = found.processes[child.pid]
     rep.ok(found.status == 1 and one["state"] == "unreached"
            and one["not_reached"][0]["mapping"] == hidden, "a hidden copy of OpenSSL", found)
+    child = process.Child(env, [sys.executable, "-c", "import ssl; " + code], env.preloaded())
+    child.wait_for("^ready")
+    one = doctor(env, child.pid).processes[child.pid]
+    rep.ok(one["state"] == "protected" and one["verdict"] == "warning"
+           and one["not_reached"][0]["mapping"] == hidden, "beside one that is protected", one)
 
 
 def scenario_arguments(env, rep):

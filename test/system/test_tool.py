@@ -63,6 +63,17 @@ def scenario_completion(env, rep):
     rep.equal(complete(env, "nonsense", ""), set(), "nothing where there is nothing")
 
 
+def scenario_installed(env, rep):
+    """Both are installed where bash and man look for them."""
+    prefix = env.path("prefix")
+    subprocess.run(["cmake", "--install", env.build, "--prefix", prefix], check=True,
+                   capture_output=True, timeout=120)
+    for name, source in (("bash-completion/completions/secretssl", COMPLETION),
+                         ("man/man1/secretssl.1", os.path.join(ROOT, "docs", "secretssl.1"))):
+        with open(os.path.join(prefix, "share", name), "rb") as file, open(source, "rb") as original:
+            rep.ok(file.read() == original.read(), f"share/{name}")
+
+
 def scenario_manual(env, rep):
     """The page is well formed and has every option, and none that is not there."""
     page = os.path.join(ROOT, "docs", "secretssl.1")

@@ -34,6 +34,7 @@ struct check {
 
 /* What one check learns and others need. */
 struct facts {
+    bool can_try;        /* a child process can be had */
     bool secret_calls;   /* memfd_secret(2) gives a descriptor */
     int secret_error;    /* or fails with that */
     int secret_signal;   /* or ends the process */
@@ -71,7 +72,8 @@ __attribute__((format(printf, 3, 4))) void check_remedy(struct check *check, con
  */
 void raise_memlock_limit(void);
 
-/* The checks, in the order in which they are made. */
+/* The checks, in the order in which they are made. Without the first none can be. */
+void check_children(struct diagnosis *diagnosis);
 void check_system_call(struct diagnosis *diagnosis);
 void check_secret_memory(struct diagnosis *diagnosis);
 void check_unreadable(struct diagnosis *diagnosis);

@@ -47,7 +47,8 @@ static int examine(const struct request *request)
     bool good;
 
     raise_memlock_limit();
-    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+    check_children(&diagnosis);
+    for (size_t i = 0; diagnosis.facts.can_try && i < sizeof(checks) / sizeof(checks[0]); i++)
         checks[i](&diagnosis);
     status = doctor_works(&diagnosis) ? WORKS : DOES_NOT;
     for (size_t i = 0; i < request->count; i++) {

@@ -215,18 +215,3 @@ void check_memlock(struct diagnosis *diagnosis)
     judge(check, way, got, signal);
     judge_capability(check_new(diagnosis, "cap-ipc-lock"), way);
 }
-
-void check_limits(struct diagnosis *diagnosis)
-{
-    struct check *check = check_new(diagnosis, "address-space");
-    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-
-    getrlimit(RLIMIT_AS, &limit);
-    if (limit.rlim_cur >= (rlim_t)4 << 30) {
-        check_say(check, VERDICT_OK, "limit %s", amount(limit.rlim_cur).text);
-        return;
-    }
-    check_say(check, VERDICT_WARNING, "limit %s: the arena's reservation may have to shrink",
-              amount(limit.rlim_cur).text);
-    check_remedy(check, UNIT_FILE, "LimitAS=infinity");
-}

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,17 +49,14 @@ struct child {
     int status;
 };
 
-/* Output goes to files that are nowhere, so that no pipe can fill up. */
-static int nowhere(void)
-{
-    return memfd_create("doctor", MFD_CLOEXEC);
-}
-
+/* What was written to a pipe: a child says little, and is not waited for again. */
 static void read_back(int fd, char said[SAID])
 {
-    ssize_t got = fd >= 0 ? pread(fd, said, SAID - 1, 0) : 0;
+    ssize_t got = 0, more;
 
-    said[got > 0 ? got : 0] = '\0';
+    while (got < SAID - 1 && (more = read(fd, said + got, (size_t)(SAID - 1 - got))) > 0)
+        got += more;
+    said[got] = '\0';
 }
 
 static void start(const char *list, int out, int err)
@@ -80,23 +76,34 @@ static void start(const char *list, int out, int err)
     _exit(127);
 }
 
+static void close_pair(const int pair[2])
+{
+    if (pair[0] >= 0)
+        close(pair[0]);
+    if (pair[1] >= 0)
+        close(pair[1]);
+}
+
+/* Pipes and not files, which may have no room to grow. */
 static void run(const char *list, struct child *child)
 {
-    int out = nowhere(), err = nowhere();
-    pid_t pid = out >= 0 && err >= 0 ? fork() : -1;
+    int out[2] = {-1, -1}, err[2] = {-1, -1};
+    bool good =
+        pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(err, O_CLOEXEC | O_NONBLOCK) == 0;
+    pid_t pid = good ? fork() : -1;
 
     child->status = -1;
     if (pid == 0)
-        start(list, out, err);
+        start(list, out[1], err[1]);
     while (pid > 0 && waitpid(pid, &child->status, 0) < 0 && errno == EINTR)
         ;
-    read_back(out, child->out);
-    read_back(err, child->err);
-    child->err[strcspn(child->err, "\n")] = '\0';
-    if (out >= 0)
-        close(out);
-    if (err >= 0)
-        close(err);
+    if (good) {
+        read_back(out[0], child->out);
+        read_back(err[0], child->err);
+        child->err[strcspn(child->err, "\n")] = '\0';
+    }
+    close_pair(out);
+    close_pair(err);
 }
 
 static void judge(struct check *check, const struct facts *facts, const struct child *child,

@@ -148,7 +148,10 @@ void patient_examine(struct patient *patient, const struct facts *facts)
     check->name = "process";
     switch (process->state) {
     case STATE_PROTECTED:
-        check_say(check, VERDICT_OK, "%s: protected", process->name);
+        check_say(check, process->tls.count == 0 ? VERDICT_OK : VERDICT_WARNING,
+                  process->tls.count == 0 ? "%s: protected"
+                                          : "%s: protected, but for TLS that cannot be reached",
+                  process->name);
         break;
     case STATE_DEGRADED:
         examine_degraded(patient, facts);

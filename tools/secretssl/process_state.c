@@ -76,19 +76,31 @@ static bool is_32_bit(const struct process_map *map)
  * A name alone proves nothing, as anyone can give it to a file: it must be unreadable too. Only
  * a page that is there is tried, for the same reason.
  */
+static bool holds_secret(int mem, struct presence *presence, const struct mapping *mapping)
+{
+    uint64_t start = mapping->start, stop;
+    char byte;
+
+    if (!mapping_is_secret(mapping) || mapping->no_access)
+        return false;
+    if (presence != NULL &&
+        presence_next(presence, mapping->start, mapping->end, &start, &stop) != 1)
+        return false;
+    return start <= INT64_MAX && pread(mem, &byte, 1, (off_t)start) < 0 && errno == EIO;
+}
+
+/* After the figures, from a map of its own: what they claim was mapped before. */
 static void count_secret(struct process_state *process, int mem)
 {
     struct presence *presence = presence_open(process->pid);
-    uint64_t start, stop;
-    char byte;
+    struct process_map map;
 
-    for (size_t i = 0; presence != NULL && i < process->map.count; i++) {
-        const struct mapping *mapping = &process->map.list[i];
-
-        if (mapping_is_secret(mapping) && !mapping->no_access &&
-            presence_next(presence, mapping->start, mapping->end, &start, &stop) == 1 &&
-            start <= INT64_MAX && pread(mem, &byte, 1, (off_t)start) < 0 && errno == EIO)
-            process->kernel_secret += mapping->end - mapping->start;
+    if (process_map_read_short(process->pid, &map)) {
+        for (size_t i = 0; i < map.count; i++) {
+            if (holds_secret(mem, presence, &map.list[i]))
+                process->kernel_secret += map.list[i].end - map.list[i].start;
+        }
+        process_map_free(&map);
     }
     if (presence != NULL)
         presence_close(presence);
@@ -186,8 +198,8 @@ static void look(struct process_state *process, int directory)
             strerror(errno));
         return;
     }
-    count_secret(process, mem);
     stats_read(process->pid, mem, &process->map, &process->stats);
+    count_secret(process, mem);
     close(mem);
     if (!unreached_find(process->pid, &process->map, PATIENCE, &process->tls)) {
         set(process, STATE_UNKNOWN, "out of memory");

@@ -11,8 +11,8 @@
 
 /*
  * Runs work(result) in a child, which shares the result (size bytes, zero at first). Returns 0
- * if it came to its end, the signal that ended it, or -1 if there is no child to be had. A
- * child that takes more than half a minute ends by SIGALRM.
+ * if it came to its end, the signal that ended it, or -1 with errno set if there is no child to
+ * be had. A child that takes more than half a minute ends by SIGALRM.
  */
 int trial(void (*work)(void *result), void *result, size_t size);
 
