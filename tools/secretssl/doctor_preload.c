@@ -122,7 +122,7 @@ static void judge(struct check *check, const struct facts *facts, const struct c
                   WIFEXITED(child->status) ? WEXITSTATUS(child->status) : -1,
                   child->err[0] != '\0' ? child->err : "it said nothing");
     } else if (!hooked) {
-        check_say(check, VERDICT_FAILED, "%s was preloaded, but %s is not hooked: %s", path,
+        check_say(check, VERDICT_FAILED, "with %s in LD_PRELOAD %s is not hooked: %s", path,
                   version, child->err[0] != '\0' ? child->err : "nothing was said");
     } else if (strcmp(memory, "secret") == 0 && child->err[0] != '\0') {
         check_say(check, VERDICT_WARNING, "%s hooks %s, and says: %s", path, version,
