@@ -275,7 +275,7 @@ def scenario_preload(env, rep):
     found = doctor(env, tool=tool)
     if os.path.exists(env.path("lib/libsecretssl.so")) or "hooks" in found.found("preload"):
         raise RuntimeError(f"there is an installed libsecretssl.so: {found}")
-    rep.ok(found.verdict("preload") == "failed" and "is neither" in found.found("preload")
+    rep.ok(found.verdict("preload") == "failed" and "is in none of" in found.found("preload")
            and found.status == 1 and found.verdict("secret-memory") == "ok", "not there", found)
     with open(env.path("lib/libsecretssl.so"), "wb") as file:
         file.write(b"no library\n")
@@ -284,6 +284,11 @@ def scenario_preload(env, rep):
            and "ld.so" in found.found("preload"), "no library", found)
     tool = installed(env)
     rep.equal(doctor(env, tool=tool).verdict("preload"), "ok", "there")
+    subprocess.run(["cmake", "--install", env.build, "--prefix", env.path("prefix")], check=True,
+                   capture_output=True, timeout=120)
+    found = doctor(env, tool=env.path("prefix/bin/secretssl"))
+    rep.ok(found.verdict("preload") == "ok" and env.path("prefix") in found.found("preload"),
+           "installed below another prefix", found)
     found = doctor(env, tool=tool, environ=env.plain(SECRETSSL_ROUTE="wrong"))
     rep.ok(found.verdict("preload") == "failed" and "status 78" in found.found("preload")
            and "SECRETSSL_ROUTE" in found.found("preload"), "a wrong setting", found)

@@ -151,8 +151,7 @@ void check_preload(struct diagnosis *diagnosis)
     char *list;
 
     if (!preload_find(path)) {
-        check_say(check, VERDICT_FAILED, "it is neither %.200s nor %s", path,
-                  SECRETSSL_LIBDIR "/" PRELOAD);
+        check_say(check, VERDICT_FAILED, PRELOAD " is in none of %s", path);
         check_remedy(check, "where libsecretssl is to be installed",
                      "apt install libsecretssl0, or cmake --install build/release");
         return;

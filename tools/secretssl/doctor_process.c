@@ -83,8 +83,8 @@ static void preload_remedy(struct check *check)
 {
     char path[PRELOAD_PATH_ROOM];
 
-    preload_find(path);
-    check_remedy(check, UNIT_FILE, "Environment=LD_PRELOAD=%.190s", path);
+    if (preload_find(path))
+        check_remedy(check, UNIT_FILE, "Environment=LD_PRELOAD=%.190s", path);
     check_remedy(check, "a command line", "secretssl run -- COMMAND");
 }
 

@@ -22,24 +22,29 @@ static bool own_path(char own[PATH_MAX])
 
 bool preload_find(char path[PRELOAD_PATH_ROOM])
 {
+    static const char *const places[] = {"/lib/" PRELOAD,
+                                         "/" SECRETSSL_LIBDIR_NAME "/" PRELOAD};
     char own[PATH_MAX];
+    bool known = own_path(own);
 
-    snprintf(path, PRELOAD_PATH_ROOM, "../lib/" PRELOAD);
-    if (own_path(own)) {
-        for (int i = 0; i < 2; i++) {
-            char *slash = strrchr(own, '/');
+    for (int i = 0; known && i < 2; i++) {
+        char *slash = strrchr(own, '/');
 
-            if (slash != NULL)
-                *slash = '\0';
-        }
-        snprintf(path, PRELOAD_PATH_ROOM, "%s/lib/" PRELOAD, own);
+        if (slash != NULL)
+            *slash = '\0';
+    }
+    for (size_t i = 0; known && i < sizeof(places) / sizeof(places[0]); i++) {
+        snprintf(path, PRELOAD_PATH_ROOM, "%s%s", own, places[i]);
         if (access(path, R_OK) == 0)
             return true;
     }
-    if (access(SECRETSSL_LIBDIR "/" PRELOAD, R_OK) != 0)
-        return false;
     snprintf(path, PRELOAD_PATH_ROOM, "%s", SECRETSSL_LIBDIR "/" PRELOAD);
-    return true;
+    if (access(path, R_OK) == 0)
+        return true;
+    snprintf(path, PRELOAD_PATH_ROOM,
+             "%s/lib, %s/" SECRETSSL_LIBDIR_NAME " and " SECRETSSL_LIBDIR, known ? own : "..",
+             known ? own : "..");
+    return false;
 }
 
 /* Is path one of the entries of an LD_PRELOAD list? */

@@ -9,12 +9,12 @@
 
 #define PRELOAD "libsecretssl.so"
 
-enum { PRELOAD_PATH_ROOM = PATH_MAX + 32 };
+enum { PRELOAD_PATH_ROOM = 2 * PATH_MAX + 256 };
 
 /*
- * In the build tree it lies in ../lib, seen from the tool; installed, in the libdir that the
- * build was configured with, which need not be ../lib. Where neither has it, path is where it
- * was looked for first, and the answer is false.
+ * Seen from the tool, the object lies in ../lib in the build tree, and in the libdir where both
+ * were installed, below whatever prefix; otherwise it is where the build was configured to
+ * install it. If it is nowhere, the answer is false, and path is the list of those places.
  */
 bool preload_find(char path[PRELOAD_PATH_ROOM]);
 

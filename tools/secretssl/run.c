@@ -86,8 +86,7 @@ static int add_preload(void)
     char path[PRELOAD_PATH_ROOM];
 
     if (!preload_find(path)) {
-        say("run: " PRELOAD " is neither %s nor %s; build or install libsecretssl", path,
-            SECRETSSL_LIBDIR "/" PRELOAD);
+        say("run: " PRELOAD " is in none of %s; build or install libsecretssl", path);
         return OWN_FAILURE;
     }
     if (strpbrk(path, " :") != NULL) {
