@@ -165,11 +165,15 @@ static void judge(struct check *check, enum way way, size_t got, int signal)
                   amount(found.rlim_max).text, may);
         return;
     }
-    if (signal == SIGKILL)
+    if (signal == SIGKILL) {
         check_say(check, VERDICT_FAILED,
-                  "the process that asked for %s of it was killed: is there a limit on memory?",
+                  "the process that asked for %s of it was killed, for lack of memory (see "
+                  "cgroup below)",
                   amount(WANTED).text);
-    else if (got < WANTED)
+        check_remedy(check, UNIT_FILE, "MemoryMax=infinity");
+        return;
+    }
+    if (got < WANTED)
         check_say(check, got == 0 ? VERDICT_FAILED : VERDICT_WARNING,
                   "only %s of %s could be had; %s; limit %s", amount(got).text,
                   amount(WANTED).text, way_text(way), amount(found.rlim_max).text);

@@ -5,8 +5,9 @@ import json
 import os
 import shlex
 
-from . import process
+from . import environment, process
 
+USER = {"user": environment.PLAIN_USER}
 VERDICTS = ("ok", "note", "warning", "failed", "unknown")
 
 
@@ -35,6 +36,13 @@ class Diagnosis:
         said = [f"{one['verdict']} {name}: {one['found']}" for name, one in self.checks.items()]
         return "\n".join([f"status {self.status} after {self.result.seconds:.2f} s", *said,
                           *map(str, self.processes.values()), self.result.err])
+
+
+def expect(rep, found, check, verdict, *lines):
+    """The verdict, and for each text a line to put somewhere that begins with it."""
+    rep.equal(found.verdict(check), verdict, f"{check}: {verdict}")
+    missing = [line for line in lines if not any(one.startswith(line) for one in found.lines(check))]
+    rep.ok(not missing, f"{check}: says what to do", f"no {missing} in {found.lines(check)}")
 
 
 def doctor(env, *arguments, wrapper=(), tool=None, environ=None, **options):

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""secretssl doctor, beyond memory and its limits: the machine, the preload, single processes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+from harness import environment, figures, process, report
+from harness.doctor import USER, doctor, elsewhere, expect, installed
+
+
+def scenario_container(env, rep):
+    found = doctor(env, wrapper=["unshare", "--user", "--map-root-user"])
+    rep.ok(found.verdict("container") == "note" and "user name space" in found.found("container"),
+           "a user name space", found)
+    plain = doctor(env)
+    rep.ok("user name space" not in plain.found("container") or plain.verdict("container") == "ok",
+           "not here", plain)
+    found = doctor(env, environ=env.plain(container="lxc"),
+                   wrapper=["chroot", "/"] if os.path.exists("/.dockerenv") else [])
+    rep.ok(found.found("container").startswith("in a container"), "a container", found)
+
+
+def scenario_hibernation(env, rep):
+    """A machine that can hibernate, one that may not, and one that cannot tell."""
+    found = doctor(env, wrapper=elsewhere(system={"power/state": "freeze mem disk",
+                                                  "power/disk": "[platform] shutdown"}))
+    expect(rep, found, "hibernation", "warning", "nohibernate")
+    found = doctor(env, wrapper=elsewhere(system={"power/state": "freeze mem disk",
+                                                  "power/disk": "[disabled]"}))
+    rep.equal(found.verdict("hibernation"), "ok", "disabled")
+    found = doctor(env, wrapper=elsewhere(system={"power/state": "freeze mem"}))
+    rep.equal(found.verdict("hibernation"), "ok", "suspend only")
+    found = doctor(env, wrapper=elsewhere(system={}))
+    rep.equal(found.verdict("hibernation"), "unknown", "no /sys")
+
+
+def scenario_core_dumps(env, rep):
+    pattern = "/proc/sys/kernel/core_pattern"
+    found = doctor(env, wrapper=elsewhere({pattern: "|/usr/lib/handler %p"}), limits={"CORE": 0})
+    expect(rep, found, "core-dumps", "warning", "kernel.core_pattern=|/bin/false")
+    found = doctor(env, wrapper=elsewhere({pattern: "core.%p"}), limits={"CORE": 1 << 30})
+    expect(rep, found, "core-dumps", "warning", "LimitCORE=0", "* hard core 0")
+    found = doctor(env, wrapper=elsewhere({pattern: "core.%p"}), limits={"CORE": 0})
+    rep.equal(found.verdict("core-dumps"), "ok", "a limit of 0 and files")
+    found = doctor(env, wrapper=elsewhere({pattern: ""}), limits={"CORE": 1 << 30})
+    rep.equal(found.verdict("core-dumps"), "ok", "no pattern")
+
+
+def scenario_patches(env, rep):
+    """The counters of patched kernels."""
+    base = {"block_size": "2097152", "blocks": "3", "pages": "7", "fallbacks": "1", "lost": "0",
+            "reserved_total": "8", "reserved_free": "5", "reserved_misses": "0"}
+
+    def system(**change):
+        return {f"kernel/mm/secretmem/{name}": text for name, text in {**base, **change}.items()}
+
+    found = doctor(env, wrapper=elsewhere(system=system()))
+    rep.ok(found.verdict("blocks") == "ok" and "2048 KiB: 3 in use, 7 single pages, 1 fallbacks; 8 "
+           "reserved at boot, 5" in found.found("blocks"), "blocks", found)
+    rep.equal(doctor(env, wrapper=elsewhere(system=system(block_size="0"))).verdict("blocks"), "note",
+              "none in this kernel")
+    rep.equal(doctor(env, wrapper=elsewhere(system=system(lost="2"))).verdict("blocks"), "warning",
+              "pages that were lost")
+    found = doctor(env)
+    there = os.path.exists("/sys/kernel/mm/secretmem")
+    rep.equal((found.verdict("blocks"), found.verdict("uncached")),
+              ("ok", "ok") if there else ("note", "note"), "as this kernel is")
+
+
+def scenario_preload(env, rep):
+    """The object is not there, is no library, is told nonsense, or may not be loaded."""
+    tool = installed(env, preload=False)
+    found = doctor(env, tool=tool)
+    if os.path.exists(env.path("lib/libsecretssl.so")) or "hooks" in found.found("preload"):
+        raise RuntimeError(f"there is an installed libsecretssl.so: {found}")
+    rep.ok(found.verdict("preload") == "failed" and "is in none of" in found.found("preload")
+           and found.status == 1 and found.verdict("secret-memory") == "ok", "not there", found)
+    with open(env.path("lib/libsecretssl.so"), "wb") as file:
+        file.write(b"no library\n")
+    found = doctor(env, tool=tool)
+    rep.ok(found.verdict("preload") == "failed" and "not hooked" in found.found("preload")
+           and "ld.so" in found.found("preload"), "no library", found)
+    tool = installed(env)
+    rep.equal(doctor(env, tool=tool).verdict("preload"), "ok", "there")
+    subprocess.run(["cmake", "--install", env.build, "--prefix", env.path("prefix")], check=True,
+                   capture_output=True, timeout=120)
+    found = doctor(env, tool=env.path("prefix/bin/secretssl"))
+    rep.ok(found.verdict("preload") == "ok" and env.path("prefix") in found.found("preload"),
+           "installed below another prefix", found)
+    found = doctor(env, tool=tool, environ=env.plain(SECRETSSL_ROUTE="wrong"))
+    rep.ok(found.verdict("preload") == "failed" and "status 78" in found.found("preload")
+           and "SECRETSSL_ROUTE" in found.found("preload"), "a wrong setting", found)
+    os.chown(tool, environment.PLAIN_USER + 1, 0)
+    os.chmod(tool, 0o4755)
+    found = doctor(env, tool=tool, **USER)
+    rep.ok(found.verdict("preload") == "failed" and "set-id" in found.found("preload"), "set-id", found)
+
+
+def scenario_chroot(env, rep):
+    """A root directory without /proc and /sys: what works is tried, the rest is said to be unknown."""
+    root = env.path("root")
+    loaded = subprocess.run(["ldd", env.tool], check=True, capture_output=True, text=True, timeout=60)
+    for name in re.findall(r"/\S+", loaded.stdout):
+        os.makedirs(root + os.path.dirname(name), exist_ok=True)
+        shutil.copy(name, root + name)
+    for name in "bin", "lib":
+        os.makedirs(os.path.join(root, name), exist_ok=True)
+    shutil.copy(env.tool, os.path.join(root, "bin"))
+    shutil.copy(env.preload, os.path.join(root, "lib"))
+    found = doctor(env, tool="/bin/secretssl", wrapper=["chroot", root])
+    rep.equal((found.status, found.verdict("unreadable"), found.verdict("preload")), (0, "ok", "ok"),
+              "secret memory works")
+    rep.equal([found.verdict(name) for name in ("cgroup", "container", "hibernation", "core-dumps")],
+              ["unknown"] * 4, "what /proc and /sys would tell is unknown")
+    result = process.run(env, ["chroot", root, "/bin/secretssl", "stat", "--all"], env.plain())
+    rep.ok(result.status == 2 and "mount it" in result.err, "stat says what it needs", result)
+
+
+def held(env, environ, *arguments, wrapper=(), name="held", **options):
+    path = options.pop("path", None) or env.helper("seclude")
+    child = process.Child(env, [*wrapper, path, "plain", name, "100"], environ, **options)
+    if not figures.named(child.pid, name):
+        raise RuntimeError(f"{name}: {child.wait(0.1)}")
+    return child
+
+
+def scenario_processes(env, rep):
+    """Why a process is not protected, and what to do about it."""
+    protected, plain = held(env, env.preloaded()), held(env, env.plain())
+    found = doctor(env, protected.pid)
+    rep.equal((found.status, found.processes[protected.pid]["verdict"]), (0, "ok"), "protected")
+    found = doctor(env, protected.pid, plain.pid)
+    one = found.processes[plain.pid]
+    rep.ok(found.status == 1 and found.works and one["verdict"] == "failed"
+           and one["state"] == "unprotected"
+           and any(line["line"].startswith("Environment=LD_PRELOAD=/") for line in one["remedies"]),
+           "started without", found)
+    unloadable = held(env, env.plain(LD_PRELOAD="/nonexistent/libsecretssl.so"))
+    found = doctor(env, unloadable.pid).processes[unloadable.pid]
+    rep.ok("ld.so did not load" in found["found"], "ld.so did not load it", found)
+    path = env.path("set-id")
+    shutil.copy(env.helper("seclude"), path)
+    os.chown(path, environment.PLAIN_USER + 1, 0)
+    os.chmod(path, 0o4755)
+    elevated = held(env, {**env.plain(), "LD_PRELOAD": env.reachable(env.preload)}, path=path, **USER)
+    found = doctor(env, elevated.pid).processes[elevated.pid]
+    rep.ok("set-id" in found["found"]
+           and found["remedies"][0]["line"] == "AmbientCapabilities=CAP_NET_BIND_SERVICE", "set-id", found)
+    refused = held(env, env.preloaded(), wrapper=[env.helper("with_filter"), "EPERM"])
+    found = doctor(env, refused.pid)
+    one = found.processes[refused.pid]
+    rep.ok(found.status == 1 and one["state"] == "degraded"
+           and one["remedies"][0]["line"] == "SystemCallFilter=memfd_secret", "below a filter", found)
+    small = held(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"))
+    one = doctor(env, small.pid).processes[small.pid]
+    rep.ok(one["state"] == "degraded"
+           and one["remedies"][0]["line"].startswith("Environment=SECRETSSL_ARENA_SIZE="),
+           "an arena that is full", one)
+    sleep = process.Child(env, ["sleep", "100"], env.plain())
+    found = doctor(env, sleep.pid)
+    rep.equal((found.status, found.processes[sleep.pid]["verdict"]), (0, "note"), "nothing to protect")
+
+
+def scenario_unreached(env, rep):
+    """TLS that cannot be reached is named."""
+    hidden = os.path.join(env.build, "test", "scan", "unreached_hidden.so")
+    code = f"import ctypes, time; ctypes.CDLL({hidden!r}); print('ready', flush=True); time.sleep(100)"
+    child = process.Child(env, [sys.executable, "-c", code], env.preloaded())
+    child.wait_for("^ready")
+    found = doctor(env, child.pid)
+    one = found.processes[child.pid]
+    rep.ok(found.status == 1 and one["state"] == "unreached"
+           and one["not_reached"][0]["mapping"] == hidden, "a hidden copy of OpenSSL", found)
+    child = process.Child(env, [sys.executable, "-c", "import ssl; " + code], env.preloaded())
+    child.wait_for("^ready")
+    one = doctor(env, child.pid).processes[child.pid]
+    rep.ok(one["state"] == "protected" and one["verdict"] == "warning"
+           and one["not_reached"][0]["mapping"] == hidden, "beside one that is protected", one)
+
+
+def scenario_arguments(env, rep):
+    result = process.run(env, [env.tool, "doctor", "--help"], env.plain())
+    rep.ok(result.status == 0 and "Exit status" in result.out and "--preloaded" not in result.out,
+           "--help", result)
+    for arguments, said in (["--jsno"], "--jsno"), (["nginx"], "'nginx'"), (["-5"], "-5"), \
+            (["--json=1"], "takes no value"), (["0"], "'0'"):
+        result = process.run(env, [env.tool, "doctor", *arguments], env.plain())
+        rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
+               and said in result.err and result.err.startswith("secretssl: doctor: "),
+               " ".join(arguments), result)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    found = doctor(env, gone.pid)
+    rep.ok(found.status == 2 and found.result.err.count("\n") == 1
+           and "no such process" in found.result.err, "a process that is gone", found)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([env.tool, "doctor"], stdout=full, stderr=subprocess.PIPE, check=False,
+                              timeout=60)
+    rep.ok(done.returncode == 2 and b"cannot write" in done.stderr, "a full disk", done)
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
