@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Counters. Written with relaxed atomics off the fast path, and in ordinary memory: `secretssl
- * stat` finds them in the process's memory by their first 16 bytes. Fields are only added at
- * the end; anything else is a new version.
+ * stat` finds them in the process's memory by their first 16 bytes. Counters are only added
+ * at the end; anything else is a new version.
  */
 #ifndef SM_STATS_H
 #define SM_STATS_H
@@ -15,6 +15,10 @@
 struct sm_stats {
     uint64_t magic;
     uint32_t version, size;
+    uint64_t caches;       /* the first thread cache's address, 0: none */
+    uint32_t cache_counts; /* where in each are allocations, frees, live_bytes */
+    uint32_t cache_next;   /* and the address of the next one */
+    /* From here on counters, to the end */
     uint64_t pages[5];               /* present now, by enum sm_kind */
     uint64_t pages_peak;             /* of all kinds */
     uint64_t part_pages[SM_PARTS];   /* present now */
@@ -32,9 +36,6 @@ struct sm_stats {
     uint64_t files_cached;           /* key files that stay in the kernel's page cache */
     uint64_t faults;                 /* pages made present in this process, ever */
     uint64_t cap;                    /* bytes that may be mapped; 0: no arena yet */
-    uint64_t caches;                 /* the first thread cache's address, 0: none */
-    uint32_t cache_counts;           /* where in each are allocations, frees, live_bytes */
-    uint32_t cache_next;             /* and the address of the next one */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

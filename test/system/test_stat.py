@@ -4,37 +4,22 @@
 import json
 import os
 import re
-import shutil
-import signal
-import struct
 import subprocess
 import sys
 
-from harness import environment, figures, fuse, keys, memory, process, report, tls
+from harness import environment, figures, keys, memory, process, report, tls
 from harness.nginx import Nginx
-
-# `seclude` makes blocks of that size.
-BLOCK = 1000
-
-
-def seclude(env, environ, case, blocks=100, name="secluded", **options):
-    """A program that made so many blocks, and then made itself hard to look at."""
-    path = options.pop("path", None) or env.helper("seclude")
-    child = process.Child(env, [path, case, name, str(blocks)], environ, **options)
-    if not figures.named(child.pid, name):
-        raise RuntimeError(f"seclude {case}: {child.wait(0.1)}")
-    return child
 
 
 def scenario_figures(env, rep):
     """Blocks made, freed and live are counted exactly; so are bytes; nothing is present elsewhere."""
-    none = figures.of(env, seclude(env, env.preloaded(), "plain", 0).pid)
-    some = figures.of(env, seclude(env, env.preloaded(), "plain", 100).pid)
+    none = figures.of(env, figures.seclude(env, env.preloaded(), "plain", 0).pid)
+    some = figures.of(env, figures.seclude(env, env.preloaded(), "plain", 100).pid)
     for name, value in ("live_allocations", 100), ("allocations", 100), ("frees", 0), \
-            ("live_bytes", 100 * BLOCK):
+            ("live_bytes", 100 * figures.BLOCK):
         rep.equal(some[name] - none[name], value, f"{name}: that of 100 blocks more")
     rep.equal((some["state"], some["status"]), ("protected", 0), "protected")
-    rep.ok(100 * BLOCK <= some["secret_bytes"] <= some["kernel_secret_bytes"] <= some["mapped_bytes"],
+    rep.ok(100 * figures.BLOCK <= some["secret_bytes"] <= some["kernel_secret_bytes"] <= some["mapped_bytes"],
            "at least the blocks are present, at most what is mapped", some)
     rep.equal(sum(some["partitions"].values()), some["secret_bytes"], "the partitions are the whole")
     rep.equal(some["faults"] * 4096, some["secret_bytes"], "each page was made present once")
@@ -43,16 +28,16 @@ def scenario_figures(env, rep):
                                        "degraded_pages")], [0] * 7, "nothing is elsewhere")
     rep.equal((some["hooks"], some["libraries"]), (1, ["libsecretssl.so"]), "one libcrypto is hooked")
     rep.equal(some["limit_bytes"], 256 << 20, "the arena's cap")
-    plain = figures.of(env, seclude(env, env.plain(), "plain").pid)
+    plain = figures.of(env, figures.seclude(env, env.plain(), "plain").pid)
     rep.ok(plain["state"] == "unprotected" and plain["status"] == 1 and "secret_bytes" not in plain
            and "libcrypto" in plain["openssl"], "without the preload: unprotected", plain)
 
 
 def scenario_secluded(env, rep):
     """Without descriptors, as another user, in an empty root: the figures are the same."""
-    usual = figures.of(env, seclude(env, env.preloaded(), "plain").pid)
+    usual = figures.of(env, figures.seclude(env, env.preloaded(), "plain").pid)
     for case in "closed", "user", "chroot":
-        child = seclude(env, env.preloaded(), case)
+        child = figures.seclude(env, env.preloaded(), case)
         found = figures.of(env, child.pid)
         differ = {name: (usual[name], found.get(name)) for name in usual
                   if name not in ("pid", "uid", "kernel_secret_bytes", "mapped_bytes")
@@ -60,13 +45,13 @@ def scenario_secluded(env, rep):
         rep.equal(differ, {}, f"{case}: as without")
         if case == "user":
             rep.equal(found["uid"] in (0, environment.PLAIN_USER), True, "of a user of its own")
-        plain = figures.of(env, seclude(env, env.plain(), case).pid)
+        plain = figures.of(env, figures.seclude(env, env.plain(), case).pid)
         rep.equal(plain["state"], "unprotected", f"{case}, without the preload: unprotected")
 
 
 def scenario_forked(env, rep):
     """Each child has figures of its own; one of a raw fork has no secrets, and is not believed."""
-    parent = seclude(env, env.preloaded(), "fork")
+    parent = figures.seclude(env, env.preloaded(), "fork")
     children = process.children(parent.pid)
     rep.equal(len(children), 2, "two children")
     ours = figures.of(env, parent.pid)
@@ -77,7 +62,7 @@ def scenario_forked(env, rep):
         rep.equal(found["live_allocations"] - ours["live_allocations"], 10, "ten blocks more in it")
         rep.ok(found["state"] == "protected" and found["forks"] == 0 and found["fork_pages"] > 0,
                "its own figures", found)
-    parent = seclude(env, env.preloaded(), "raw_fork")
+    parent = figures.seclude(env, env.preloaded(), "raw_fork")
     child = process.children(parent.pid)[0]
     figures.named(child, "secluded")
     found = figures.of(env, child)
@@ -94,14 +79,14 @@ def scenario_degraded(env, rep):
     figures.named(child.pid, "locked")
     found = figures.of(env, child.pid)
     rep.ok(found["state"] == "degraded" and found["secret_bytes"] == 0
-           and found["locked_bytes"] >= 100 * BLOCK
+           and found["locked_bytes"] >= 100 * figures.BLOCK
            and found["degraded_pages"] * 4096 == found["locked_bytes"] and found["status"] == 0,
            "no secret memory: locked", found)
-    found = figures.of(env, seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"), "plain").pid)
+    found = figures.of(env, figures.seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"), "plain").pid)
     rep.ok(found["state"] == "degraded" and found["spilled_allocations"] > 0
-           and found["spilled_bytes"] >= BLOCK * found["spilled_allocations"] / 2,
+           and found["spilled_bytes"] >= figures.BLOCK * found["spilled_allocations"] / 2,
            "a full arena: spilled", found)
-    text = figures.stat(env, seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"), "plain").pid)
+    text = figures.stat(env, figures.seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"), "plain").pid)
     rep.ok(re.search(r"degraded: \d+ allocations went to the C library", text.out), "in words", text)
 
 
@@ -122,7 +107,7 @@ def scenario_nginx(env, rep):
 
 def scenario_costs_nothing(env, rep):
     """The process is not stopped, not woken, and gets no page more from being looked at."""
-    child = seclude(env, env.preloaded(), "plain")
+    child = figures.seclude(env, env.preloaded(), "plain")
 
     def seen():
         with open(f"/proc/{child.pid}/stat", encoding="ascii") as file:
@@ -154,151 +139,15 @@ def scenario_threads(env, rep):
     server.stop()
 
 
-def scenario_library_gone(env, rep):
-    """The library's file is deleted, or replaced by something else, while the program runs."""
-    for what in "deleted", "replaced":
-        copy = env.path(f"{what}.so")
-        shutil.copy(env.preload, copy)
-        child = seclude(env, {**env.preloaded(), "LD_PRELOAD": copy}, "plain")
-        os.unlink(copy)
-        if what == "replaced":
-            with open(copy, "wb") as file:
-                file.write(b"\x7fELF no library\n")
-        found = figures.of(env, child.pid)
-        rep.ok(found["state"] == "protected" and found["live_bytes"] >= 100 * BLOCK, what, found)
-
-
-def scenario_mount_namespace(env, rep):
-    """A process whose files are not where this program would look for them."""
-    hidden = env.path("hidden")
-    os.mkdir(hidden)
-    shutil.copy(env.helper("seclude"), os.path.join(hidden, "seclude"))
-    inside = 'mount --bind "$1" /mnt && mount -t tmpfs none "$1" && exec "$2" "$3" "$4" "$5"'
-    child = process.Child(env, ["unshare", "--mount", "--propagation", "private", "sh", "-c", inside,
-                                "sh", hidden, "/mnt/seclude", "plain", "inside", "100"],
-                          env.preloaded())
-    figures.named(child.pid, "inside")
-    rep.ok(not os.path.exists("/mnt/seclude"), "its program is nowhere here")
-    found = figures.of(env, child.pid)
-    rep.ok(found["state"] == "protected" and found["live_bytes"] >= 100 * BLOCK,
-           "in another mount name space", found)
-
-
-def scenario_liars(env, rep):
-    """A process whose memory lies: the tool ends soon, in a regular way, and says nothing false
-    of what the kernel knows."""
-    for case in ("cycle", "endless", "wild", "wilder", "huge", "version", "size", "larger", "many",
-                 "edge", "named"):
-        child = process.Child(env, [env.helper("liar"), case], env.plain())
-        figures.named(child.pid, "told")
-        for form in "--json", "--prometheus", None:
-            result = figures.stat(env, *filter(None, [form, child.pid]), seconds=20)
-            if result.status not in (0, 1, 2) or result.seconds > 10:
-                rep.ok(False, f"{case}, {form}: ends in a regular way", result)
-        found = figures.of(env, child.pid)
-        expected = {"version": "unknown", "size": "no-tls", "edge": "no-tls", "named": "unknown",
-                    "huge": "unknown", "larger": "no-tls"}.get(case, "unused")
-        rep.equal(found["state"], expected, f"{case}: {expected}")
-        if case in ("cycle", "endless", "wild", "wilder", "many"):
-            rep.equal(found["complete"], False, f"{case}: not complete")
-        if case == "version":
-            rep.ok("version 77" in found["reason"], "the version is named", found)
-        child.stop(signal.SIGKILL)
-
-
-def scenario_silent_file(env, rep):
-    """A process whose file lies where its owner answers when it pleases him."""
-    with open(os.path.join(env.build, "test", "scan", "unreached_hidden.so"), "rb") as file:
-        served = fuse.Served(env.path("served"), file.read())
-    code = (f"import mmap, time; f = open({served.file!r}, 'rb')\n"
-            "m = mmap.mmap(f.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)\n"
-            "print(m[:4], flush=True); time.sleep(100)")
-    try:
-        child = process.Child(env, [sys.executable, "-c", code], env.plain())
-        child.wait_for("ELF")
-        found = figures.of(env, child.pid)
-        rep.ok(found["state"] == "unreached" and found["not_reached"][0]["mapping"] == served.file,
-               "as long as he answers, it is looked into", found)
-        served.silence()
-        reader = process.Child(env, ["cat", served.file], env.plain())
-        rep.equal(reader.wait(2).status, "timeout", "who reads it waits")
-        result = figures.stat(env, "--json", child.pid, seconds=30)
-        rep.ok(result.status == 2 and result.seconds < 15 and "no answer" in result.err,
-               "when he does not, it is not waited for", result)
-        result = figures.stat(env, "--all", "--json", seconds=30)
-        rep.ok(result.status in (1, 2) and result.seconds < 20, "nor with --all", result)
-        child.popen.kill()
-    finally:
-        served.end()
-
-
-# A program for 32-bit machines that only waits: pause(), again and again.
-CODE_32 = bytes.fromhex("b81d000000cd80ebf7")
-
-
-def program_32(name):
-    base = 0x8048000
-    head = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\x01\x01\x01", 2, 3, 1, base + 84, 52, 0, 0,
-                       52, 32, 1, 0, 0, 0)
-    segment = struct.pack("<IIIIIIII", 1, 0, base, base, 84 + len(CODE_32), 84 + len(CODE_32), 5,
-                          0x1000)
-    with open(name, "wb") as file:
-        file.write(head + segment + CODE_32)
-    os.chmod(name, 0o755)
-
-
-def scenario_not_for_us(env, rep):
-    """Processes that are no business of ours, or cannot be looked at: one clear line each."""
-    program_32(env.path("small"))
-    try:
-        child = process.Child(env, [env.path("small")], env.preloaded())
-    except OSError:
-        rep.note("this kernel runs no 32-bit programs")
-    else:
-        found = figures.of(env, child.pid)
-        rep.ok(found["state"] == "unreached" and "32-bit" in found["reason"] and found["status"] == 1,
-               "a 32-bit program", found)
-    child = process.Child(env, ["sleep", "100"], env.plain())
-    found = figures.of(env, child.pid)
-    rep.equal((found["state"], found["status"]), ("no-tls", 1), "sleep has no TLS")
-    zombie = subprocess.Popen(["true"])
-    process.wait_until(lambda: not process.alive(zombie.pid))
-    rep.ok("ended" in figures.of(env, zombie.pid)["reason"], "a zombie has ended")
-    zombie.wait()
-    result = figures.stat(env, zombie.pid)
-    rep.ok(result.status == 2 and result.err.count("\n") == 1 and "no such process" in result.err,
-           "no such process", result)
-    found = figures.of(env, 2) if process.program(2) == "kthreadd" else None
-    rep.ok(found is None or found["state"] == "no-tls", "a thread of the kernel", found)
-
-
-def scenario_other_user(env, rep):
-    """Without privileges: one's own processes, and a clear line for others'."""
-    tool, preload = env.reachable(env.tool), env.reachable(env.preload)
-    foreign = seclude(env, env.preloaded(), "plain")
-    # Its descriptors and its program are its own, so the kernel lets it look.
-    own = seclude(env, {**env.preloaded(), "LD_PRELOAD": preload}, "plain",
-                  path=env.reachable(env.helper("seclude")), user=environment.PLAIN_USER)
-    found = figures.of(env, own.pid, tool=tool, user=environment.PLAIN_USER)
-    rep.equal((found["state"], found["status"]), ("protected", 0), "one's own")
-    result = figures.stat(env, foreign.pid, tool=tool, user=environment.PLAIN_USER)
-    rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
-           and "root" in result.err and str(foreign.pid) in result.err, "root's", result)
-    result = figures.stat(env, "--all", "--json", tool=tool, user=environment.PLAIN_USER)
-    pids = [one["pid"] for one in json.loads(result.out)["processes"]]
-    rep.ok(own.pid in pids and foreign.pid not in pids and result.err.count("\n") == 1
-           and "could not be looked at" in result.err, "--all", result)
-
-
 def scenario_all(env, rep):
     """Every protected process, and those that should be and are not."""
-    protected = [seclude(env, env.preloaded(), "plain", name="one"),
-                 seclude(env, env.preloaded(), "user", name="two")]
+    protected = [figures.seclude(env, env.preloaded(), "plain", name="one"),
+                 figures.seclude(env, env.preloaded(), "user", name="two")]
     result = figures.stat(env, "--all", "--json")
     states = {one["pid"]: one["state"] for one in json.loads(result.out)["processes"]}
     rep.equal([states.get(one.pid) for one in protected], ["protected"] * 2, "both are there")
     sleeping = process.Child(env, ["sleep", "100"], env.plain())
-    plain = seclude(env, env.plain(), "plain", name="three")
+    plain = figures.seclude(env, env.plain(), "plain", name="three")
     result = figures.stat(env, "--all", "--json")
     states = {one["pid"]: one["state"] for one in json.loads(result.out)["processes"]}
     rep.equal((states.get(plain.pid), result.status), ("unprotected", 1), "and what is unprotected")
@@ -306,20 +155,6 @@ def scenario_all(env, rep):
     text = figures.stat(env, "--all")
     rep.ok(f"{plain.pid} (three): unprotected" in text.out and text.status == 1, "in words", text)
     rep.ok(figures.stat(env).out.count("protected") >= 3, "no argument means the same")
-
-
-def scenario_unreached(env, rep):
-    """A copy of OpenSSL that exports nothing, in a process with and without the preload."""
-    hidden = os.path.join(env.build, "test", "scan", "unreached_hidden.so")
-    code = f"import ctypes, time; ctypes.CDLL({hidden!r}); print('ready', flush=True); time.sleep(100)"
-    for environ, libraries in (env.plain(), []), (env.preloaded(), ["libsecretssl.so"]):
-        child = process.Child(env, [sys.executable, "-c", code], environ)
-        child.wait_for("^ready")
-        found = figures.of(env, child.pid)
-        rep.ok(found["state"] == "unreached" and found["status"] == 1
-               and found["libraries"] == libraries
-               and "exports no symbols" in found["not_reached"][0]["what"],
-               f"unreached, libraries {libraries}", found)
 
 
 NAMES = ["plain", 'q"uote', "back\\slash", "new\nline", "grüße", "b\udcffyte", "cut grü\udcc3", "}"]
@@ -357,18 +192,6 @@ def scenario_prometheus(env, rep):
     states = {sample.labels["state"]: sample.value
               for sample in families["secretssl_processes"].samples}
     rep.equal(states["protected"], len(NAMES), "processes by state")
-
-
-def scenario_ends_meanwhile(env, rep):
-    """Processes that come and go while they are looked at."""
-    loop = process.Child(env, ["sh", "-c", "while :; do openssl version >/dev/null; done"],
-                         env.preloaded())
-    for _ in range(20):
-        result = figures.stat(env, "--all", "--json")
-        if result.status not in (0, 1, 2) or "processes" not in json.loads(result.out):
-            rep.ok(False, "ends in a regular way", result)
-    rep.ok(loop.popen.poll() is None, "20 times")
-    loop.stop(signal.SIGKILL)
 
 
 def scenario_arguments(env, rep):

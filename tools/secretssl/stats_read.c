@@ -16,6 +16,7 @@ enum {
 
 static const uint64_t most_searched = UINT64_C(1) << 30; /* bytes */
 
+/* Before the first counter */
 static const size_t head_size = offsetof(struct sm_stats, pages);
 
 struct search {
@@ -59,12 +60,10 @@ static void add_caches(struct search *search, const struct sm_stats *one)
     }
 }
 
-/* The fields from the first to the last counter are numbers of 64 bits, to be added up. */
+/* From the first counter to the end all fields are numbers of 64 bits. */
 static void add_up(struct sm_stats *sum, const struct sm_stats *one)
 {
-    size_t first = offsetof(struct sm_stats, pages), end = offsetof(struct sm_stats, caches);
-
-    for (size_t at = first; at < end; at += sizeof(uint64_t)) {
+    for (size_t at = head_size; at < sizeof(*sum); at += sizeof(uint64_t)) {
         uint64_t a, b;
 
         memcpy(&a, (const char *)sum + at, sizeof(a));

@@ -5,6 +5,8 @@ import json
 
 from . import process
 
+BLOCK = 1000  # `seclude` makes blocks of that size.
+
 
 def stat(env, *arguments, **options):
     return process.run(env, [options.pop("tool", env.tool), "stat", *map(str, arguments)],
@@ -22,3 +24,12 @@ def of(env, pid, **options):
 def named(pid, name, seconds=20):
     """Waits until a process calls itself so."""
     return process.wait_until(lambda: process.program(pid) == name, seconds)
+
+
+def seclude(env, environ, case, blocks=100, name="secluded", **options):
+    """A program that made so many blocks, and then made itself hard to look at."""
+    path = options.pop("path", None) or env.helper("seclude")
+    child = process.Child(env, [path, case, name, str(blocks)], environ, **options)
+    if not named(child.pid, name):
+        raise RuntimeError(f"seclude {case}: {child.wait(0.1)}")
+    return child

@@ -68,8 +68,7 @@ static void huge(void)
 {
     struct sm_stats *lie = begin();
 
-    memset(lie->pages, 0xff,
-           offsetof(struct sm_stats, caches) - offsetof(struct sm_stats, pages));
+    memset(lie->pages, 0xff, sizeof(*lie) - offsetof(struct sm_stats, pages));
 }
 
 static void version(void)
@@ -85,6 +84,22 @@ static void size(void)
 static void larger(void)
 {
     begin()->size = UINT32_MAX;
+}
+
+/* No lies: of another build, with fewer counters or with more. */
+static void older(void)
+{
+    struct sm_stats *figures = begin();
+
+    figures->failed = 7;
+    figures->cap = 4096;
+    figures->size = offsetof(struct sm_stats, cap);
+}
+
+static void newer(void)
+{
+    older();
+    lies[0].size = sizeof(lies[0]) + 64;
 }
 
 static void many(void)
@@ -133,7 +148,8 @@ int main(int argc, char **argv)
     } cases[] = {
         {"cycle", cycle}, {"endless", endless}, {"wild", wild},   {"wilder", wilder},
         {"huge", huge},   {"version", version}, {"size", size},   {"larger", larger},
-        {"many", many},   {"edge", edge},       {"named", named},
+        {"many", many},   {"edge", edge},       {"named", named}, {"older", older},
+        {"newer", newer},
     };
 
     for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
