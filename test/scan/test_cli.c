@@ -38,9 +38,13 @@ Test(cli, help_and_version)
 {
     check_output(TOOL_RUN("--help"), "scan");
     check_output(TOOL_RUN("--help"), "run");
+    check_output(TOOL_RUN("--help"), "doctor");
+    check_output(TOOL_RUN("--help"), "stat");
     check_output(TOOL_RUN("--version"), "secretssl ");
     check_output(TOOL_RUN("scan", "--help"), "--key FILE");
     check_output(TOOL_RUN("run", "--help"), "--arena-size S");
+    check_output(TOOL_RUN("doctor", "--help"), "--json");
+    check_output(TOOL_RUN("stat", "--help"), "--prometheus");
     check_output(TOOL_RUN("scan", "--version"), "secretssl ");
 }
 

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -34,10 +35,12 @@ def scenario_figures(env, rep):
 
 
 def scenario_secluded(env, rep):
-    """Without descriptors, as another user, in an empty root: the figures are the same."""
+    """Without descriptors, as another user, in an empty root, stopped: the figures are the same."""
     usual = figures.of(env, figures.seclude(env, env.preloaded(), "plain").pid)
-    for case in "closed", "user", "chroot":
-        child = figures.seclude(env, env.preloaded(), case)
+    for case in "closed", "user", "chroot", "stopped":
+        child = figures.seclude(env, env.preloaded(), case.replace("stopped", "plain"))
+        if case == "stopped":
+            os.kill(child.pid, signal.SIGSTOP)
         found = figures.of(env, child.pid)
         differ = {name: (usual[name], found.get(name)) for name in usual
                   if name not in ("pid", "uid", "kernel_secret_bytes", "mapped_bytes")
@@ -45,7 +48,7 @@ def scenario_secluded(env, rep):
         rep.equal(differ, {}, f"{case}: as without")
         if case == "user":
             rep.equal(found["uid"] in (0, environment.PLAIN_USER), True, "of a user of its own")
-        plain = figures.of(env, figures.seclude(env, env.plain(), case).pid)
+        plain = figures.of(env, figures.seclude(env, env.plain(), case.replace("stopped", "plain")).pid)
         rep.equal(plain["state"], "unprotected", f"{case}, without the preload: unprotected")
 
 
