@@ -113,8 +113,9 @@ Test(process, killed_in_the_middle)
     cr_expect_eq(wait_program(tool), 2);
     cr_assert(read(err[0], text, sizeof(text) - 1) > 0);
     cr_expect(strstr(text, planter.pid_text) != NULL);
-    cr_expect(strstr(text, "ended while") != NULL || strstr(text, "no such process") != NULL,
-              "%s", text);
+    /* On a busy machine the tool may not have begun yet. */
+    cr_expect(strstr(text, "ended") != NULL || strstr(text, "no such process") != NULL, "%s",
+              text);
 }
 
 /*
