@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The project's pages, and the harness of the system tests."""
+
+import os
+import sys
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.path.insert(0, os.path.join(ROOT, "test", "system"))
+
+
+def page(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        return file.read()

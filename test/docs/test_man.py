@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manual pages: no warnings, and nothing of the settings and functions is missing."""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+
+import pages
+from harness import report
+
+
+def complaints(name):
+    """What two formatters say, but for pages of ours that are not installed."""
+    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "style", name], capture_output=True,
+                          text=True, timeout=30, check=False)
+    groff = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", name],
+                           capture_output=True, text=True, timeout=30, check=False,
+                           env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+                                "MANROFFSEQ": ""})
+    lines = [line for line in lint.stdout.splitlines() + groff.stderr.splitlines()
+             if "referenced manual not found" not in line]
+    return lines + ([f"man: status {groff.returncode}"] if groff.returncode else [])
+
+
+def scenario_lint(env, rep):
+    found = sorted(glob.glob(os.path.join(pages.ROOT, "docs", "*.[1-8]")))
+    rep.ok({"libsecretssl.7", "secretmem.3"} <= {os.path.basename(name) for name in found},
+           f"{len(found)} pages")
+    for name in found:
+        said = complaints(name)
+        rep.ok(not said, f"{os.path.basename(name)}: no warnings", "\n".join(said))
+    with open(env.path("broken.7"), "w", encoding="ascii") as file:
+        file.write(".Dt BROKEN 7\n.Sh NAME\n.Fo\n")
+    rep.ok(complaints(env.path("broken.7")), "a broken page: warnings")
+
+
+def plain(name):
+    """The page as it reads, in one line."""
+    done = subprocess.run(["mandoc", "-T", "ascii", "-O", "width=500", os.path.join(pages.ROOT,
+                          "docs", name)], capture_output=True, text=True, check=True, timeout=30)
+    return re.sub(r"\s+", " ", re.sub(".\b", "", done.stdout))
+
+
+def scenario_settings(_env, rep):
+    """Each setting of src/config.c, with its words, is in libsecretssl(7) and in README."""
+    table = pages.page("src/config.c")
+    settings = re.findall(r'^    \{"([A-Z_]+)",(.*?)\},$', table, re.M | re.S)
+    rep.ok(len(settings) >= 11, f"{len(settings)} settings")
+    manual, readme = plain("libsecretssl.7"), pages.page("README.md")
+    for name, rest in settings:
+        rep.ok(f"SECRETSSL_{name}=" in manual, f"libsecretssl(7) has SECRETSSL_{name}")
+        row = re.search(rf"^\| `SECRETSSL_{name}` \|.*$", readme, re.M)
+        rep.ok(row, f"README has SECRETSSL_{name}")
+        entry = manual[manual.rindex(f"SECRETSSL_{name}="):][:400]
+        for words in re.findall(r"\{((?:\"[a-z0-9]+\",? ?)+)\}", rest):
+            for word in re.findall(r'"([^"]+)"', words):
+                rep.ok(word in entry and row and f"`{word}`" in row[0],
+                       f"SECRETSSL_{name}: '{word}' in both")
+    pending = "are not recorded by this version" in pages.page("preload/preload.c")
+    for where, text in ("libsecretssl(7)", manual), ("README", readme):
+        rep.equal("not built yet" in text.lower(), pending, f"{where}: whether there is TRACE")
+
+
+def scenario_functions(_env, rep):
+    """Each function and error of secretmem.h is in secretmem(3), and no other."""
+    header, manual = pages.page("include/secretmem.h"), pages.page("docs/secretmem.3")
+    pattern = r"^[a-z].*?\b(secretmem_\w+)\(([^)]*)\);"
+    functions = dict(re.findall(pattern, header, re.M))
+    rep.ok(len(functions) >= 10, f"{len(functions)} functions")
+    for name, arguments in functions.items():
+        quoted = " ".join(f'"{one.strip()}"' for one in arguments.split(","))
+        rep.ok(f".Fn {name} {quoted}\n" in manual, f"secretmem(3) has {name} as it is declared")
+    named = set(re.findall(r"secretmem_\w+", manual)) - {"secretmem_stats"}
+    rep.equal(named - set(functions), set(), "and no function that there is not")
+    for error in re.findall(r"SECRETMEM_(?:OK|E_\w+)", header):
+        rep.ok(error in manual, f"secretmem(3) has {error}")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
