@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table in docs/operations.md of what does not work: that it is so."""
+
+import os
+import subprocess
+import sys
+
+import pages
+from harness import process, report
+
+PINNED = "O_DIRECT", "vmsplice", "MSG_ZEROCOPY", "io_uring", "futex"
+NOTHING = "int main(void) { return 0; }\n"
+
+
+def build(env, name, *command):
+    """The least program there is, built in some way; its path."""
+    source = env.path("nothing.c")
+    with open(source, "w", encoding="ascii") as file:
+        file.write(NOTHING)
+    subprocess.run([*command, "-o", env.path(name), source], check=True, timeout=60)
+    return env.path(name)
+
+
+def row(start):
+    """The row of the table whose first cell begins so."""
+    found = [line for line in pages.page("docs/operations.md").splitlines()
+             if line.startswith(f"| {start}")]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} rows begin with {start!r}")
+    return found[0]
+
+
+def scenario_pinned(env, rep):
+    """Calls that pin pages: they work on ordinary memory, and fail on secret memory."""
+    done = process.run(env, [os.path.join(env.helpers, "pinned"), env.directory], env.plain())
+    said = dict(line.split(": ") for line in done.out.splitlines())
+    rep.equal((done.status, said.pop("write", None)), (0, "0, 0"), "write works on both")
+    rep.equal(sorted(said), sorted(PINNED), "all were tried")
+    for name, answers in said.items():
+        # A machine may have no io_uring, and files in memory no O_DIRECT: then on neither.
+        ordinary, secret = answers.split(", ")
+        rep.ok(secret == "EFAULT" if ordinary == "0" else secret == ordinary,
+               f"{name}: {answers}")
+    rep.ok(any(answers == "0, EFAULT" for answers in said.values()), "and some do differ")
+    rep.ok("EFAULT" in row("O_DIRECT") and "EFAULT" in row("process-shared"), "so the table says")
+
+
+def scenario_asan(env, rep):
+    program = build(env, "with-asan", "gcc", "-fsanitize=address")
+    done = process.run(env, [program], env.preloaded())
+    said = "ASan runtime does not come first in initial library list"
+    rep.ok(done.status != 0 and said in done.err and said in row("programs built with"),
+           "the preload alone: refused, as the table says", done)
+    runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True,
+                             text=True, check=True, timeout=20).stdout.strip()
+    done = process.run(env, [program], env.plain(LD_PRELOAD=f"{runtime} {env.preload}"))
+    rep.equal(done.status, 0, "behind the run-time: works")
+
+
+def scenario_loader(env, rep):
+    """musl's loader and programs without one."""
+    done = process.run(env, [build(env, "with-musl", "musl-gcc")], env.preloaded())
+    rep.ok(done.status == 127 and "symbol not found" in done.err, "musl: ends with errors", done)
+    done = process.run(env, [build(env, "static", "gcc", "-static")],
+                       env.preloaded(SECRETSSL_REQUIRE="2"))
+    rep.ok((done.status, done.err) == (0, ""), "static: nothing of ours, no message", done)
+
+
+def scenario_valgrind(env, rep):
+    done = process.run(env, ["valgrind", "-q", "openssl", "version"], env.preloaded(), seconds=120)
+    said = "no secret memory (memfd_secret: ENOSYS)"
+    rep.ok(done.status == 0 and said in done.err and said in row("Valgrind"),
+           "Valgrind: locked memory", done)
+
+
+def scenario_address_space(env, rep):
+    limits = {"AS": 64 << 20}
+    done = process.run(env, ["openssl", "genrsa", "2048"], env.preloaded(SECRETSSL_STATS="1"),
+                       limits=limits)
+    rep.ok(done.status == 0 and " 0 to the C library" in done.err, "a smaller arena does", done)
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/operations.md: every command and file of it, in a scratch machine, and for each claim about
+protection the same service without it."""
+
+import os
+import re
+import sys
+
+import blocks
+import machine
+import messages
+import pages
+import scenario
+from harness import report
+
+PAGE = "docs/operations.md"
+DROP_IN = "/etc/systemd/system/nginx.service.d/secretssl.conf"
+
+# What the reader has: a key, and servers that use it.
+KEY = """
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout /etc/ssl/private/example.key \
+    -out /etc/ssl/certs/example.pem 2>/dev/null
+"""
+NGINX = KEY + """
+cat >/etc/nginx/conf.d/example.conf <<'END'
+server {
+    listen 127.0.0.1:443 ssl;
+    ssl_certificate /etc/ssl/certs/example.pem;
+    ssl_certificate_key /etc/ssl/private/example.key;
+    location / { return 200 "hello\\n"; }
+}
+END
+"""
+APACHE = KEY + """
+a2enmod -q ssl && a2ensite -q default-ssl && a2dissite -q 000-default
+sed -i -e s,certs/ssl-cert-snakeoil.pem,certs/example.pem, \
+    -e s,private/ssl-cert-snakeoil.key,private/example.key, /etc/apache2/sites-available/*ssl.conf
+echo ServerName localhost >/etc/apache2/conf-enabled/name.conf
+echo hello >/var/www/html/index.html
+"""
+HAPROXY = KEY + """
+cat /etc/ssl/private/example.key /etc/ssl/certs/example.pem >/etc/haproxy/example.pem
+cat >>/etc/haproxy/haproxy.cfg <<'END'
+frontend web
+    bind 127.0.0.1:443 ssl crt /etc/haproxy/example.pem
+    http-request return status 200 content-type text/plain string hello
+END
+"""
+POSTGRESQL = KEY + """
+[ -d /etc/postgresql/15/main ] || pg_createcluster 15 main
+chgrp ssl-cert /etc/ssl/private/example.key && chmod 640 /etc/ssl/private/example.key
+cat >/etc/postgresql/15/main/conf.d/example.conf <<'END'
+ssl = on
+ssl_cert_file = '/etc/ssl/certs/example.pem'
+ssl_key_file = '/etc/ssl/private/example.key'
+END
+"""
+COPIES = "secretssl scan --key /etc/ssl/private/example.key $(pidof {0})"
+
+
+def copies(scratch, program):
+    """(processes looked at, copies in all of them)."""
+    found = re.findall(r"^\d+ \(\S+\): (\d+) cop", scratch.run(COPIES.format(program)).out, re.M)
+    return len(found), sum(map(int, found))
+
+
+def answers(scratch, rep, title):
+    done = scratch.run("curl -s --cacert /etc/ssl/certs/example.pem https://localhost/")
+    rep.equal(done.out.strip(), "hello", f"{title}: answers")
+
+
+def unprotected(scratch, rep, service, program, drop_in):
+    """The control: without the drop-in, the same service shows its key."""
+    scratch.run(f"rm {drop_in}; systemctl daemon-reload; systemctl restart {service}; sleep 0.5")
+    rep.ok(copies(scratch, program)[1] > 0, f"{service} without the preload: copies are found")
+
+
+def scenario_systemd(env, rep):
+    def checks(scratch):
+        answers(scratch, rep, "sandboxed")
+        rep.equal(copies(scratch, "nginx")[1], 0, "sandboxed: no copies")
+        # The control: the filter without our call, and what REQUIRE makes of it.
+        scratch.run("sed -i /memfd_secret/d /etc/systemd/system/nginx.service.d/sandbox.conf; "
+                    "systemctl daemon-reload")
+        done = scratch.run("systemctl restart nginx; systemctl show nginx "
+                           "--property=ExecMainStatus; journalctl --unit=nginx --no-pager")
+        rep.ok("SECRETSSL_REQUIRE=1: no secret memory" in done.out,
+               "without memfd_secret in the filter: it refuses", done)
+        # AT_SECURE: ld.so takes no preload over.
+        done = scratch.run(
+            "install /usr/bin/openssl /usr/local/bin/with-capability && "
+            "setcap cap_net_bind_service+ep /usr/local/bin/with-capability && "
+            "runuser -u www-data -- env LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libsecretssl.so "
+            "SECRETSSL_STATS=1 /usr/local/bin/with-capability version")
+        rep.ok(done.status == 0 and not done.messages, "file capabilities: no preload", done)
+        done = scratch.run(
+            "systemd-run --wait --pipe --quiet --uid=www-data "
+            "--property=AmbientCapabilities=CAP_NET_BIND_SERVICE "
+            "--setenv=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libsecretssl.so "
+            "--setenv=SECRETSSL_STATS=1 openssl version")
+        rep.ok("summary" in done.err and done.status == 0, "ambient capabilities: preload", done)
+        done = scratch.run(f"sed -i s,libsecretssl.so,absent.so, {DROP_IN}; "
+                           "systemctl daemon-reload; systemctl restart nginx; journalctl "
+                           '--unit=nginx --grep="LD_PRELOAD cannot be preloaded" --no-pager')
+        rep.ok(done.status == 0 and "absent.so" in done.out, "a preload that is not there shows",
+               done)
+    scenario.run(env, rep, PAGE, "systemd", NGINX, checks)
+
+
+def scenario_nginx(env, rep):
+    def checks(scratch):
+        answers(scratch, rep, "after reload and upgrade")
+        rep.ok(copies(scratch, "nginx")[0] >= 2, "a master and its workers")
+        # The control: without `env LD_PRELOAD;` a binary upgrade loses the protection.
+        scratch.run("sed -i '/^env /d' /etc/nginx/nginx.conf; systemctl restart nginx; "
+                    "sleep 1; kill -USR2 $(cat /run/nginx.pid); sleep 1; "
+                    "kill -QUIT $(cat /run/nginx.pid.oldbin); sleep 1")
+        rep.ok(copies(scratch, "nginx")[1] > 0, "without 'env LD_PRELOAD;': copies are found")
+    scenario.run(env, rep, PAGE, "nginx", NGINX, checks)
+
+
+def scenario_apache(env, rep):
+    def checks(scratch):
+        answers(scratch, rep, "after a reload")
+        rep.ok(copies(scratch, "apache2")[0] >= 3, "a parent and its children")
+        unprotected(scratch, rep, "apache2", "apache2",
+                    "/etc/systemd/system/apache2.service.d/secretssl.conf")
+    scenario.run(env, rep, PAGE, "apache", APACHE, checks)
+
+
+def scenario_haproxy(env, rep):
+    def checks(scratch):
+        answers(scratch, rep, "after a reload")
+        rep.ok(copies(scratch, "haproxy")[0] >= 2, "a master and a worker")
+        unprotected(scratch, rep, "haproxy", "haproxy",
+                    "/etc/systemd/system/haproxy.service.d/secretssl.conf")
+    scenario.run(env, rep, PAGE, "haproxy", HAPROXY, checks)
+
+
+def scenario_postgresql(env, rep):
+    def checks(scratch):
+        done = scratch.run("runuser -u postgres -- psql 'host=localhost sslmode=require "
+                           "user=none dbname=none' 2>&1")
+        rep.ok("password" in done.out or "SSL" in done.out, "asks over TLS", done)
+        rep.ok(copies(scratch, "postgres")[0] >= 4, "a server and its processes")
+        # The control: the variable in the unit does not arrive.
+        scratch.run("sed -i /PRELOAD/d /etc/postgresql/15/main/environment; printf "
+                    "'Environment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libsecretssl.so\\n' "
+                    ">>/etc/systemd/system/postgresql@.service.d/secretssl.conf; "
+                    "systemctl daemon-reload; systemctl restart postgresql@15-main")
+        rep.ok(copies(scratch, "postgres")[1] > 0,
+               "with the variable in the unit alone: copies are found")
+    scenario.run(env, rep, PAGE, "postgresql", POSTGRESQL, checks)
+
+
+# An image of what is installed here; storage and limits as a machine below another can have
+# them: the runtime asks for no more than root may give.
+CONTAINERS = """
+set -e
+mkdir -p /etc/containers
+printf '[storage]\\ndriver="vfs"\\nrunroot="/run/storage"\\ngraphroot="/var/lib/storage"\\n' \
+    >/etc/containers/storage.conf
+cat >/etc/containers/containers.conf <<'END'
+[containers]
+cgroups = "disabled"
+netns = "none"
+[engine]
+runtime = "crun"
+[engine.runtimes]
+crun = ["/usr/local/bin/limited-crun"]
+END
+cat >/usr/local/bin/limited-crun <<'END'
+#!/bin/bash
+config=config.json
+for ((i = 1; i < $#; i++)); do
+    [ "${!i}" = --bundle ] && { ((next = i + 1)); config=${!next}/config.json; }
+done
+number() { [ "$1" = unlimited ] && echo 1000000000000 || echo "$1"; }
+if [ -f "$config" ]; then
+    jq --argjson files "$(number "$(ulimit -Hn)")" --argjson processes "$(number "$(ulimit -Hu)")" \
+        --argjson locked "$(($(number "$(ulimit -Hl)") * 1024))" '
+        ({RLIMIT_NOFILE: $files, RLIMIT_NPROC: $processes, RLIMIT_MEMLOCK: $locked}) as $most
+        | .process.rlimits |= map(($most[.type] // .hard) as $top
+            | .hard = ([.hard, $top] | min) | .soft = ([.soft, $top] | min))' \
+        "$config" >"$config.new" && mv "$config.new" "$config"
+fi
+exec crun "$@"
+END
+chmod +x /usr/local/bin/limited-crun
+mkdir /run/image
+cd /run/image
+for file in /usr/bin/openssl /bin/sh /bin/grep; do
+    for needed in $file $(ldd $file | grep -o '/[^ ]*'); do
+        mkdir -p .$(dirname $needed)
+        cp -L $needed .$needed
+    done
+done
+mkdir -p dev proc sys run tmp etc
+cp --parents -L /etc/passwd /etc/group /usr/lib/ssl/openssl.cnf .
+tar c . | podman import --quiet - localhost/example
+jq '(.syscalls[] | .names) -= ["memfd_secret"]' /usr/share/containers/seccomp.json \
+    >/usr/share/containers/old-seccomp.json
+"""
+
+
+def scenario_containers(env, rep):
+    def checks(scratch):
+        # The control: the old profile, as it was.
+        run = ("podman run --rm --security-opt seccomp=/usr/share/containers/old-seccomp.json "
+               "--volume /usr/lib/x86_64-linux-gnu/libsecretssl.so:/usr/lib/libsecretssl.so:ro "
+               "--env LD_PRELOAD=/usr/lib/libsecretssl.so {} localhost/example openssl version")
+        done = scratch.run(run.format(""))
+        rep.ok(done.status == 0 and "no secret memory (memfd_secret: " in done.err,
+               "an old profile: it says so", done)
+        done = scratch.run(run.format("--env SECRETSSL_REQUIRE=1"))
+        rep.equal(done.status, 78, "an old profile, required: status 78")
+        done = scratch.run("podman run --rm --ulimit memlock=65536 localhost/example "
+                           "grep 'locked memory' /proc/self/limits")
+        rep.ok("65536" in done.out, "--ulimit memlock arrives", done)
+    scenario.run(env, rep, PAGE, "containers", CONTAINERS, checks, ["--capability=all"])
+
+
+def scenario_sizing(env, rep):
+    scenario.run(env, rep, PAGE, "sizing")
+
+
+def scenario_fork(env, rep):
+    scenario.run(env, rep, PAGE, "fork")
+
+
+def scenario_limits(env, rep):
+    scenario.run(env, rep, PAGE, "limits", KEY)
+
+
+def scenario_removal(env, rep):
+    before = NGINX + f"""
+mkdir -p $(dirname {DROP_IN})
+printf '[Service]\\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libsecretssl.so\\n' >{DROP_IN}
+systemctl daemon-reload
+systemctl restart nginx
+"""
+    # A new file in the place of the old one; running processes are told by the old one's name.
+    with_old = before + """
+install /usr/lib/x86_64-linux-gnu/libsecretssl.so /usr/lib/x86_64-linux-gnu/libsecretssl.so.new
+mv /usr/lib/x86_64-linux-gnu/libsecretssl.so.new /usr/lib/x86_64-linux-gnu/libsecretssl.so
+"""
+    with machine.Machine(env, scenario.staged(env)) as scratch:
+        scratch.run(with_old)
+        answers(scratch, rep, "with the old object")
+        done = scratch.run('grep --files-with-matches "libsecretssl.so.*(deleted)" '
+                           "/proc/[0-9]*/maps || echo none")
+        rep.ok("/maps" in done.out, "the processes with the old object are found", done)
+        rep.equal(copies(scratch, "nginx")[1], 0, "which goes on protecting them")
+        scratch.run("systemctl reload nginx; sleep 1")
+        answers(scratch, rep, "after a reload")
+    scenario.run(env, rep, PAGE, "removal", before)
+
+
+def scenario_nothing_left_out(env, rep):
+    """Each block belongs to a scenario that is run, and each command in running text to a block."""
+    text = pages.page(PAGE)
+    found = blocks.fenced(text)
+    names = {name.removeprefix("scenario_") for name in globals() if name.startswith("scenario_")}
+    rep.ok(len(found) > 20, f"{len(found)} blocks")
+    for block in found:
+        rep.ok(block.scenario in names, f"line {block.line}: is run")
+        rep.ok(block.language == "console" or block.file or block.shown,
+               f"line {block.line}: says which file it is")
+    run = "\n".join(block.text for block in found)
+    run += "ctest --preset release -R docs\n"  # which runs this
+    printed = messages.documented(text)
+    for command in blocks.inline_commands(text):
+        if any(command in cell for cell in printed):
+            continue
+        rep.ok(command in run, f"`{command}` is in a block")
+    for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", text):
+        file, _, anchor = link.partition("#")
+        target = os.path.join("docs", file) if file else PAGE
+        rep.ok(not anchor or anchor in pages.anchors(target), f"the link to {link} leads somewhere")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
