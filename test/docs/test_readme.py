@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""README: its commands, what the demo prints, and its links."""
+
+import os
+import re
+import sys
+
+import blocks
+import machine
+import pages
+import scenario
+from harness import process, report
+
+# What CI itself runs: scripts/test, and install.*
+CI = "./scripts/demo", "./scripts/setup", "cmake ", "ctest "
+KEY = """
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout example.key \
+    -out example.pem 2>/dev/null
+"""
+
+
+def commands():
+    return [line.split("  #")[0].rstrip() for block in blocks.fenced(pages.page("README.md"))
+            if block.language == "sh" for line in block.lines]
+
+
+def scenario_commands(env, rep):
+    found = [line for line in commands() if not line.startswith(CI)]
+    rep.equal([line.split()[0].split("=")[0] for line in found],
+              ["LD_PRELOAD", *["secretssl"] * 4], "its commands")
+    nginx, doctor, serve, stat, scan = found
+    with machine.Machine(env, scenario.staged(env)) as scratch:
+        rep.equal(scratch.run(KEY).status, 0, "a key")
+        done = scratch.run(f"{nginx}; sleep 1; {scan.replace('openssl', 'nginx')}; nginx -s stop")
+        rep.ok(re.search(r": 0 copies outside", done.out) and "/secretmem" in done.out,
+               f"{nginx}: protected", done)
+        scratch.run(f"({serve} </dev/null >/dev/null 2>&1 &) ; sleep 1")
+        done = scratch.run(doctor)
+        rep.ok(done.status == 0 and "secret memory works" in done.out, doctor, done)
+        done = scratch.run(stat)
+        rep.ok("1 protected, 0 degraded" in done.out, stat, done)
+        done = scratch.run(scan)
+        rep.ok(done.status == 0 and "0 copies outside" in done.out, f"{serve}; {scan}", done)
+
+
+def masked(text):
+    """Process numbers and sizes differ from run to run, and widths with them."""
+    text = re.sub(r"\d+ KiB", "N KiB", text)
+    return [re.sub(r" +", " ", re.sub(r"(without|with) +\d+ ", r"\1 PID ", line)).strip()
+            for line in text.splitlines() if line.strip()]
+
+
+def scenario_demo(env, rep):
+    """What README shows is what scripts/demo prints."""
+    text = pages.page("README.md")
+    shown = re.search(r"<!-- demo: .*?-->\n```\n(.*?)```\n<!-- end of demo -->", text, re.S)[1]
+    done = process.run(env, [os.path.join(pages.ROOT, "scripts", "demo")],
+                       {**os.environ, **env.plain()}, seconds=140)
+    rep.equal(done.status, 0, "scripts/demo")
+    printed = masked(done.out)
+    rep.equal(printed[-len(masked(shown)):], masked(shown), "prints what README shows")
+
+
+def scenario_links(_env, rep):
+    """Links to files, and to places in them."""
+    for page in "README.md", "CONTRIBUTING.md", "bench/README.md":
+        for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", pages.page(page)):
+            file, _, anchor = link.partition("#")
+            path = os.path.normpath(os.path.join(os.path.dirname(page), file))
+            there = os.path.exists(os.path.join(pages.ROOT, path))
+            if there and anchor:
+                there = anchor in pages.anchors(path)
+            rep.ok(there, f"{page}: {link}")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
