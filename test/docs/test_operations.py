@@ -32,6 +32,12 @@ server {
 }
 END
 """
+WITH_DROP_IN = NGINX + f"""
+mkdir -p $(dirname {DROP_IN})
+printf '[Service]\\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libsecretssl.so\\n' >{DROP_IN}
+systemctl daemon-reload
+systemctl restart nginx
+"""
 APACHE = KEY + """
 a2enmod -q ssl && a2ensite -q default-ssl && a2dissite -q 000-default
 sed -i -e s,certs/ssl-cert-snakeoil.pem,certs/example.pem, \
@@ -225,6 +231,68 @@ def scenario_sizing(env, rep):
     scenario.run(env, rep, PAGE, "sizing")
 
 
+def scenario_machine(env, rep):
+    scenario.run(env, rep, PAGE, "machine")
+
+
+# Series in which an alert is to fire, and in which it is not: {alert: (series, it, not)}
+ALERTS = {
+    "SecretsUnprotected": ('secretssl_process_state{state="%s", comm="nginx", pid="1"}',
+                           ("unprotected", "1x20"), ("protected", "1x20")),
+    "SecretsDegraded": ('secretssl_process_state{state="%s", comm="nginx", pid="1"}',
+                        ("degraded", "1x20"), ("protected", "1x20")),
+    "SecretsSpilled": ("secretssl_spilled_allocations_total%s", ("", "0+1x20"), ("", "7x20")),
+    "SecretMemoryRefused": ("secretssl_failed_allocations_total%s", ("", "0+1x20"), ("", "7x20")),
+    "SecretForksFail": ("secretssl_fork_failures_total%s", ("", "0+1x20"), ("", "7x20")),
+    "KeyFileCached": ("secretssl_key_files_cached_total%s", ("", "1x20"), ("", "0x20")),
+    "SecretMemoryNearLimit": ("secretssl_secret_bytes%s", ("", "500000000x20"), ("", "1000x20")),
+    "ArenaNearlyFull": ("secretssl_mapped_bytes%s", ("", "90x20"), ("", "10x20")),
+    "SecretsUnknown": ('node_textfile_mtime_seconds{file="/x/secretssl.prom"%s}', ("", "0x20"),
+                       ("", "0+60x20")),
+}
+
+
+def rule_tests(alert):
+    """promtool's tests of one alert, after 15 minutes: it fires, it does not."""
+    series, *values = ALERTS[alert]
+    tests = []
+    for fires, (label, points) in zip((True, False), values):
+        text = (series % label).replace('"', '\\"')
+        tests.append(f"""\
+  - interval: 1m
+    input_series:
+      - {{series: "{text}", values: "{points}"}}
+      - {{series: "secretssl_limit_bytes", values: "100x20"}}
+    promql_expr_test:
+      - expr: count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)
+        eval_time: 15m
+        exp_samples: [{{labels: "{{}}", value: {int(fires)}}}]
+""")
+    return tests
+
+
+def scenario_monitoring(env, rep):
+    def checks(scratch):
+        rules = scratch.run("cat /etc/prometheus/secretssl.rules.yml").out
+        figures = scratch.run("cat /var/lib/prometheus/node-exporter/secretssl.prom").out
+        known = set(re.findall(r"^# TYPE (\S+)", figures, re.M)) | {"node_textfile_mtime_seconds"}
+        named = set(re.findall(r"\b(?:secretssl|node)_\w+", rules))
+        rep.equal(named - known, set(), "the rules name metrics that there are")
+        rep.equal(set(re.findall(r"alert: (\w+)", rules)), set(ALERTS), "each alert has a test")
+        tests = "".join(test for alert in ALERTS for test in rule_tests(alert))
+        scratch.write("/etc/prometheus/tests.yml",
+                      f"rule_files: [secretssl.rules.yml]\ntests:\n{tests}")
+        done = scratch.run("promtool test rules /etc/prometheus/tests.yml")
+        rep.equal(done.status, 0, "each alert fires when it should and only then")
+        rep.note(done.out + done.err if done.status else "")
+        done = scratch.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl restart nginx; "
+                           "secretssl stat $(cat /run/nginx.pid)")
+        rep.ok(done.status == 1 and "unprotected" in done.out, "without the drop-in: told", done)
+    # The directory is of the package prometheus-node-exporter.
+    before = WITH_DROP_IN + "mkdir -p /var/lib/prometheus/node-exporter\n"
+    scenario.run(env, rep, PAGE, "monitoring", before, checks)
+
+
 def scenario_fork(env, rep):
     scenario.run(env, rep, PAGE, "fork")
 
@@ -234,14 +302,8 @@ def scenario_limits(env, rep):
 
 
 def scenario_removal(env, rep):
-    before = NGINX + f"""
-mkdir -p $(dirname {DROP_IN})
-printf '[Service]\\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libsecretssl.so\\n' >{DROP_IN}
-systemctl daemon-reload
-systemctl restart nginx
-"""
     # A new file in the place of the old one; running processes are told by the old one's name.
-    with_old = before + """
+    with_old = WITH_DROP_IN + """
 install /usr/lib/x86_64-linux-gnu/libsecretssl.so /usr/lib/x86_64-linux-gnu/libsecretssl.so.new
 mv /usr/lib/x86_64-linux-gnu/libsecretssl.so.new /usr/lib/x86_64-linux-gnu/libsecretssl.so
 """
@@ -254,7 +316,7 @@ mv /usr/lib/x86_64-linux-gnu/libsecretssl.so.new /usr/lib/x86_64-linux-gnu/libse
         rep.equal(copies(scratch, "nginx")[1], 0, "which goes on protecting them")
         scratch.run("systemctl reload nginx; sleep 1")
         answers(scratch, rep, "after a reload")
-    scenario.run(env, rep, PAGE, "removal", before)
+    scenario.run(env, rep, PAGE, "removal", WITH_DROP_IN)
 
 
 def scenario_nothing_left_out(env, rep):
