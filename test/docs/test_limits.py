@@ -8,6 +8,17 @@ import sys
 import pages
 from harness import process, report
 
+# A uprobe that prints what the first argument of a function points to.
+TRACE = """\
+set -e
+mkdir "$3" && mount -t tracefs none "$3" && cd "$3"
+trap 'echo 0 >"events/$4/enable" || true; echo "-:$4/it" >>uprobe_events' EXIT
+echo "p:$4/it $1:0x$2 text=+0(%$6):ustring" >>uprobe_events
+echo 1 >"events/$4/enable"
+"$1" "$5"
+cat trace
+"""
+
 PINNED = "O_DIRECT", "vmsplice", "MSG_ZEROCOPY", "io_uring", "futex"
 NOTHING = "int main(void) { return 0; }\n"
 
@@ -43,6 +54,20 @@ def scenario_pinned(env, rep):
                f"{name}: {answers}")
     rep.ok(any(answers == "0, EFAULT" for answers in said.values()), "and some do differ")
     rep.ok("EFAULT" in row("O_DIRECT") and "EFAULT" in row("process-shared"), "so the table says")
+
+
+def scenario_uprobe(env, rep):
+    """What docs/threat-model.md says: whoever traces in the kernel reads secret memory."""
+    program = os.path.join(env.helpers, "traced")
+    symbols = process.run(env, ["readelf", "--wide", "--symbols", program], env.plain()).out
+    address = next(line.split()[1] for line in symbols.splitlines() if line.endswith(" traced"))
+    group, text = f"secretssl{os.getpid()}", f"a secret of {os.getpid()}"
+    register = {"x86_64": "di", "aarch64": "x0"}[os.uname().machine]
+    done = process.run(env, ["unshare", "--mount", "--propagation", "private", "sh", "-c", TRACE,
+                             "sh", program, address.lstrip("0"), env.path("tracing"), group, text,
+                             register], env.plain())
+    rep.ok(done.status == 0 and f'text="{text}"' in done.out, "a uprobe reads it", done)
+    rep.ok("eBPF" in pages.page("docs/threat-model.md"), "the threat model says so")
 
 
 def scenario_asan(env, rep):

@@ -53,6 +53,20 @@ frontend web
     http-request return status 200 content-type text/plain string hello
 END
 """
+SET_CERTIFICATE = """
+cat >/root/set.py <<'END'
+import socket
+def say(text):
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.connect("/run/haproxy/admin.sock")
+        admin.sendall(text.encode())
+        print(admin.recv(65536).decode())
+with open("/etc/haproxy/example.pem") as file:
+    say(f"set ssl cert /etc/haproxy/example.pem <<\\n{file.read()}\\n")
+say("commit ssl cert /etc/haproxy/example.pem\\n")
+END
+python3 /root/set.py
+"""
 POSTGRESQL = KEY + """
 [ -d /etc/postgresql/15/main ] || pg_createcluster 15 main
 chgrp ssl-cert /etc/ssl/private/example.key && chmod 640 /etc/ssl/private/example.key
@@ -139,6 +153,9 @@ def scenario_haproxy(env, rep):
     def checks(scratch):
         answers(scratch, rep, "after a reload")
         rep.ok(copies(scratch, "haproxy")[0] >= 2, "a master and a worker")
+        done = scratch.run(SET_CERTIFICATE)
+        rep.ok("Success" in done.out and copies(scratch, "haproxy")[1] >= 6,
+               "a certificate set at run time: its text is left, as the page says", done)
         unprotected(scratch, rep, "haproxy", "haproxy",
                     "/etc/systemd/system/haproxy.service.d/secretssl.conf")
     scenario.run(env, rep, PAGE, "haproxy", HAPROXY, checks)
