@@ -4,6 +4,7 @@
 
 usage: check.py install CMAKE BUILD PREFIX
        check.py files PREFIX LIBDIR INCLUDEDIR VERSION
+       check.py tool PREFIX LIBDIR
        check.py cmake CMAKE PREFIX SOURCES WORK
        check.py pkg-config PREFIX LIBDIR SOURCES WORK CC CXX
 """
@@ -55,6 +56,21 @@ def files(prefix, libdir, includedir, version):
             sys.exit(f"{path} names a path of the build")
 
 
+def use_tool(prefix, libdir):
+    """In a prefix that it was not configured for it finds the object that lies beside it."""
+    preload = Path(prefix, libdir, "libsecretssl.so")
+    tool = Path(prefix, "bin", "secretssl")
+    run(tool, "run", "grep", preload, "/proc/self/maps")
+    aside = preload.with_suffix(".aside")
+    preload.rename(aside)
+    try:
+        said = subprocess.run([tool, "run", "true"], text=True, capture_output=True, check=False)
+    finally:
+        aside.rename(preload)
+    if said.returncode != 125 or preload.name not in said.stderr:
+        sys.exit(f"without the object the tool said {said.stderr!r}, status {said.returncode}")
+
+
 def use_cmake(cmake, prefix, sources, work):
     shutil.rmtree(work, ignore_errors=True)
     run(cmake, "-G", "Ninja", "-S", sources, "-B", work, f"-DCMAKE_PREFIX_PATH={prefix}")
@@ -86,5 +102,5 @@ def use_pkg_config(prefix, libdir, sources, work, cc, cxx):
 
 
 if __name__ == "__main__":
-    {"install": install, "files": files, "cmake": use_cmake,
+    {"install": install, "files": files, "tool": use_tool, "cmake": use_cmake,
      "pkg-config": use_pkg_config}[sys.argv[1]](*sys.argv[2:])
