@@ -5,8 +5,8 @@
 usage: check.py install CMAKE BUILD PREFIX
        check.py files PREFIX LIBDIR INCLUDEDIR VERSION
        check.py tool PREFIX LIBDIR
-       check.py cmake CMAKE PREFIX SOURCES WORK
-       check.py pkg-config PREFIX LIBDIR SOURCES WORK CC CXX
+       check.py cmake CMAKE PREFIX SOURCES EXAMPLES WORK
+       check.py pkg-config PREFIX LIBDIR EXAMPLES WORK CC CXX
 """
 
 import os
@@ -71,10 +71,12 @@ def use_tool(prefix, libdir):
         sys.exit(f"without the object the tool said {said.stderr!r}, status {said.returncode}")
 
 
-def use_cmake(cmake, prefix, sources, work):
+def use_cmake(cmake, prefix, sources, examples, work):
     shutil.rmtree(work, ignore_errors=True)
-    run(cmake, "-G", "Ninja", "-S", sources, "-B", work, f"-DCMAKE_PREFIX_PATH={prefix}")
+    run(cmake, "-G", "Ninja", "-S", sources, "-B", work, f"-DCMAKE_PREFIX_PATH={prefix}",
+        f"-DEXAMPLES={examples}")
     run(cmake, "--build", work)
+    work = Path(work, "examples")
     for program in ["c_secretmem", "cc_secretmem", "c_secretmem_static", "cc_secretmem_static"]:
         expect(run(Path(work, program)))
     linked = run("readelf", "-d", Path(work, "c_secretmem"), Path(work, "c_secretmem_static"))
@@ -82,7 +84,7 @@ def use_cmake(cmake, prefix, sources, work):
         sys.exit("one program should need libsecretmem.so.0")
 
 
-def use_pkg_config(prefix, libdir, sources, work, cc, cxx):
+def use_pkg_config(prefix, libdir, examples, work, cc, cxx):
     lib = Path(prefix, libdir)
     env = dict(os.environ, PKG_CONFIG_PATH=str(lib / "pkgconfig"))
     flags = run("pkg-config", "--cflags", "--libs", "secretmem", env=env).split()
@@ -90,9 +92,9 @@ def use_pkg_config(prefix, libdir, sources, work, cc, cxx):
         sys.exit("not version 0.1")
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
-    for compiler, source in [(cc, "program.c"), (cxx, "program.cc")]:
+    for compiler, source in [(cc, "secret.c"), (cxx, "secret_string.cc")]:
         program = Path(work, source.replace(".", "_"))
-        run(compiler, "-Wall", "-Wextra", "-Werror", Path(sources, source), "-o", program, *flags)
+        run(compiler, "-Wall", "-Wextra", "-Werror", Path(examples, source), "-o", program, *flags)
         expect(run(program, env=dict(env, LD_LIBRARY_PATH=str(lib))))
     # The header alone, as C11 and as C++11, pedantically
     for compiler, language in [(cc, ["-std=c11", "-xc"]), (cxx, ["-std=c++11", "-xc++"])]:
