@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Man pages, completion of the shell, documents and examples.
+function(install_manual section component)
+  file(GLOB pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.${section}
+    ${PROJECT_SOURCE_DIR}/docs/man/*.${section})
+  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
+endfunction()
+install_manual(3 development)
+install_manual(7 preload)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libsecretmem-dev COMPONENT development)
+
+if(SECRETSSL_TOOLS)
+  install_manual(1 tool)
+  file(GLOB completion CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/secretssl/*.bash
+    ${PROJECT_SOURCE_DIR}/tools/*/completion* ${PROJECT_SOURCE_DIR}/tools/completion*/*)
+  install(FILES ${completion} RENAME secretssl
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tool)
+
+  file(GLOB documents CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.md)
+  set(doc ${CMAKE_INSTALL_DATADIR}/doc/secretssl)
+  install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/SECURITY.md
+    DESTINATION ${doc} COMPONENT tool)
+  install(FILES ${documents} DESTINATION ${doc}/docs COMPONENT tool)
+endif()
