@@ -5,16 +5,16 @@
 #include "helper.h"
 #include "seccomp.h"
 #include "stack.h"
+#include "stats.h"
 #include "sys.h"
+#include "syslog.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #define LINE_MAX_ 1024
 
@@ -118,39 +118,25 @@ static void write_file(void *arg)
     sm_sys(SYS_close, fd);
 }
 
-static void write_syslog(void *arg)
+/* Whether it arrived anywhere. name_start: what is before it is for a syslog daemon. */
+static bool emit(char *text, size_t length, size_t name_start)
 {
-    struct line *line = arg;
-    struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
-    long fd = sm_sys(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return;
-    line->written = sm_sys(SYS_sendto, fd, line->text, line->length,
-                           MSG_NOSIGNAL | MSG_DONTWAIT, &log, sizeof(log)) > 0;
-    sm_sys(SYS_close, fd);
-}
-
-static void emit(char *text, size_t length, size_t name_start)
-{
-    struct line line = {text, length, false};
+    struct line line = {text + name_start, length - name_start, false};
 
     if (sm_config.log == SM_LOG_NONE)
-        return;
+        return true;
     if (sm_config.log == SM_LOG_FILE && !sm_seccomp_forbids(SM_CALL_OPENAT))
         sm_helper_run(write_file, &line);
-    if (sm_config.log == SM_LOG_SYSLOG && !sm_seccomp_forbids(SM_CALL_SOCKET) &&
-        !sm_seccomp_forbids(SM_CALL_SENDTO)) {
-        line.length--; /* a datagram is a record: no newline */
-        sm_helper_run(write_syslog, &line);
+    if (sm_config.log == SM_LOG_SYSLOG) {
+        text[length - 1] = '\0'; /* a record has no newline */
+        line.written = sm_syslog(text, length - 1);
+        text[length - 1] = '\n';
     }
-    if (line.written)
-        return;
     /* Better in the wrong place than lost. */
-    line.text = text + name_start;
-    line.length = length - name_start;
-    if (stderr_is_original() && !(report.pipe && sm_helper_force(write_stderr, &line)))
+    if (!line.written && stderr_is_original() &&
+        !(report.pipe && sm_helper_force(write_stderr, &line)))
         write_stderr(&line);
+    return line.written;
 }
 
 static void vreport(const char *format, va_list args)
@@ -164,7 +150,8 @@ static void vreport(const char *format, va_list args)
                                current_pid());
     length += sm_vformat(text + length, sizeof(text) - 1 - length, format, args);
     text[length++] = '\n';
-    emit(text, length, start);
+    if (!emit(text, length, start))
+        sm_count(&sm_stats.messages_lost, 1);
 }
 
 void sm_report(const char *format, ...)

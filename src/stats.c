@@ -39,10 +39,12 @@ void sm_stats_print(void)
     sm_report(
         "summary: %zu KiB secret, %zu KiB locked, %zu KiB plain, %zu KiB ordinary, peak "
         "%zu KiB; %zu allocations, %zu bytes live; %zu to the C library, %zu failed, "
-        "%zu pages degraded; %zu forks copied, %zu failed; %zu libcrypto hooked",
+        "%zu pages degraded; %zu forks copied, %zu failed; %zu libcrypto hooked; %zu messages "
+        "lost",
         (size_t)sm_stats.pages[SM_KIND_SECRET] * 4, (size_t)sm_stats.pages[SM_KIND_LOCKED] * 4,
         (size_t)sm_stats.pages[SM_KIND_PLAIN] * 4, (size_t)sm_stats.pages[SM_KIND_ORDINARY] * 4,
         (size_t)sm_stats.pages_peak * 4, (size_t)allocations, (size_t)live,
         (size_t)sm_stats.spilled, (size_t)sm_stats.failed, (size_t)sm_stats.degraded,
-        (size_t)sm_stats.forks, (size_t)sm_stats.fork_failed, (size_t)sm_stats.hooks);
+        (size_t)sm_stats.forks, (size_t)sm_stats.fork_failed, (size_t)sm_stats.hooks,
+        (size_t)sm_counted(&sm_stats.messages_lost));
 }

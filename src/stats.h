@@ -36,6 +36,7 @@ struct sm_stats {
     uint64_t files_cached;           /* key files that stay in the kernel's page cache */
     uint64_t faults;                 /* pages made present in this process, ever */
     uint64_t cap;                    /* bytes that may be mapped; 0: no arena yet */
+    uint64_t messages_lost;          /* that could be written nowhere */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

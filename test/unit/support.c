@@ -6,9 +6,11 @@
 #include "sys.h"
 #include <grp.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -117,6 +119,15 @@ void filter_call(int nr, uint32_t answer)
     };
 
     filter_install((struct sock_fprog){sizeof(filter) / sizeof(filter[0]), filter});
+}
+
+void private_dev(void)
+{
+    int flags = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
+
+    CHECK(unshare(flags) == 0);
+    CHECK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    CHECK(mount("none", "/dev", "tmpfs", 0, NULL) == 0);
 }
 
 void mapping_flags(const void *address, char *flags, size_t size)

@@ -32,6 +32,9 @@ void become_nobody(size_t memlock);
 void filter_call(int nr, uint32_t answer);
 void filter_install(struct sock_fprog program);
 
+/* A /dev of this process alone, with nothing in it. */
+void private_dev(void);
+
 /* The VmFlags of the mapping that holds the address, as "rd wr sh ... "; "" if there is none */
 void mapping_flags(const void *address, char *flags, size_t size);
 bool mapping_has(const void *address, const char *flag);

@@ -143,6 +143,6 @@ Test(stats_summary, line)
                      "] summary: 8 KiB secret, 0 KiB locked, 0 KiB plain, 0 KiB ordinary, "
                      "peak 8 KiB; 2 allocations, 1000 bytes live; 0 to the C library, 0 "
                      "failed, 0 pages degraded; 3 forks copied, 0 failed; 1 libcrypto "
-                     "hooked\n"),
+                     "hooked; 0 messages lost\n"),
               "%s", text);
 }
