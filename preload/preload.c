@@ -9,6 +9,7 @@
 #include "backing.h"
 #include "common.h"
 #include "config.h"
+#include "ending.h"
 #include "fork.h"
 #include "heap.h"
 #include "libcrypto.h"
@@ -132,6 +133,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         wrong_setting[0] = '\0';
     prefaults = prefault_is_for_us(envp);
     sm_fork_init();
+    sm_ending_init(&start_done);
     if (libcrypto_present()) {
         start_now();
         libcrypto_hook_all();
@@ -142,6 +144,6 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 /* The arena stays: OpenSSL frees memory after this. */
 __attribute__((destructor)) static void end(void)
 {
-    if (start_done && sm_config.stats)
-        sm_stats_print();
+    if (start_done)
+        sm_ending_last();
 }

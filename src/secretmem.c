@@ -3,6 +3,7 @@
 #include "secretmem.h"
 #include "backing.h"
 #include "config.h"
+#include "ending.h"
 #include "heap.h"
 #include "memcheck.h"
 #include "report.h"
@@ -28,6 +29,7 @@ __attribute__((constructor)) static void start(void)
     if (!getauxval(AT_SECURE) && sm_config_from_env(environ, error, sizeof(error)) != 0)
         sm_report("%s: ignored", error);
     sm_heap_start();
+    sm_ending_init(&used);
 }
 
 static void first_use(void)
@@ -45,6 +47,7 @@ SM_EXPORT int secretmem_configure(const char *name, const char *value)
         return SECRETMEM_E_LATE;
     switch (sm_config_set(name, value, error, sizeof(error))) {
     case 0:
+        sm_ending_init(&used);
         return SECRETMEM_OK;
     case -2:
         return SECRETMEM_E_NAME;
@@ -165,6 +168,6 @@ SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
 /* STATS=1, as the preload has it. */
 __attribute__((destructor)) static void end(void)
 {
-    if (sm_config.stats && used)
-        sm_stats_print();
+    if (used)
+        sm_ending_last();
 }

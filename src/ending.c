@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ending.h"
+#include "config.h"
+#include "stats.h"
+#include <stdlib.h>
+
+/* The C library's, below atexit(3). object: with whose destructors it runs; NULL: on its own */
+int __cxa_atexit(void (*handler)(void *), void *arg, void *object);
+
+static const bool *anything;
+
+static void say(void *arg)
+{
+    (void)arg;
+    sm_stats_print();
+}
+
+/* Nobody had a chance to free anything: what is live is no news. */
+static void say_quickly(void)
+{
+    if (sm_config.stats && *anything)
+        sm_stats_print();
+}
+
+void sm_ending_init(const bool *used)
+{
+    static bool done;
+
+    anything = used;
+    if (sm_config.stats && !done)
+        done = at_quick_exit(say_quickly) == 0;
+}
+
+void sm_ending_last(void)
+{
+    if (!sm_config.stats)
+        return;
+    /* Destructors run in a handler of exit(): one that is added now comes after them all. */
+    if (__cxa_atexit(say, NULL, NULL) != 0)
+        say(NULL);
+}
