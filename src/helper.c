@@ -61,7 +61,7 @@ static bool helper_allowed(void)
 {
     /* Valgrind and ThreadSanitizer do not know such a process. */
     return !sm_on_valgrind() && !SM_TSAN && !sm_seccomp_forbids(SM_CALL_CLONE) &&
-           !sm_seccomp_forbids(SM_CALL_WAIT4);
+           !sm_seccomp_forbids(SM_CALL_WAIT4) && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
 }
 
 bool sm_helper_force(void (*fn)(void *), void *arg)

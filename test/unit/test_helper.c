@@ -3,11 +3,14 @@
 #include "heap.h"
 #include "helper.h"
 #include "pages.h"
+#include "report.h"
+#include "seccomp.h"
 #include "stats.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -181,4 +184,29 @@ Test(helper, many_threads)
         cr_assert_eq(pthread_create(&threads[i], NULL, many, NULL), 0);
     for (int i = 0; i < 4; i++)
         cr_assert_eq(pthread_join(threads[i], NULL), 0);
+}
+
+/* Each of these is called in making a helper: none is made. */
+static void speak_under_filter(void *arg)
+{
+    int call = *(int *)arg;
+
+    sm_report_init("unit");
+    sm_seccomp_killing = 1U << (call == SYS_rt_sigprocmask ? SM_CALL_SIGPROCMASK
+                                : call == SYS_wait4        ? SM_CALL_WAIT4
+                                                           : SM_CALL_CLONE);
+    filter_call(call, SECCOMP_RET_KILL_PROCESS);
+    sm_report("said"); /* to a pipe, for which a helper is used */
+    _exit(sm_helper_force(open_file, NULL) ? 1 : 0);
+}
+
+Test(helper, filter)
+{
+    int calls[] = {SYS_rt_sigprocmask, SYS_wait4, SYS_clone};
+    char text[256];
+
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_eq(in_child_saying(speak_under_filter, &calls[i], text, sizeof(text)), 0);
+        cr_assert_eq(count_of(text, "] said\n"), 1, "%s", text);
+    }
 }
