@@ -66,7 +66,8 @@ struct secretmem_stats {
  * @return SECRETMEM_OK or a negative enum secretmem_error; errno is not set
  *
  * The environment's SECRETSSL_ variables are read first, except in set-id programs.
- * UNCACHED, ROUTE and PREFAULT concern OpenSSL's allocations and do nothing here.
+ * UNCACHED, ROUTE and PREFAULT concern OpenSSL's allocations and do nothing here. TRACE=1 loads
+ * libunwind at once, by dlopen(3). STATS and TRACE are written out at exit(3).
  */
 int secretmem_configure(const char *name, const char *value);
 

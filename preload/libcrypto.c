@@ -12,6 +12,7 @@
 #include "start.h"
 #include "stats.h"
 #include "thread_cache.h"
+#include "unwind.h"
 #include <string.h>
 
 typedef int (*set_mem_functions)(void *(*)(size_t, const char *, int),
@@ -248,6 +249,9 @@ void libcrypto_look(void)
          */
         pin_all(&look, NULL);
         dl_iterate_phdr(hook_listed, &look);
+        /* The program has just taken the linker's lock itself. */
+        if (sm_config.trace)
+            sm_unwind_load();
     }
     __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
 }

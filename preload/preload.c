@@ -105,8 +105,6 @@ void start_now(void)
     sm_backing_check();
     __atomic_store_n(&start_done, true, __ATOMIC_RELEASE);
     check_early();
-    if (sm_config.trace)
-        sm_report("SECRETSSL_TRACE=1: call stacks are not recorded by this version");
     if (sm_config.prefault && prefaults)
         prefault();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ending.h"
 #include "config.h"
+#include "leaks.h"
 #include "stats.h"
 #include <stdlib.h>
 
@@ -12,7 +13,10 @@ static const bool *anything;
 static void say(void *arg)
 {
     (void)arg;
-    sm_stats_print();
+    if (sm_config.stats)
+        sm_stats_print();
+    if (sm_config.trace)
+        sm_leaks_report();
 }
 
 /* Nobody had a chance to free anything: what is live is no news. */
@@ -33,7 +37,7 @@ void sm_ending_init(const bool *used)
 
 void sm_ending_last(void)
 {
-    if (!sm_config.stats)
+    if (!sm_config.stats && !sm_config.trace)
         return;
     /* Destructors run in a handler of exit(): one that is added now comes after them all. */
     if (__cxa_atexit(say, NULL, NULL) != 0)

@@ -15,6 +15,7 @@
 #include "spill.h"
 #include "stats.h"
 #include "sweep.h"
+#include "trace.h"
 #include <string.h>
 
 static struct sm_lock start_lock;
@@ -198,8 +199,11 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
         for (unsigned other = 0; !p && other < SM_PARTS; other++)
             p = may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
     }
-    if (p)
+    if (p) {
         count_alloc(cache, n);
+        if (sm_unlikely(sm_config.trace))
+            sm_trace_note(p);
+    }
     sm_leave(cache);
     return p;
 }
@@ -326,6 +330,8 @@ static bool resize_counted(void *p, size_t n, size_t *old)
     done = resize(p, state, n);
     if (done) {
         sm_memcheck_resize(p, *old, n);
+        if (sm_unlikely(sm_config.trace))
+            sm_trace_note(p);
         if (cache)
             cache->live_bytes += (int64_t)n - (int64_t)*old;
         else

@@ -56,6 +56,13 @@ void *sm_pages_reserve_table(size_t length)
     return reserve_at(0, length, PROT_READ, 0);
 }
 
+void *sm_pages_lazy(size_t length)
+{
+    if (sm_seccomp_forbids(SM_CALL_MMAP))
+        return NULL;
+    return reserve_at(0, length, PROT_READ | PROT_WRITE, 0);
+}
+
 void *sm_pages_reserve(size_t length)
 {
     /* The stack is near the top of the address space, whatever its size. */

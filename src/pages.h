@@ -25,6 +25,9 @@ void *sm_pages_reserve_anywhere(size_t length);
 void *sm_pages_reserve_table(size_t length);
 int sm_pages_commit(void *address, size_t length);
 
+/* Ordinary memory that reads as zero and is taken as it is written to. NULL: none. */
+void *sm_pages_lazy(size_t length);
+
 /* Ordinary memory of its own; wipe: a child of fork sees zeroes. NULL: none. */
 void *sm_pages_private(size_t length, bool wipe);
 /* Memory that a child of fork shares. NULL: none. */

@@ -9,6 +9,7 @@
 #include "report.h"
 #include "stats.h"
 #include "thread_cache.h"
+#include "unwind.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -16,6 +17,14 @@
 extern char **environ;
 
 static bool used;
+
+/* What a setting needs at once, where no allocation is in progress. */
+static void apply(void)
+{
+    sm_ending_init(&used);
+    if (sm_config.trace)
+        sm_unwind_load();
+}
 
 /*
  * Before main, so that the handlers of fork are the outermost, and while there is one thread.
@@ -29,7 +38,7 @@ __attribute__((constructor)) static void start(void)
     if (!getauxval(AT_SECURE) && sm_config_from_env(environ, error, sizeof(error)) != 0)
         sm_report("%s: ignored", error);
     sm_heap_start();
-    sm_ending_init(&used);
+    apply();
 }
 
 static void first_use(void)
@@ -47,7 +56,7 @@ SM_EXPORT int secretmem_configure(const char *name, const char *value)
         return SECRETMEM_E_LATE;
     switch (sm_config_set(name, value, error, sizeof(error))) {
     case 0:
-        sm_ending_init(&used);
+        apply();
         return SECRETMEM_OK;
     case -2:
         return SECRETMEM_E_NAME;
@@ -165,7 +174,7 @@ SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
     memcpy(stats, &now, sm_min(size, sizeof(now)));
 }
 
-/* STATS=1, as the preload has it. */
+/* STATS=1 and TRACE=1, as the preload has them. */
 __attribute__((destructor)) static void end(void)
 {
     if (used)

@@ -2,6 +2,7 @@
 #include "stack.h"
 #include "report.h"
 #include "seccomp.h"
+#include "symbol.h"
 #include "sys.h"
 #include <dlfcn.h>
 #include <signal.h>
@@ -25,21 +26,6 @@ static void end_later(void)
         sm_sys(SYS_timer_settime, timer, 0, &when, NULL);
 }
 
-static void report_frame(int number, const char *at)
-{
-    Dl_info info = {0};
-
-    /* The call is before the address that it returns to. */
-    if (dladdr(at - 1, &info) == 0 || !info.dli_fname)
-        sm_report("#%d %p", number, (const void *)at);
-    else if (info.dli_sname)
-        sm_report("#%d %p %s+0x%zx (%s)", number, (const void *)at, info.dli_sname,
-                  (size_t)(at - (const char *)info.dli_saddr), info.dli_fname);
-    else
-        sm_report("#%d %p (%s+0x%zx)", number, (const void *)at, info.dli_fname,
-                  (size_t)(at - (const char *)info.dli_fbase));
-}
-
 void sm_stack_report(void)
 {
     void *frames[FRAMES_MAX];
@@ -61,5 +47,5 @@ void sm_stack_report(void)
     }
     count = backtrace(frames, FRAMES_MAX);
     for (int i = 1; i < count; i++) /* not this function */
-        report_frame(i - 1, frames[i]);
+        sm_symbol_report(i - 1, frames[i], false);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "thread_cache.h"
+#include "config.h"
 #include "large.h"
 #include "memcheck.h"
 #include "pages.h"
@@ -171,7 +172,8 @@ static struct sm_thread_cache *new_cache(void)
 {
     struct sm_thread_cache *cache;
 
-    if (!enabled || no_cache || sm_seccomp_forbids(SM_CALL_MMAP) ||
+    /* What is traced takes the slow path: the fast one knows nothing of call stacks. */
+    if (!enabled || no_cache || sm_config.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
         sm_seccomp_forbids(SM_CALL_MADVISE))
         return NULL;
     sm_lock_take(&list_lock);

@@ -83,5 +83,16 @@ def scenario_without_stderr(env, rep):
         os.remove(env.path("data"))
 
 
+def scenario_quick_exit_trace(env, rep):
+    """A quick exit frees nothing, so that it reports no leaks."""
+    for way in WAYS:
+        result = start(env, way, "quick_exit", SECRETSSL_TRACE="1")
+        rep.ok("trace:" not in result.err and len(summaries(way, result.err)) == 1,
+               f"{way}: a summary and no trace", result)
+        result = start(env, way, "exit", SECRETSSL_TRACE="1")
+        rep.ok("trace: no block is live" in result.err and len(summaries(way, result.err)) == 1,
+               f"{way}: both by exit()", result)
+
+
 if __name__ == "__main__":
     report.main(sys.modules[__name__])

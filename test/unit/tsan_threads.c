@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads that allocate, free each other's blocks and fork: for ThreadSanitizer to watch. */
+/*
+ * Threads that allocate, free each other's blocks and fork: for ThreadSanitizer to watch. With
+ * an argument, with their call stacks.
+ */
+#include "config.h"
+#include "leaks.h"
 #include "stress.h"
 #include "support.h"
+#include "unwind.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -56,10 +62,14 @@ static void fork_once(void)
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     pthread_t threads[THREADS];
 
+    (void)argv;
+    sm_config.trace = argc > 1;
+    if (sm_config.trace)
+        sm_unwind_load();
     start_heap_of(64 * SM_MIB);
     for (int i = 0; i < 64; i++)
         pthread_mutex_init(&locks[i], NULL);
@@ -73,6 +83,8 @@ int main(void)
         if (passed[i].at)
             stress_free(&passed[i]);
     }
+    if (sm_config.trace)
+        sm_leaks_report();
     puts("all blocks were right");
     return 0;
 }
