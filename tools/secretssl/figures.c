@@ -39,6 +39,8 @@ const struct figure figures[FIGURES] = {
                           "Large blocks without a guard page."},
     [FIGURE_KEY_FILES_CACHED] = {"key_files_cached", "key_files_cached_total",
                                  "Key files that stayed in the kernel's page cache."},
+    [FIGURE_MESSAGES_LOST] = {"messages_lost", "messages_lost_total",
+                              "Messages that could be written nowhere."},
 };
 
 const char *const partition_names[SM_PARTS] = {
@@ -89,6 +91,7 @@ void figures_of(const struct process_state *process, uint64_t values[FIGURES])
         [FIGURE_HOOKS_FAILED] = sum->hooks_late,
         [FIGURE_UNGUARDED] = sum->unguarded,
         [FIGURE_KEY_FILES_CACHED] = sum->files_cached,
+        [FIGURE_MESSAGES_LOST] = sum->messages_lost,
     };
 
     for (int i = 0; i < FIGURES; i++)
