@@ -11,8 +11,8 @@ import pages
 import scenario
 from harness import process, report
 
-# What CI itself runs: scripts/test, and install.*
-CI = "./scripts/demo", "./scripts/setup", "cmake ", "ctest "
+# What CI itself runs: scripts/test, install.* and package.*
+CI = "./scripts/demo", "./scripts/setup", "./scripts/test", "cmake ", "cpack ", "apt install "
 KEY = """
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout example.key \
     -out example.pem 2>/dev/null
@@ -27,13 +27,15 @@ def commands():
 def scenario_commands(env, rep):
     found = [line for line in commands() if not line.startswith(CI)]
     rep.equal([line.split()[0].split("=")[0] for line in found],
-              ["LD_PRELOAD", *["secretssl"] * 4], "its commands")
-    nginx, doctor, serve, stat, scan = found
+              ["LD_PRELOAD", *["secretssl"] * 5], "its commands")
+    nginx, version, doctor, serve, stat, scan = found
     with machine.Machine(env, scenario.staged(env)) as scratch:
         rep.equal(scratch.run(KEY).status, 0, "a key")
         done = scratch.run(f"{nginx}; sleep 1; {scan.replace('openssl', 'nginx')}; nginx -s stop")
         rep.ok(re.search(r": 0 copies outside", done.out) and "/secretmem" in done.out,
                f"{nginx}: protected", done)
+        done = scratch.run(version)
+        rep.ok(done.status == 0 and done.out.startswith("OpenSSL "), version, done)
         scratch.run(f"({serve} </dev/null >/dev/null 2>&1 &) ; sleep 1")
         done = scratch.run(doctor)
         rep.ok(done.status == 0 and "secret memory works" in done.out, doctor, done)
