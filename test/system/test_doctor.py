@@ -205,15 +205,17 @@ class Group:
 
 
 def killed_for_memory(env, group):
-    """The diagnosis below the first limit under which the doctor lives, and what it tries dies."""
-    for limit in range(2 << 20, 6 << 20, 100 << 10):
-        group.limit(limit)
-        try:
-            found = doctor(env, setup=group.join)
-        except RuntimeError:
-            continue  # It had not enough for itself.
-        if "was killed" in found.found("memlock"):
-            return found
+    """The diagnosis below a limit under which the doctor lives, and what it tries dies. What is
+    charged to the group differs from run to run: closer steps follow."""
+    for step in 100 << 10, 50 << 10, 20 << 10:
+        for limit in range(2 << 20, 6 << 20, step):
+            group.limit(limit)
+            try:
+                found = doctor(env, setup=group.join)
+            except RuntimeError:
+                continue  # It had not enough for itself.
+            if "was killed" in found.found("memlock"):
+                return found
     return None
 
 

@@ -34,12 +34,22 @@ static void limit(__rlimit_resource_t resource)
         check(before.rlim_max != 0, "it tells the limit that was");
 }
 
+static FILE *out;
+
+/* What was said is to be out before this process is gone. */
+static void wait_for_cat(void)
+{
+    fflush(stdout);
+    close(STDOUT_FILENO);
+    pclose(out);
+}
+
 static void sandbox(void)
 {
-    FILE *out = popen("cat", "w");
     char *blocks[BLOCKS];
 
-    if (!out || dup2(fileno(out), STDOUT_FILENO) < 0)
+    out = popen("cat", "w");
+    if (!out || dup2(fileno(out), STDOUT_FILENO) < 0 || atexit(wait_for_cat) != 0)
         broken("popen");
     check_kind(filled_block(100, 1), "a block before");
     limit(RLIMIT_FSIZE);
