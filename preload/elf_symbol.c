@@ -45,7 +45,7 @@ static bool matches(const struct table *table, uint32_t index, const char *name)
     const ElfW(Sym) *symbol = &table->symbols[index];
 
     return symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
-           strcmp(table->strings + symbol->st_name, name) == 0;
+           elf_same(table->strings + symbol->st_name, name);
 }
 
 static uint32_t gnu_hash(const char *name)

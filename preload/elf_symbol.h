@@ -10,6 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * As strcmp() == 0. In a program with a sanitizer that is a function of its run-time's, which
+ * asks dlsym(), and so us, before it can work.
+ */
+static inline bool elf_same(const char *one, const char *other)
+{
+    while (*one && *one == *other) {
+        one++;
+        other++;
+    }
+    return *one == *other;
+}
+
 struct elf_object {
     uintptr_t base; /* what the linker added to its addresses */
     const ElfW(Dyn) * dynamic;

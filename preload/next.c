@@ -3,7 +3,6 @@
 #include "common.h"
 #include "elf_symbol.h"
 #include <dlfcn.h>
-#include <string.h>
 
 static const char *const names[NEXT_NUMBER] = {
     [NEXT_DLMOPEN] = "dlmopen",     [NEXT_DLOPEN] = "dlopen",
@@ -17,26 +16,32 @@ static const char *const names[NEXT_NUMBER] = {
     [NEXT_SETRLIMIT] = "setrlimit", [NEXT_SETRLIMIT64] = "setrlimit64",
 };
 
-static int find_dlvsym(struct dl_phdr_info *info, size_t size, void *found)
+/*
+ * The linker's list is read as debuggers do: a sanitizer's run-time before us asks when it has
+ * not even its own dl_iterate_phdr(), and what comes up to the C library is never unloaded.
+ */
+static dlvsym_function *find_dlvsym(void)
 {
-    struct elf_object object = elf_object(info);
+    const struct link_map *map = _r_debug.r_map;
+    struct elf_object object = {0, NULL};
 
-    (void)size;
-    if (strcmp(elf_soname(&object), "libc.so.6") == 0)
-        *(void **)found = elf_symbol_of(&object, "dlvsym");
-    return *(void **)found != NULL;
+    for (; map; map = map->l_next) {
+        object = (struct elf_object){map->l_addr, map->l_ld};
+        if (elf_same(elf_soname(&object), "libc.so.6"))
+            break;
+    }
+    return (dlvsym_function *)elf_symbol_of(&object, "dlvsym");
 }
 
 /* dlsym itself can be found by its sibling only, and that in the C library's own table. */
 dlsym_function *next_dlsym(void)
 {
     static void *cached;
-    void *function = __atomic_load_n(&cached, __ATOMIC_RELAXED), *dlvsym_there = NULL;
+    void *function = __atomic_load_n(&cached, __ATOMIC_RELAXED);
 
     if (!function) {
-        dl_iterate_phdr(find_dlvsym, &dlvsym_there);
         /* Since this version dlsym is in libc itself. */
-        function = ((dlvsym_function *)dlvsym_there)(RTLD_NEXT, "dlsym", "GLIBC_2.34");
+        function = find_dlvsym()(RTLD_NEXT, "dlsym", "GLIBC_2.34");
         __atomic_store_n(&cached, function, __ATOMIC_RELAXED);
     }
     return (dlsym_function *)function;
