@@ -348,6 +348,8 @@ def scenario_nothing_left_out(env, rep):
                f"line {block.line}: says which file it is")
     run = "\n".join(block.text for block in found)
     run += "ctest --preset release -R docs\n"  # which runs this
+    # package.upgrade and package.purge
+    run += "apt install ./*.deb\napt purge libsecretssl0 secretssl\n"
     printed = messages.documented(text)
     for command in blocks.inline_commands(text):
         if any(command in cell for cell in printed):
