@@ -16,6 +16,9 @@ static const char *const names[NEXT_NUMBER] = {
     [NEXT_SETRLIMIT] = "setrlimit", [NEXT_SETRLIMIT64] = "setrlimit64",
 };
 
+/* Weak: it is there without being needed by name, as a library of its own. */
+#pragma weak _r_debug
+
 /*
  * The linker's list is read as debuggers do: a sanitizer's run-time before us asks when it has
  * not even its own dl_iterate_phdr(), and what comes up to the C library is never unloaded.
