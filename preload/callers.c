@@ -90,22 +90,18 @@ void libcrypto_load_end(void)
     loads--;
 }
 
-static unsigned of_caller(const void *caller)
+void *libcrypto_function_for(const void *caller, const char *name)
 {
     unsigned of = of_code(caller);
 
-    return of == USERS_NONE ? users_find(caller) : of;
-}
-
-void *libcrypto_function_for(const void *caller, const char *name)
-{
-    unsigned of = of_caller(caller);
-
-    /* In a constructor: all that came is relocated, and the linker's lock is this thread's. */
-    if (of == USERS_NONE && loads) {
+    /*
+     * In a constructor: all that came is relocated, and the linker's lock is this thread's.
+     * What is noted of this place may be of a library that is gone.
+     */
+    if (of == USERS_NONE && loads)
         libcrypto_look();
-        of = of_caller(caller);
-    }
+    if (of == USERS_NONE)
+        of = users_find(caller);
     if (of == USERS_NONE)
         of = by_default;
     if (of == USERS_NONE || !known[of].unserved)

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "elf_symbol.h"
 #include "elsewhere.h"
+#include "fork.h"
 #include "hooks.h"
 #include "known.h"
 #include "owner.h"
@@ -231,12 +232,10 @@ static int hook_listed(struct dl_phdr_info *info, size_t size, void *look)
  * In the allocator, which reports a misuse with the help of a library, the start lock is not
  * taken: a fork may hold it, and wait for this thread to leave.
  */
-void libcrypto_look(void)
+static void look_once(void)
 {
     struct look look = {0};
 
-    if (sm_inside_now())
-        return;
     dl_iterate_phdr(collect, &look);
     if (look.number) {
         /* Before our constructor, which will look for itself, nothing can start. */
@@ -254,6 +253,25 @@ void libcrypto_look(void)
             sm_unwind_load();
     }
     __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
+}
+
+/*
+ * A library that answers for libcrypto may load the real one when it is asked: that comes back
+ * here, while this thread hooks. It is looked for afterwards.
+ */
+void libcrypto_look(void)
+{
+    static bool again; /* under fork's lock, by its holder */
+
+    if (sm_inside_now())
+        return;
+    if (sm_fork_holds()) {
+        again = true;
+        return;
+    }
+    look_once();
+    while (__atomic_exchange_n(&again, false, __ATOMIC_RELAXED))
+        look_once();
 }
 
 /*
@@ -322,7 +340,7 @@ void libcrypto_look_elsewhere(void *handle)
 {
     struct look_elsewhere there = {.first = handle};
 
-    if (sm_inside_now())
+    if (sm_inside_now() || sm_fork_holds())
         return;
     dl_iterate_phdr(collect_elsewhere, &there);
     if (!there.look.number || !start_ready())

@@ -71,7 +71,7 @@ void start_lock(void)
 {
     if (!sm_heap_started())
         sm_seccomp_probe();
-    sm_fork_hold();
+    sm_fork_hold(true);
 }
 
 void start_unlock(void)
@@ -111,7 +111,7 @@ void start_now(void)
 
 bool start_late(void)
 {
-    if (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+    if (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE) || sm_fork_holds())
         return false;
     start_lock();
     start_now();

@@ -209,7 +209,10 @@ static bool has_origin(const char *file)
     return false;
 }
 
-/* The directory of an object. dlinfo() knows that of the program only if it was needed. */
+/*
+ * The directory of an object; false: it is relative to what was the current directory when it
+ * was loaded. dlinfo() knows that of the program only if it was needed.
+ */
 static bool origin_of(const struct link_map *map, char origin[PATH_MAX])
 {
     struct text text = {origin, PATH_MAX, false};
@@ -225,7 +228,7 @@ static bool origin_of(const struct link_map *map, char origin[PATH_MAX])
     slash = text.full ? NULL : strrchr(origin, '/');
     if (slash)
         *slash = '\0';
-    return slash;
+    return slash && *origin == '/';
 }
 
 /* $LIB and $PLATFORM are the same for everybody, and left to the linker. */

@@ -19,8 +19,9 @@ struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned numbe
 }
 
 /*
- * Entries are added, the count last, and not removed: one that is unloaded keeps its place
- * for when it comes back there. So a reader finds at every moment what is right.
+ * Entries are added, the count last, and not removed: one that is unloaded keeps its place for
+ * when it comes back there, or until another needs it. `of` is written last, and read before
+ * and after: a reader finds at every moment what is right.
  */
 static struct user {
     struct range code;
@@ -30,12 +31,23 @@ static struct user {
 static unsigned number;
 static bool said;
 
-static void note(struct range code, unsigned of)
+static unsigned place_of(struct range code)
 {
     unsigned i = 0;
 
     while (i < number && (users[i].code.from != code.from || users[i].code.to != code.to))
         i++;
+    if (i < number)
+        return i;
+    for (i = 0; i < number && users[i].of != USERS_NONE; i++)
+        ;
+    return i;
+}
+
+static void note(struct range code, unsigned of)
+{
+    unsigned i = place_of(code);
+
     if (i == USERS_MAX) {
         sm_report_once(
             &said,
@@ -45,8 +57,10 @@ static void note(struct range code, unsigned of)
         return;
     }
     if (i < number) {
-        __atomic_store_n(&users[i].of, of, __ATOMIC_RELAXED);
+        __atomic_store_n(&users[i].code.from, code.from, __ATOMIC_RELAXED);
+        __atomic_store_n(&users[i].code.to, code.to, __ATOMIC_RELAXED);
         users[i].seen = true;
+        __atomic_store_n(&users[i].of, of, __ATOMIC_RELEASE);
         return;
     }
     users[i] = (struct user){code, of, true};
@@ -81,8 +95,13 @@ unsigned users_find(const void *caller)
     unsigned there = __atomic_load_n(&number, __ATOMIC_ACQUIRE);
 
     for (unsigned i = 0; i < there; i++) {
-        unsigned of = __atomic_load_n(&users[i].of, __ATOMIC_RELAXED);
-        if (of != USERS_NONE && range_has(users[i].code, caller))
+        unsigned of = __atomic_load_n(&users[i].of, __ATOMIC_ACQUIRE);
+        struct range code = {__atomic_load_n(&users[i].code.from, __ATOMIC_RELAXED),
+                             __atomic_load_n(&users[i].code.to, __ATOMIC_RELAXED)};
+
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (of != USERS_NONE && range_has(code, caller) &&
+            of == __atomic_load_n(&users[i].of, __ATOMIC_RELAXED))
             return of;
     }
     return USERS_NONE;

@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
+
 /* The word that parent and child share; else the child's thread number and FUTEX_WAITERS. */
 #define WORD_START     0
 #define WORD_DONE      FUTEX_WAITERS
@@ -43,7 +45,8 @@ static struct {
     bool copying;  /* there are secrets to copy */
     bool inherits; /* the child has the arena at first */
     struct shared *shared;
-    uint64_t signals; /* the mask of the thread that holds the lock */
+    bool masked;      /* the thread that holds the lock has all signals blocked */
+    uint64_t signals; /* and this was its mask */
     int error;        /* its errno */
     long dead;        /* a child of this process that was dead before, 0: none */
 } forking;
@@ -51,16 +54,14 @@ static struct {
 /* This thread's fork goes by the handlers below. */
 static __thread bool announced __attribute__((tls_model("initial-exec")));
 
+/* This thread has the lock, or is about to wait for it. */
+static __thread bool holding __attribute__((tls_model("initial-exec")));
+static __thread unsigned nested __attribute__((tls_model("initial-exec"))); /* its forks */
+
 static bool calls_allowed(void)
 {
     return !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP) &&
            !sm_seccomp_forbids(SM_CALL_FUTEX);
-}
-
-static void mask_signals(uint64_t mask, uint64_t *old)
-{
-    if (!sm_seccomp_forbids(SM_CALL_SIGPROCMASK))
-        sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof(mask));
 }
 
 /* The number of a child that is dead and was not waited for; 0: none is. It stays so. */
@@ -88,21 +89,48 @@ static void unlock_all(void)
     sm_slab_unlock_all();
 }
 
-void sm_fork_hold(void)
+bool sm_fork_holds(void)
 {
-    uint64_t signals = 0;
+    return holding;
+}
 
-    mask_signals(~0ULL, &signals);
+void sm_fork_hold(bool mask)
+{
+    uint64_t signals = 0, all = ~0ULL;
+    bool masked = mask && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
+
+    if (masked)
+        sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &signals, sizeof(all));
+    holding = true;
     sm_lock_take(&forking.lock);
+    forking.masked = masked;
     forking.signals = signals;
 }
 
 void sm_fork_release(void)
 {
     uint64_t signals = forking.signals;
+    bool masked = forking.masked;
 
     sm_lock_drop(&forking.lock);
-    mask_signals(signals, NULL);
+    holding = false;
+    if (masked)
+        sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &signals, NULL, sizeof(signals));
+}
+
+/*
+ * Where nothing is started, nothing is known of a filter either, and no signal is held back: a
+ * handler that forks finds its own thread holding the lock, and there is nothing to copy.
+ */
+static void hold_for_fork(void)
+{
+    bool started = sm_heap_started();
+
+    sm_fork_hold(started);
+    if (!started && sm_heap_started()) {
+        sm_fork_release();
+        sm_fork_hold(true);
+    }
 }
 
 static void prepare(void)
@@ -114,9 +142,11 @@ static void prepare(void)
      * nor waited for: another thread's fork may hold the lock, and wait for this one to leave.
      * And there is nothing to copy in a child that nobody announced.
      */
-    if (sm_inside_now() || sm_unannounced())
+    if (holding)
+        nested++;
+    if (holding || sm_inside_now() || sm_unannounced())
         return;
-    sm_fork_hold();
+    hold_for_fork();
     announced = true;
     forking.started = sm_heap_started();
     if (!forking.started)
@@ -217,9 +247,18 @@ static void after_in_parent(void)
     finish();
 }
 
+/* Whether the handlers are called for a fork that prepare() let pass. */
+static bool passed(void)
+{
+    if (nested == 0)
+        return !announced;
+    nested--;
+    return true;
+}
+
 static void parent(void)
 {
-    if (!announced)
+    if (passed())
         return;
     if (forking.started)
         after_in_parent();
@@ -394,7 +433,7 @@ static void after_in_child(void)
 
 static void child(void)
 {
-    if (!announced)
+    if (passed())
         return;
     if (forking.started)
         after_in_child();
@@ -407,7 +446,11 @@ void sm_fork_init(void)
 {
     static bool registered;
 
+    /*
+     * As pthread_atfork() does, but for no object: ours is not unloaded, and its handlers must
+     * not go when exit() runs its destructor, while another thread forks.
+     */
     if (!registered)
-        pthread_atfork(prepare, parent, child);
+        __register_atfork(prepare, parent, child, NULL);
     registered = true;
 }

@@ -13,11 +13,14 @@ void sm_fork_init(void);
 
 /*
  * Between these no other thread forks, and none starts the allocator or hooks a libcrypto.
- * Signals wait meanwhile: a handler that forks must not find its own thread holding the lock.
- * Not recursive, and not inside the allocator.
+ * mask: signals wait meanwhile, where no filter forbids that. Not recursive, and not inside the
+ * allocator; a fork of the thread that holds it is one that nobody announced.
  */
-void sm_fork_hold(void);
+void sm_fork_hold(bool mask);
 void sm_fork_release(void);
+
+/* Whether this thread does: what it calls meanwhile must not wait for itself. */
+bool sm_fork_holds(void);
 
 /* fork_copy.c: the copy itself, in the child, while the parent waits. */
 struct sm_fork_copy {
