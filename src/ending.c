@@ -2,7 +2,9 @@
 #include "ending.h"
 #include "config.h"
 #include "leaks.h"
+#include "report.h"
 #include "stats.h"
+#include "thread_cache.h"
 #include <stdlib.h>
 
 /* The C library's, below atexit(3). object: with whose destructors it runs; NULL: on its own */
@@ -13,16 +15,21 @@ static const bool *anything;
 static void say(void *arg)
 {
     (void)arg;
+    /* A child of _Fork or a raw fork has neither blocks nor locks of its own. */
+    if (sm_unannounced())
+        return;
     if (sm_config.stats)
         sm_stats_print();
-    if (sm_config.trace)
+    if (sm_config.trace && sm_inside_now())
+        sm_report("trace: no report: exit was called in a handler that interrupted malloc");
+    else if (sm_config.trace)
         sm_leaks_report();
 }
 
 /* Nobody had a chance to free anything: what is live is no news. */
 static void say_quickly(void)
 {
-    if (sm_config.stats && *anything)
+    if (sm_config.stats && *anything && !sm_unannounced())
         sm_stats_print();
 }
 

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "format.h"
 #include "helper.h"
+#include "library.h"
 #include "seccomp.h"
 #include "stack.h"
 #include "stats.h"
@@ -39,6 +40,7 @@ void sm_report_init(const char *speaker)
     struct stat st = {0};
 
     report.speaker = speaker;
+    sm_library_init();
     if (stat_fd(2, &st) == 0) {
         report.stderr_known = true;
         report.dev = st.st_dev;

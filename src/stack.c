@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stack.h"
+#include "library.h"
 #include "report.h"
 #include "seccomp.h"
 #include "symbol.h"
@@ -37,8 +38,12 @@ void sm_stack_report(void)
         sm_report("no call stack: a seccomp filter is in the way");
         return;
     }
+    if (sm_library_other_root()) {
+        sm_report("no call stack: the root directory is another one than at the start");
+        return;
+    }
     end_later();
-    library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    library = sm_library_open(LIBRARY);
     symbol = library ? dlsym(library, "unw_backtrace") : NULL;
     memcpy(&backtrace, &symbol, sizeof(symbol));
     if (!backtrace) {

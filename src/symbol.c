@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbol.h"
+#include "library.h"
 #include "report.h"
 #include "seccomp.h"
 #include <dlfcn.h>
@@ -44,7 +45,7 @@ static bool load(void)
 {
     if (!lib.tried) {
         lib.tried = true;
-        lib.library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+        lib.library = sm_library_open(LIBRARY);
         lib.good = lib.library && LOOK_UP(init_local) && LOOK_UP(set_reg) &&
                    LOOK_UP(get_proc_info) && LOOK_UP(get_proc_name);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unwind.h"
+#include "library.h"
 #include "lock.h"
 #include "report.h"
 #include "walk.h"
@@ -20,6 +21,7 @@ static bool said_threads;
 #ifdef HAVE_LIBUNWIND
 #include <dlfcn.h>
 #include <libunwind.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -249,7 +251,7 @@ static bool load(void)
         resume,
         NULL,
     };
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    void *library = sm_library_open(LIBRARY);
     bool good = library && look_up(library, NAME(create_addr_space), &lib.create_addr_space) &&
                 look_up(library, NAME(set_caching_policy), &lib.set_caching_policy) &&
                 look_up(library, NAME(set_cache_size), &lib.set_cache_size) &&
@@ -304,14 +306,15 @@ static bool next_frame(unw_cursor_t *cursor, struct sm_frame *frame)
     return find_object(ip - 1, &found);
 }
 
-static unsigned walk_up(unw_cursor_t *cursor, struct sm_walk *old, struct sm_frame *frames)
+static unsigned walk_up(unw_cursor_t *cursor, struct sm_walk *old, struct sm_frame *frames,
+                        uintptr_t end)
 {
     unsigned count = 0, at = 0;
     bool joined = false;
 
     while (!joined && count < SM_WALK_MAX && next_frame(cursor, &frames[count])) {
         count++;
-        joined = sm_walk_joins(old, &frames[count - 1], count, &at);
+        joined = sm_walk_joins(old, &frames[count - 1], count, &at, end);
     }
     return sm_walk_keep(old, frames, count, joined ? &at : NULL);
 }
@@ -326,11 +329,14 @@ __attribute__((noinline)) unsigned sm_unwind_stack(uintptr_t *frames)
 
     read_registers(thread.registers);
     thread.low = thread.registers[UNW_REG_SP];
+    /* A thread's own data lie at the end of its stack, but for the first thread's. */
     thread.high = thread.low + STACK_MAX;
+    if ((uintptr_t)pthread_self() > thread.low)
+        thread.high = sm_min(thread.high, (uintptr_t)pthread_self());
     if (lib.init_remote(&cursor, lib.space, &thread) < 0)
         return 0;
     old = sm_walk_take(thread.low);
-    count = walk_up(&cursor, old, all);
+    count = walk_up(&cursor, old, all, thread.high);
     sm_walk_drop(old);
     while (i < count && all[i].ip - lib.from < lib.to - lib.from)
         i++;

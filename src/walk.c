@@ -31,13 +31,17 @@ void sm_walk_drop(struct sm_walk *walk)
         __atomic_store_n(&walk->busy, 0, __ATOMIC_RELEASE);
 }
 
-/* Each frame that was called is there, so the place of the next return address is, too. */
+/*
+ * Below the end of this stack every place can be read. The old walk may be of another one,
+ * which was larger or was at the same place.
+ */
 __attribute__((no_sanitize("address", "thread"))) static bool
-is_still_there(const struct sm_walk *walk, unsigned from)
+is_still_there(const struct sm_walk *walk, unsigned from, uintptr_t end)
 {
     for (unsigned i = from; i < walk->count; i++) {
-        if (*(const uintptr_t *)(walk->frames[i].sp - ABOVE_RETURN_ADDRESS) !=
-            walk->frames[i].ip)
+        if (walk->frames[i].sp >= end ||
+            *(const uintptr_t *)(walk->frames[i].sp - ABOVE_RETURN_ADDRESS) !=
+                walk->frames[i].ip)
             return false;
     }
     return true;
@@ -45,7 +49,7 @@ is_still_there(const struct sm_walk *walk, unsigned from)
 
 /* The old walk must have come to the end, or far enough for what is kept of a new one. */
 bool sm_walk_joins(const struct sm_walk *old, const struct sm_frame *last, unsigned count,
-                   unsigned *at)
+                   unsigned *at, uintptr_t end)
 {
     if (!ABOVE_RETURN_ADDRESS || !old)
         return false;
@@ -54,7 +58,7 @@ bool sm_walk_joins(const struct sm_walk *old, const struct sm_frame *last, unsig
     return *at < old->count && old->frames[*at].sp == last->sp &&
            old->frames[*at].ip == last->ip &&
            (!old->cut || count + old->count - *at > WALK_ENOUGH) &&
-           is_still_there(old, *at + 1);
+           is_still_there(old, *at + 1, end);
 }
 
 unsigned sm_walk_keep(struct sm_walk *old, struct sm_frame *frames, unsigned count,

@@ -23,10 +23,10 @@ void sm_walk_drop(struct sm_walk *walk);
 
 /*
  * Whether all that is above last, the frame number count of a walk, is as in the old one. at: 0
- * at first; then the frame's place in the old one. old may be NULL.
+ * at first; then the frame's place in the old one. old may be NULL. end: of this stack.
  */
 bool sm_walk_joins(const struct sm_walk *old, const struct sm_frame *last, unsigned count,
-                   unsigned *at);
+                   unsigned *at, uintptr_t end);
 
 /*
  * Completes a walk of count frames behind which all is as behind old's frame *at (NULL: nothing
