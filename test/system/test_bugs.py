@@ -9,6 +9,7 @@ import ctypes
 import glob
 import os
 import re
+import shutil
 import signal
 import sys
 
@@ -231,6 +232,23 @@ def scenario_log_file(env, rep):
                           file.read())
         result = start(env, way, "double_free", ["bug"], settings={"SECRETSSL_LOG": "none"})
         rep.ok(result.status == -signal.SIGABRT and result.err == "", f"{way}: none", result)
+
+
+def scenario_other_root(env, rep):
+    """In a chroot no library is loaded for the call stack: it may be anybody's."""
+    root = env.path("root")
+    place = os.path.join(root, "lib", "x86_64-linux-gnu")
+    os.makedirs(place)
+    for name in "libc.so.6", "ld-linux-x86-64.so.2":
+        shutil.copy(f"/lib/x86_64-linux-gnu/{name}", place)
+    shutil.copy(env.helper("planted/libunwind.so.8"), place)
+    same = process.run(env, [env.helper("other_root"), "/"], env.preloaded())
+    rep.ok(same.status == -signal.SIGABRT and re.search(r"#0 0x", same.err),
+           "the same root: a call stack", same)
+    result = process.run(env, [env.helper("other_root"), root], env.preloaded())
+    rep.ok(result.status == -signal.SIGABRT and "planted" not in result.out
+           and "no call stack: the root directory is another one" in result.err,
+           "another: the message alone, and nothing of its is run", result)
 
 
 def scenario_without_zero(env, rep):

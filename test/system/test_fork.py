@@ -203,5 +203,12 @@ def scenario_descriptors(env, rep):
     rep.ok(resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 64, "the limits above were lower")
 
 
+def scenario_filtered(env, rep):
+    """A program without libcrypto forks where a filter kills for rt_sigprocmask."""
+    for title, environ in ("without", env.plain()), ("with the preload", env.preloaded()):
+        result = process.run(env, [env.helper("fork_filtered")], environ)
+        rep.equal((result.status, result.err), (3, ""), f"{title}: has its child")
+
+
 if __name__ == "__main__":
     report.main(sys.modules[__name__])
