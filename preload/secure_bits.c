@@ -4,6 +4,7 @@
 #include "config.h"
 #include "heap.h"
 #include "pages.h"
+#include "thread_cache.h"
 #include <string.h>
 
 uint64_t *secure_bits;
@@ -64,6 +65,7 @@ bool secure_bits_drop(const void *p)
 
 void secure_bits_free_slow(void *p)
 {
+    sm_assert_announced(); /* In a raw fork's child it is not there to be cleared. */
     if (secure_bits_drop(p) && !sm_config.zero) {
         memset(p, 0, sm_usable_size(p));
         sm_barrier(); /* or the compiler drops the stores before free */
