@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/single_threaded.h>
 #include <sys/wait.h>
@@ -40,23 +39,19 @@ struct shared {
 };
 
 static struct {
-    struct sm_lock lock;
     bool started;  /* a libcrypto has come, and there may be something to copy */
     bool copying;  /* there are secrets to copy */
     bool inherits; /* the child has the arena at first */
     struct shared *shared;
-    bool masked;      /* the thread that holds the lock has all signals blocked */
-    uint64_t signals; /* and this was its mask */
-    int error;        /* its errno */
-    long dead;        /* a child of this process that was dead before, 0: none */
+    int error; /* its errno */
+    long dead; /* a child of this process that was dead before, 0: none */
 } forking;
 
 /* This thread's fork goes by the handlers below. */
 static __thread bool announced __attribute__((tls_model("initial-exec")));
 
-/* This thread has the lock, or is about to wait for it. */
-static __thread bool holding __attribute__((tls_model("initial-exec")));
-static __thread unsigned nested __attribute__((tls_model("initial-exec"))); /* its forks */
+/* Its forks while it holds the lock */
+static __thread unsigned nested __attribute__((tls_model("initial-exec")));
 
 static bool calls_allowed(void)
 {
@@ -89,35 +84,6 @@ static void unlock_all(void)
     sm_slab_unlock_all();
 }
 
-bool sm_fork_holds(void)
-{
-    return holding;
-}
-
-void sm_fork_hold(bool mask)
-{
-    uint64_t signals = 0, all = ~0ULL;
-    bool masked = mask && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
-
-    if (masked)
-        sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &signals, sizeof(all));
-    holding = true;
-    sm_lock_take(&forking.lock);
-    forking.masked = masked;
-    forking.signals = signals;
-}
-
-void sm_fork_release(void)
-{
-    uint64_t signals = forking.signals;
-    bool masked = forking.masked;
-
-    sm_lock_drop(&forking.lock);
-    holding = false;
-    if (masked)
-        sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &signals, NULL, sizeof(signals));
-}
-
 /*
  * Where nothing is started, nothing is known of a filter either, and no signal is held back: a
  * handler that forks finds its own thread holding the lock, and there is nothing to copy.
@@ -142,9 +108,9 @@ static void prepare(void)
      * nor waited for: another thread's fork may hold the lock, and wait for this one to leave.
      * And there is nothing to copy in a child that nobody announced.
      */
-    if (holding)
+    if (sm_fork_holds())
         nested++;
-    if (holding || sm_inside_now() || sm_unannounced())
+    if (sm_fork_holds() || sm_inside_now() || sm_unannounced())
         return;
     hold_for_fork();
     announced = true;
@@ -438,8 +404,7 @@ static void child(void)
     if (forking.started)
         after_in_child();
     announced = false;
-    sm_lock_reset(&forking.lock); /* nobody waits for it here */
-    sm_fork_release();
+    sm_fork_release_in_child();
 }
 
 void sm_fork_init(void)

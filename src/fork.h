@@ -18,6 +18,7 @@ void sm_fork_init(void);
  */
 void sm_fork_hold(bool mask);
 void sm_fork_release(void);
+void sm_fork_release_in_child(void);
 
 /* Whether this thread does: what it calls meanwhile must not wait for itself. */
 bool sm_fork_holds(void);
