@@ -153,7 +153,8 @@ def scenario_processes(env, rep):
     found = doctor(env, refused.pid)
     one = found.processes[refused.pid]
     rep.ok(found.status == 1 and one["state"] == "degraded"
-           and one["remedies"][0]["line"] == "SystemCallFilter=memfd_secret", "below a filter", found)
+           and one["remedies"][0]["line"] == "SystemCallFilter=memfd_secret"
+           and "only where the unit has" in one["remedies"][0]["where"], "below a filter", found)
     small = held(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"))
     one = doctor(env, small.pid).processes[small.pid]
     rep.ok(one["state"] == "degraded"
@@ -162,6 +163,19 @@ def scenario_processes(env, rep):
     sleep = process.Child(env, ["sleep", "100"], env.plain())
     found = doctor(env, sleep.pid)
     rep.equal((found.status, found.processes[sleep.pid]["verdict"]), (0, "note"), "nothing to protect")
+
+
+def scenario_limited(env, rep):
+    """Where the limit is the reason it comes first, and no filter is asked for where none is: in a
+    unit without one, that line would forbid nearly everything."""
+    preloaded = {**env.plain(), "LD_PRELOAD": env.reachable(env.preload)}
+    path, filtered = env.reachable(env.helper("seclude")), env.reachable(env.helper("with_filter"))
+    for wrapper, wanted in ([], []), ([filtered, "EPERM"], ["SystemCallFilter=memfd_secret"]):
+        child = held(env, preloaded, path=path, wrapper=wrapper, limits={"MEMLOCK": 0}, **USER)
+        one = doctor(env, child.pid).processes[child.pid]
+        lines = [line["line"] for line in one["remedies"]]
+        rep.equal((one["state"], lines[0], [line for line in lines if "Filter" in line]),
+                  ("degraded", "LimitMEMLOCK=512M", wanted), f"below {wrapper[1:] or 'no filter'}")
 
 
 def scenario_unreached(env, rep):

@@ -70,6 +70,8 @@ def scenario_filters(env, rep):
         found = doctor(env, wrapper=[env.helper("with_filter"), action])
         expect(rep, found, "seccomp", "failed", "SystemCallFilter=memfd_secret",
                '{"names": ["memfd_secret"], "action": "SCMP_ACT_ALLOW"}')
+        rep.ok("only where the unit has" in found.checks["seccomp"]["remedies"][0]["where"],
+               f"{action}: not for a unit without a filter", found.checks["seccomp"])
         rep.ok(("ends the process" if action == "KILL" else action) in found.found("seccomp"),
                f"{action} is named", found.found("seccomp"))
         rep.equal((found.status, found.works, found.verdict("secret-memory"), found.verdict("preload"),

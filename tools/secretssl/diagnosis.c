@@ -44,3 +44,13 @@ void check_remedy(struct check *check, const char *where, const char *format, ..
     vsnprintf(remedy->line, sizeof(remedy->line), format, args);
     va_end(args);
 }
+
+void check_remedy_filter(struct check *check)
+{
+    /* Where a unit has no such line, this one allows next to nothing but the call. */
+    check_remedy(check, UNIT_FILE ", only where the unit has a SystemCallFilter= already",
+                 "SystemCallFilter=memfd_secret");
+    check_remedy(
+        check, "the profile of docker run --security-opt seccomp=PROFILE.json, in \"syscalls\"",
+        "{\"names\": [\"memfd_secret\"], \"action\": \"SCMP_ACT_ALLOW\"}");
+}

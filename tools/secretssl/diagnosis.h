@@ -61,6 +61,9 @@ __attribute__((format(printf, 3, 4))) void check_say(struct check *check, enum v
 __attribute__((format(printf, 3, 4))) void check_remedy(struct check *check, const char *where,
                                                         const char *format, ...);
 
+/* What lets a filter pass memfd_secret(2), without making one where there is none. */
+void check_remedy_filter(struct check *check);
+
 /* For a service of systemd's */
 #define UNIT_FILE "/etc/systemd/system/NAME.service.d/secretssl.conf, below [Service]"
 #define KERNEL_LINE                                                                            \

@@ -126,14 +126,6 @@ static void judge_switch(struct check *check, const struct facts *facts, const c
         check_say(check, VERDICT_UNKNOWN, "only root may read %s", SWITCH);
 }
 
-static void remedy_filter(struct check *check)
-{
-    check_remedy(check, UNIT_FILE, "SystemCallFilter=memfd_secret");
-    check_remedy(
-        check, "the profile of docker run --security-opt seccomp=PROFILE.json, in \"syscalls\"",
-        "{\"names\": [\"memfd_secret\"], \"action\": \"SCMP_ACT_ALLOW\"}");
-}
-
 static void judge_filter(struct check *check, const struct facts *facts, enum boot_switch known)
 {
     if (!facts->filtered) {
@@ -142,18 +134,18 @@ static void judge_filter(struct check *check, const struct facts *facts, enum bo
         check_say(check, VERDICT_OK, "there is a filter, and it allows memfd_secret");
     } else if (facts->secret_signal == SIGSYS) {
         check_say(check, VERDICT_FAILED, "a filter ends the process that calls memfd_secret");
-        remedy_filter(check);
+        check_remedy_filter(check);
     } else if (known == ON || facts->secret_error != ENOSYS) {
         check_say(check, VERDICT_FAILED, "a filter answers memfd_secret with %s (%s)",
                   strerrorname_np(facts->secret_error), strerror(facts->secret_error));
-        remedy_filter(check);
+        check_remedy_filter(check);
     } else if (known == OFF || known == ABSENT) {
         check_say(check, VERDICT_NOTE, "there is a filter; the kernel would refuse as well");
     } else {
         check_say(check, VERDICT_UNKNOWN,
                   "there is a filter, and memfd_secret fails with ENOSYS: by the filter or by "
                   "the kernel");
-        remedy_filter(check);
+        check_remedy_filter(check);
     }
 }
 

@@ -66,6 +66,17 @@ static bool runs_set_id(pid_t pid)
     return answer;
 }
 
+/* Whatever installed it: systemd, a container's run-time, the program itself. */
+static bool below_filter(pid_t pid)
+{
+    size_t size;
+    char *text = read_some(pid, "status", &size);
+    bool answer = text != NULL && strstr(text, "\nSeccomp:\t2\n") != NULL;
+
+    free(text);
+    return answer;
+}
+
 /* A program that names no dynamic linker gets no preload. */
 static bool is_static(const struct process_map *map)
 {
@@ -123,6 +134,21 @@ static void examine_unprotected(struct patient *patient)
     }
 }
 
+/* Memory that could be locked was within the limit: only the call for secret memory failed. */
+static void weak_remedies(struct check *check, const struct process_state *process,
+                          const struct facts *facts)
+{
+    const uint64_t *pages = process->stats.sum.pages;
+    bool refused =
+        facts->secret_works && pages[SM_KIND_SECRET] == 0 && below_filter(process->pid);
+
+    if (refused && pages[SM_KIND_LOCKED] > 0)
+        check_remedy_filter(check);
+    check_remedy(check, UNIT_FILE, "LimitMEMLOCK=512M");
+    if (refused && pages[SM_KIND_LOCKED] == 0)
+        check_remedy_filter(check);
+}
+
 static void examine_degraded(struct patient *patient, const struct facts *facts)
 {
     const struct sm_stats *sum = &patient->process.stats.sum;
@@ -130,14 +156,11 @@ static void examine_degraded(struct patient *patient, const struct facts *facts)
 
     check_say(check, VERDICT_FAILED, "%s: degraded: %s", patient->process.name,
               patient->process.reason);
-    if (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN] > 0) {
-        if (facts->secret_works && sum->pages[SM_KIND_SECRET] == 0)
-            check_remedy(check, UNIT_FILE, "SystemCallFilter=memfd_secret");
-        check_remedy(check, UNIT_FILE, "LimitMEMLOCK=512M");
-    } else if (sum->spilled > 0 && sum->cap > 0) {
+    if (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN] > 0)
+        weak_remedies(check, &patient->process, facts);
+    else if (sum->spilled > 0 && sum->cap > 0)
         check_remedy(check, UNIT_FILE, "Environment=SECRETSSL_ARENA_SIZE=%" PRIu64 "M",
                      (sum->cap >> 19) + 1);
-    }
 }
 
 void patient_examine(struct patient *patient, const struct facts *facts)
