@@ -153,6 +153,18 @@ def scenario_memlock(env, rep):
     rep.equal((found.status, found.verdict("secret-memory")), (0, "ok"), "a soft limit is no obstacle")
 
 
+def scenario_memlock_in_user_namespace(env, rep):
+    """Capabilities that a user name space gives are none: the limit holds, and stays."""
+    inside = ["unshare", "--user", "--map-root-user"]
+    found = doctor(env, wrapper=inside, limits={"MEMLOCK": 8 << 20})
+    expect(rep, found, "memlock", "warning", "LimitMEMLOCK=512M")
+    rep.ok("CAP_" not in found.found("memlock") and found.found("cap-ipc-lock").startswith("held")
+           and "whoever holds it is exempt" not in found.found("cap-ipc-lock"), "no power is claimed", found)
+    if may_raise():
+        found = doctor(env, limits={"MEMLOCK": 8 << 20})
+        rep.ok(found.verdict("memlock") == "ok" and "CAP_" in found.found("memlock"), "outside there is", found)
+
+
 def scenario_address_space(env, rep):
     found = doctor(env, limits={"AS": 2 << 30})
     expect(rep, found, "address-space", "warning", "LimitAS=infinity")

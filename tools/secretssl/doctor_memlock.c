@@ -92,6 +92,24 @@ static void find_way(void *result)
         *way = touch_all(start, TRIED) < TRIED ? BY_PAGE : NOT_AT_ALL;
 }
 
+/* What capabilities are good for: inside of a user name space they are held for nothing. */
+struct powers {
+    bool exempt; /* more can be mapped than the limit says */
+    bool raises; /* the hard limit can be raised */
+};
+
+static void find_powers(void *result)
+{
+    struct powers *powers = result;
+    const struct rlimit low = {SMALL, SMALL}, high = {enough, enough};
+    const char *step;
+
+    if (setrlimit(RLIMIT_MEMLOCK, &low) != 0)
+        return;
+    powers->exempt = secret_map(SMALL + (size_t)sysconf(_SC_PAGESIZE), &step) != NULL;
+    powers->raises = setrlimit(RLIMIT_MEMLOCK, &high) == 0;
+}
+
 /* Little by little, as the allocator does. */
 static void get_some(void *result)
 {
@@ -152,10 +170,10 @@ static const char *way_text(enum way way)
     return texts[way];
 }
 
-static void judge(struct check *check, enum way way, size_t got, int signal)
+static void judge(struct check *check, enum way way, struct powers powers, size_t got,
+                  int signal)
 {
-    bool exempt = way == BY_LENGTH && has_capability(CAP_IPC_LOCK);
-    bool raises = has_capability(CAP_SYS_RESOURCE);
+    bool exempt = way == BY_LENGTH && powers.exempt, raises = powers.raises;
     const char *may = exempt   ? "; CAP_IPC_LOCK is exempt"
                       : raises ? "; CAP_SYS_RESOURCE lets a process raise it"
                                : "";
@@ -186,11 +204,16 @@ static void judge(struct check *check, enum way way, size_t got, int signal)
     remedy_limit(check);
 }
 
-static void judge_capability(struct check *check, enum way way)
+static void judge_capability(struct check *check, enum way way, struct powers powers)
 {
-    const char *has = has_capability(CAP_IPC_LOCK) ? "held" : "not held";
+    bool held = has_capability(CAP_IPC_LOCK);
+    const char *has = held ? "held" : "not held";
 
-    if (way == BY_LENGTH)
+    if (way == BY_LENGTH && held && !powers.exempt)
+        check_say(check, VERDICT_NOTE,
+                  "held, but in a user name space, where it exempts nobody from "
+                  "RLIMIT_MEMLOCK");
+    else if (way == BY_LENGTH)
         check_say(check, VERDICT_NOTE, "%s; whoever holds it is exempt from RLIMIT_MEMLOCK",
                   has);
     else if (way == BY_PAGE)
@@ -204,6 +227,7 @@ void check_memlock(struct diagnosis *diagnosis)
     struct check *check = check_new(diagnosis, "memlock");
     struct facts *facts = &diagnosis->facts;
     enum way way = CANNOT_TELL;
+    struct powers powers = {0};
     size_t got = 0;
     int signal;
 
@@ -213,9 +237,10 @@ void check_memlock(struct diagnosis *diagnosis)
         return;
     }
     trial(find_way, &way, sizeof(way));
+    trial(find_powers, &powers, sizeof(powers));
     signal = trial(get_some, &got, sizeof(got));
     facts->counts_by_page = way == BY_PAGE;
     facts->counts_length = way == BY_LENGTH;
-    judge(check, way, got, signal);
-    judge_capability(check_new(diagnosis, "cap-ipc-lock"), way);
+    judge(check, way, powers, got, signal);
+    judge_capability(check_new(diagnosis, "cap-ipc-lock"), way, powers);
 }
