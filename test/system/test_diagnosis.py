@@ -162,7 +162,15 @@ def scenario_processes(env, rep):
            "an arena that is full", one)
     sleep = process.Child(env, ["sleep", "100"], env.plain())
     found = doctor(env, sleep.pid)
-    rep.equal((found.status, found.processes[sleep.pid]["verdict"]), (0, "note"), "nothing to protect")
+    rep.equal((found.status, found.processes[sleep.pid]["verdict"]), (1, "note"), "nothing to protect")
+    unused = process.Child(env, ["sleep", "100"], env.preloaded())
+    rep.ok(process.wait_until(lambda: figures.of(env, unused.pid)["state"] == "unused", 20),
+           "loaded, and unused")
+    for pid in sleep.pid, unused.pid:
+        found = doctor(env, pid)
+        stat = process.run(env, [env.tool, "stat", str(pid)], env.plain())
+        rep.equal((found.processes[pid]["verdict"], found.status, stat.status), ("note", 1, 1),
+                  f"{found.processes[pid]['state']}: the exit status is that of stat")
 
 
 def scenario_limited(env, rep):

@@ -162,7 +162,8 @@ def scenario_memlock_in_user_namespace(env, rep):
            and "whoever holds it is exempt" not in found.found("cap-ipc-lock"), "no power is claimed", found)
     if may_raise():
         found = doctor(env, limits={"MEMLOCK": 8 << 20})
-        rep.ok(found.verdict("memlock") == "ok" and "CAP_" in found.found("memlock"), "outside there is", found)
+        rep.ok(found.verdict("memlock") == "ok" and "CAP_" in found.found("memlock"),
+               "outside there is", found)
 
 
 def scenario_address_space(env, rep):

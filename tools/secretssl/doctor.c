@@ -24,8 +24,9 @@ static const char help_text[] =
     "of this shell: for a service, run it as the service's user\n"
     "(systemd-run --pipe -p User=NAME secretssl doctor).\n"
     "\n"
-    "Exit status: 0 secret memory works (and the processes are protected), 1 not, 2 a process\n"
-    "could not be looked at, or the arguments are wrong.\n";
+    "Exit status: 0 secret memory works (and the processes are protected), 1 not (nor are those\n"
+    "that are degraded, or have nothing to protect), 2 a process could not be looked at, or the\n"
+    "arguments are wrong.\n";
 
 struct request {
     bool json, preloaded;
@@ -59,8 +60,8 @@ static int examine(const struct request *request)
         if (patient->check.verdict == VERDICT_UNKNOWN) {
             say("doctor: process %d: %s", (int)patient->process.pid, patient->process.reason);
             status = status == WORKS ? USAGE : status;
-        } else if (patient->check.verdict == VERDICT_FAILED) {
-            status = DOES_NOT;
+        } else if (patient->process.state != STATE_PROTECTED) {
+            status = DOES_NOT; /* As of stat, even where there is nothing to protect. */
         }
     }
     good = request->json ? doctor_print_json(&diagnosis, request->patients, request->count)
