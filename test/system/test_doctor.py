@@ -186,6 +186,31 @@ def scenario_file_size(env, rep):
     rep.equal((found.verdict("secret-memory"), found.verdict("preload")), ("ok", "ok"), "works")
 
 
+def scenario_hard_file_size(env, rep):
+    """A hard limit cannot be got around: it is named, and not that on locked memory."""
+    script = '(ulimit -f 0; {}exec "$@") | cat; exit ${{PIPESTATUS[0]}}'
+    for case, trap in ("killed", ""), ("refused", "trap '' XFSZ; "):
+        found = doctor(env, wrapper=["bash", "-c", script.format(trap), "bash"])
+        expect(rep, found, "secret-memory", "failed", "LimitFSIZE=infinity", "--ulimit fsize=-1",
+               "* - fsize unlimited")
+        rep.equal(("RLIMIT_FSIZE" in found.found("secret-memory"), found.status, found.verdict("memlock")),
+                  (True, 1, "note"), f"{case}: named")
+
+
+def scenario_remedies(env, rep):
+    """Whatever failed, there is a line that says what to do."""
+    without = elsewhere(system={"module/kernel/name": "x"})
+    filtered = [[env.helper("with_filter"), action] for action in ("ENOSYS", "EPERM", "KILL")]
+    cases = [(wrapper, {}, None) for wrapper in [*filtered, [*without, *filtered[0]]]]
+    cases += [([], {**USER, "limits": {"MEMLOCK": 0}}, installed(env)),
+              (["bash", "-c", '(ulimit -f 0; exec "$@") | cat', "bash"], {}, None)]
+    for wrapper, options, tool in cases:
+        found = doctor(env, wrapper=wrapper, tool=tool, **options)
+        failed = [name for name, one in found.checks.items() if one["verdict"] == "failed"]
+        rep.ok(failed, f"{wrapper[-2:] or options}: {failed}", found)
+        rep.equal([name for name in failed if not found.lines(name)], [], "each has a remedy")
+
+
 class Group:
     """A control group with a limit on memory, of whichever generation there is."""
 

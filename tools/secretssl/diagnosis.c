@@ -45,6 +45,20 @@ void check_remedy(struct check *check, const char *where, const char *format, ..
     va_end(args);
 }
 
+void check_remedy_earlier(struct check *check, const struct diagnosis *diagnosis)
+{
+    for (const struct check *one = diagnosis->list; one < check; one++) {
+        if (one->verdict != VERDICT_FAILED && one->verdict != VERDICT_UNKNOWN)
+            continue;
+        for (size_t i = 0; i < one->remedy_count; i++)
+            check_remedy(check, one->remedies[i].where, "%s", one->remedies[i].line);
+    }
+    /* The call that failed shows there, whatever it is. */
+    if (check->remedy_count == 0)
+        check_remedy(check, "a shell, and send what it writes with a report",
+                     "strace -f -o secretssl.trace secretssl doctor");
+}
+
 void check_remedy_filter(struct check *check)
 {
     /* Where a unit has no such line, this one allows next to nothing but the call. */

@@ -39,6 +39,7 @@ struct facts {
     int secret_error;    /* or fails with that */
     int secret_signal;   /* or ends the process */
     bool filtered;       /* below a seccomp filter */
+    bool file_limit;     /* RLIMIT_FSIZE forbids to size it */
     bool secret_works;   /* pages can be had and written to */
     bool counts_by_page; /* RLIMIT_MEMLOCK: each page touched, for the user */
     bool counts_length;  /* RLIMIT_MEMLOCK: the length mapped, for the process */
@@ -60,6 +61,10 @@ __attribute__((format(printf, 3, 4))) void check_say(struct check *check, enum v
 /* One more remedy; beyond REMEDIES_MOST they are dropped. */
 __attribute__((format(printf, 3, 4))) void check_remedy(struct check *check, const char *where,
                                                         const char *format, ...);
+
+/* The remedies of the earlier checks that are in the way of this one, which is why it failed.
+ */
+void check_remedy_earlier(struct check *check, const struct diagnosis *diagnosis);
 
 /* What lets a filter pass memfd_secret(2), without making one where there is none. */
 void check_remedy_filter(struct check *check);

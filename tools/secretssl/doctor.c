@@ -24,8 +24,10 @@ static const char help_text[] =
     "of this shell: for a service, run it as the service's user\n"
     "(systemd-run --pipe -p User=NAME secretssl doctor).\n"
     "\n"
-    "Exit status: 0 secret memory works (and the processes are protected), 1 not (nor are those\n"
-    "that are degraded, or have nothing to protect), 2 a process could not be looked at, or the\n"
+    "Exit status: 0 secret memory works (and the processes are protected), 1 not (nor are "
+    "those\n"
+    "that are degraded, or have nothing to protect), 2 a process could not be looked at, or "
+    "the\n"
     "arguments are wrong.\n";
 
 struct request {

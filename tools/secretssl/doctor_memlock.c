@@ -231,7 +231,7 @@ void check_memlock(struct diagnosis *diagnosis)
     size_t got = 0;
     int signal;
 
-    if (!facts->secret_calls) {
+    if (!facts->secret_calls || facts->file_limit) {
         check_say(check, VERDICT_NOTE, "limit %s; there is no secret memory to try it on",
                   amount(found.rlim_max).text);
         return;

@@ -62,6 +62,26 @@ static void use_page(void *result)
 static struct outcome used; /* of the page that the first two checks are about */
 static int used_signal;
 
+static void remedy_use(struct check *check, const struct diagnosis *diagnosis)
+{
+    int error = used_signal == 0 ? used.error : 0;
+
+    if (diagnosis->facts.file_limit) {
+        check_remedy(check, UNIT_FILE, "LimitFSIZE=infinity");
+        check_remedy(check, "docker run", "--ulimit fsize=-1:-1");
+        check_remedy(check, "/etc/security/limits.d/secretssl.conf, for logins",
+                     "* - fsize unlimited");
+    } else if (error == EAGAIN || error == EFAULT) {
+        check_remedy(check, UNIT_FILE, "LimitMEMLOCK=512M");
+    } else if (error == EMFILE || error == ENFILE) {
+        check_remedy(check, UNIT_FILE, "LimitNOFILE=65536");
+    } else if (error == ENOMEM || used_signal == SIGKILL) {
+        check_remedy(check, UNIT_FILE, "MemoryMax=infinity");
+    } else {
+        check_remedy_earlier(check, diagnosis);
+    }
+}
+
 void check_secret_memory(struct diagnosis *diagnosis)
 {
     struct check *check = check_new(diagnosis, "secret-memory");
@@ -69,7 +89,13 @@ void check_secret_memory(struct diagnosis *diagnosis)
 
     used_signal = trial(use_page, &used, sizeof(used));
     facts->secret_works = used_signal == 0 && used.step[0] == '\0';
-    if (facts->secret_works)
+    facts->file_limit = used_signal == SIGXFSZ ||
+                        (used_signal == 0 && used.step[0] != '\0' && used.error == EFBIG);
+    if (facts->file_limit)
+        check_say(check, VERDICT_FAILED,
+                  "the limit on the size of files (RLIMIT_FSIZE) forbids it: to size secret "
+                  "memory counts as growing a file");
+    else if (facts->secret_works)
         check_say(check, VERDICT_OK, "a page was made, written to and read back");
     else if (used_signal != 0)
         check_say(check, VERDICT_FAILED, "the process that tried it was ended by SIG%s",
@@ -77,6 +103,8 @@ void check_secret_memory(struct diagnosis *diagnosis)
     else
         check_say(check, VERDICT_FAILED, "%s: %s%s", used.step, strerror(used.error),
                   used.error == EAGAIN || used.error == EFAULT ? " (see memlock below)" : "");
+    if (!facts->secret_works)
+        remedy_use(check, diagnosis);
 }
 
 void check_unreadable(struct diagnosis *diagnosis)
@@ -96,6 +124,8 @@ void check_unreadable(struct diagnosis *diagnosis)
         check_say(check, VERDICT_FAILED,
                   "secret memory can be read from outside, by "
                   "/proc/PID/mem: this is not Linux as we know it");
+    if (check->verdict == VERDICT_FAILED)
+        check_remedy_earlier(check, diagnosis);
 }
 
 /* What a child does with the page; the signal that ended it. */
@@ -148,4 +178,6 @@ void check_fork(struct diagnosis *diagnosis)
     else
         check_say(check, VERDICT_OK, "secret memory can be %s children, and kept from them",
                   outcome.shared ? "shared with" : "copied by");
+    if (check->verdict == VERDICT_FAILED)
+        check_remedy_earlier(check, diagnosis);
 }

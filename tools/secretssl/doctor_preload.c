@@ -106,8 +106,8 @@ static void run(const char *list, struct child *child)
     close_pair(err);
 }
 
-static void judge(struct check *check, const struct facts *facts, const struct child *child,
-                  const char *path)
+static void judge(struct check *check, const struct diagnosis *diagnosis,
+                  const struct child *child, const char *path)
 {
     char hook[16] = "", memory[16] = "", version[80] = "";
     bool answered = sscanf(child->out, ANSWER, hook, memory, version) == 3;
@@ -136,11 +136,13 @@ static void judge(struct check *check, const struct facts *facts, const struct c
                   version);
     } else {
         check_say(check, VERDICT_FAILED, "%s hooks %s, but its memory is not secret%s: %s",
-                  path, version, facts->secret_works ? "" : ", for what failed above",
+                  path, version, diagnosis->facts.secret_works ? "" : ", for what failed above",
                   child->err);
     }
     if (check->verdict == VERDICT_FAILED && !hooked)
         check_remedy(check, "the environment of the program", "LD_PRELOAD=%s", path);
+    else if (check->verdict == VERDICT_FAILED)
+        check_remedy_earlier(check, diagnosis);
 }
 
 void check_preload(struct diagnosis *diagnosis)
@@ -170,5 +172,5 @@ void check_preload(struct diagnosis *diagnosis)
     }
     run(list, &child);
     free(list);
-    judge(check, &diagnosis->facts, &child, path);
+    judge(check, diagnosis, &child, path);
 }

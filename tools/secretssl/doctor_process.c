@@ -99,6 +99,12 @@ static void preload_remedy(struct check *check)
     check_remedy(check, "a command line", "secretssl run -- COMMAND");
 }
 
+static void remedy_log(struct check *check, pid_t pid)
+{
+    check_remedy(check, "a shell, for the line that says why",
+                 "journalctl _PID=%d --grep=libsecretssl", (int)pid);
+}
+
 static void examine_unprotected(struct patient *patient)
 {
     const struct process_state *process = &patient->process;
@@ -111,6 +117,7 @@ static void examine_unprotected(struct patient *patient)
                   "%s has libsecretssl, but OpenSSL is not hooked: see the lines it logged "
                   "when it started",
                   name);
+        remedy_log(check, process->pid);
     } else if (runs_set_id(process->pid)) {
         check_say(check, VERDICT_FAILED,
                   "%s runs set-id or with file capabilities: ld.so ignores LD_PRELOAD. Take "
@@ -122,11 +129,13 @@ static void examine_unprotected(struct patient *patient)
                   "%s is linked statically, which leaves nothing to preload into: use a build "
                   "that is not",
                   name);
+        check_remedy(check, "the build of the program, without -static", "-lssl -lcrypto");
     } else if (asks == 1) {
         check_say(check, VERDICT_FAILED,
                   "%s was started with LD_PRELOAD, but ld.so did not load libsecretssl: can it "
                   "be read there, by its user? (ld.so said so on stderr)",
                   name);
+        preload_remedy(check);
     } else {
         check_say(check, VERDICT_FAILED, "%s was started without libsecretssl%s", name,
                   asks < 0 ? " (its environment may not be read)" : "");
@@ -161,6 +170,8 @@ static void examine_degraded(struct patient *patient, const struct facts *facts)
     else if (sum->spilled > 0 && sum->cap > 0)
         check_remedy(check, UNIT_FILE, "Environment=SECRETSSL_ARENA_SIZE=%" PRIu64 "M",
                      (sum->cap >> 19) + 1);
+    else
+        remedy_log(check, patient->process.pid);
 }
 
 void patient_examine(struct patient *patient, const struct facts *facts)
@@ -184,6 +195,10 @@ void patient_examine(struct patient *patient, const struct facts *facts)
         break;
     case STATE_UNREACHED:
         check_say(check, VERDICT_FAILED, "%s: %s", process->name, process->reason);
+        check_remedy(check,
+                     "the build of the program, for 64 bits and with the shared libraries "
+                     "of OpenSSL",
+                     "-lssl -lcrypto");
         break;
     case STATE_UNUSED:
     case STATE_NO_TLS:
