@@ -6,6 +6,7 @@ import mmap
 import os
 import re
 import resource
+import subprocess
 import sys
 
 from harness import environment, process, report
@@ -231,6 +232,11 @@ class Group:
         with open(self.file, "w", encoding="ascii") as file:
             file.write(str(size))
 
+    def usage(self):
+        name = {"memory.max": "memory.current"}.get(os.path.basename(self.file), "memory.usage_in_bytes")
+        with open(os.path.join(self.directory, name), encoding="ascii") as file:
+            return int(file.read())
+
     def join(self):
         with open(os.path.join(self.directory, "cgroup.procs"), "w", encoding="ascii") as file:
             file.write(str(os.getpid()))
@@ -274,6 +280,27 @@ def scenario_cgroup(env, rep):
     finally:
         group.end()
     rep.equal(doctor(env).verdict("cgroup"), "ok", "outside of it nothing is near")
+
+
+def scenario_cgroup_page_cache(env, rep):
+    """Page cache in a control group is given up before anybody is killed: it is no lack of memory."""
+    group, size = Group(), 48 << 20
+    path = env.path("read-once")
+    subprocess.run(["dd", "if=/dev/zero", f"of={path}", "bs=1M", f"count={size >> 20}", "conv=fsync",
+                    "status=none"], check=True, timeout=60)
+    # Out of the cache again: who reads it next is charged.
+    subprocess.run(["dd", f"if={path}", "of=/dev/null", "iflag=nocache", "count=0", "status=none"],
+                   check=True, timeout=60)
+    try:
+        group.limit(size)
+        subprocess.run(["cat", path], stdout=subprocess.DEVNULL, check=True, timeout=60,
+                       preexec_fn=group.join)
+        left = size - group.usage()
+        rep.ok(left < 16 << 20, f"the page cache is the group's: {left >> 10} KiB are left without it")
+        found = doctor(env, setup=group.join)
+        rep.equal(found.verdict("cgroup"), "ok", "nothing is near")
+    finally:
+        group.end()
 
 
 if __name__ == "__main__":

@@ -86,15 +86,46 @@ static bool read_number(const char *directory, const char *name, uint64_t *value
     return end != line && errno == 0;
 }
 
-static void look_upwards(struct group *group, const char *root, const char *below,
-                         const char *limit_name, const char *usage_name)
+/* Of which there are two generations. */
+struct files {
+    const char *root, *limit, *usage, *inactive;
+};
+
+static const struct files files_v2 = {V2, "memory.max", "memory.current", "inactive_file %lu"};
+static const struct files files_v1 = {V1, "memory.limit_in_bytes", "memory.usage_in_bytes",
+                                      "total_inactive_file %lu"};
+
+/* Page cache that nobody has used of late: it is given up before anybody is killed. */
+static uint64_t reclaimable(const char *directory, const char *format)
 {
+    char path[1200], line[128];
+    unsigned long bytes = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/memory.stat", directory);
+    file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL &&
+           sscanf(line, format, &bytes) != 1)
+        ;
+    if (file != NULL)
+        fclose(file);
+    return bytes;
+}
+
+static void look_upwards(struct group *group, const struct files *files, const char *below)
+{
+    const char *root = files->root;
     char path[1024];
     uint64_t limit, usage;
 
     snprintf(path, sizeof(path), "%s%s", root, below);
     while (strlen(path) >= strlen(root)) {
-        if (read_number(path, limit_name, &limit) && read_number(path, usage_name, &usage)) {
+        if (read_number(path, files->limit, &limit) &&
+            read_number(path, files->usage, &usage)) {
+            uint64_t spare = reclaimable(path, files->inactive);
+
+            usage -= spare < usage ? spare : usage;
+
             uint64_t room = limit > usage ? limit - usage : 0;
 
             if (room < group->room) {
@@ -119,9 +150,9 @@ static void find_group(struct group *group)
         if (path == NULL)
             continue;
         if (strncmp(path, "::/", 3) == 0)
-            look_upwards(group, V2, path + 2, "memory.max", "memory.current");
+            look_upwards(group, &files_v2, path + 2);
         else if (strncmp(path, ":memory:/", 9) == 0)
-            look_upwards(group, V1, path + 8, "memory.limit_in_bytes", "memory.usage_in_bytes");
+            look_upwards(group, &files_v1, path + 8);
     }
     if (file != NULL)
         fclose(file);
