@@ -43,6 +43,20 @@ def plain(name):
     return re.sub(r"\s+", " ", re.sub(".\b", "", done.stdout))
 
 
+def scenario_metrics(env, rep):
+    """The example of secretssl(1), below a stat that fails: good figures are not replaced by none."""
+    example = re.search(r"^Metrics for node_exporter.*?\n\.Bd.*?\n(cd .*?)\.Ed$",
+                        pages.page("docs/secretssl.1"), re.M | re.S)[1]
+    lines = [line for line in example.splitlines() if not line.startswith("cd ")]
+    for status, wanted in (0, "new\n"), (1, "new\n"), (2, "old\n"):
+        with open(env.path("secretssl.prom"), "w", encoding="ascii") as file:
+            file.write("old\n")
+        script = [f"secretssl() {{ [ {status} = 2 ] || echo new; return {status}; }}", *lines]
+        subprocess.run(["sh", "-c", "\n".join(script)], cwd=env.path(""), timeout=30, check=False)
+        with open(env.path("secretssl.prom"), encoding="ascii") as file:
+            rep.equal(file.read(), wanted, f"stat ends with status {status}")
+
+
 def scenario_settings(_env, rep):
     """Each setting of src/config.c, with its words, is in libsecretssl(7) and in README."""
     table = pages.page("src/config.c")

@@ -252,10 +252,12 @@ def scenario_machine(env, rep):
     scenario.run(env, rep, PAGE, "machine")
 
 
-# Series in which an alert is to fire, and in which it is not: {alert: (series, it, not)}
+# Series in which an alert is to fire, in which it is not, and more in which it is:
+# {alert: (series, it, not, it...)}
 ALERTS = {
     "SecretsUnprotected": ('secretssl_process_state{state="%s", comm="nginx", pid="1"}',
-                           ("unprotected", "1x20"), ("protected", "1x20")),
+                           ("unprotected", "1x20"), ("protected", "1x20"), ("unreached", "1x20"),
+                           ("unknown", "1x20")),
     "SecretsDegraded": ('secretssl_process_state{state="%s", comm="nginx", pid="1"}',
                         ("degraded", "1x20"), ("protected", "1x20")),
     "SecretsSpilled": ("secretssl_spilled_allocations_total%s", ("", "0+1x20"), ("", "7x20")),
@@ -273,7 +275,7 @@ def rule_tests(alert):
     """promtool's tests of one alert, after 15 minutes: it fires, it does not."""
     series, *values = ALERTS[alert]
     tests = []
-    for fires, (label, points) in zip((True, False), values):
+    for fires, (label, points) in zip((True, False, True, True), values):
         text = (series % label).replace('"', '\\"')
         tests.append(f"""\
   - interval: 1m
@@ -302,6 +304,15 @@ def scenario_monitoring(env, rep):
         done = scratch.run("promtool test rules /etc/prometheus/tests.yml")
         rep.equal(done.status, 0, "each alert fires when it should and only then")
         rep.note(done.out + done.err if done.status else "")
+        # Where stat fails the figures of before stay; what fails stands first in systemd's PATH.
+        scratch.write("/usr/local/bin/secretssl", "#!/bin/sh\nexit $(cat /tmp/status)\n")
+        for status in 2, 1:
+            done = scratch.run(f"chmod 755 /usr/local/bin/secretssl; echo {status} >/tmp/status; "
+                               "systemctl start secretssl-metrics.service; "
+                               "test -s /var/lib/prometheus/node-exporter/secretssl.prom")
+            rep.equal(done.status, 0 if status == 2 else 1,
+                      f"stat ends with status {status}: the old figures {'stay' if status == 2 else 'go'}")
+        scratch.run("rm /usr/local/bin/secretssl; hash -r")
         done = scratch.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl restart nginx; "
                            "secretssl stat $(cat /run/nginx.pid)")
         rep.ok(done.status == 1 and "unprotected" in done.out, "without the drop-in: told", done)
