@@ -160,6 +160,14 @@ def scenario_processes(env, rep):
     rep.ok(one["state"] == "degraded"
            and one["remedies"][0]["line"].startswith("Environment=SECRETSSL_ARENA_SIZE="),
            "an arena that is full", one)
+    for wrapper, size, limit in ([], "1M", "512M"), ([env.helper("liar"), "full"], "1048576M", "2097152M"):
+        if wrapper:
+            child = process.Child(env, wrapper, env.plain())
+            figures.named(child.pid, "told")
+            one = doctor(env, child.pid).processes[child.pid]
+        rep.equal([line["line"] for line in one["remedies"]],
+                  [f"Environment=SECRETSSL_ARENA_SIZE={size}", f"LimitMEMLOCK={limit}"],
+                  "an arena of a size that is accepted, and a limit for it")
     sleep = process.Child(env, ["sleep", "100"], env.plain())
     found = doctor(env, sleep.pid)
     rep.equal((found.status, found.processes[sleep.pid]["verdict"]), (1, "note"), "nothing to protect")

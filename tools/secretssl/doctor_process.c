@@ -143,6 +143,27 @@ static void examine_unprotected(struct patient *patient)
     }
 }
 
+/* In MiB: the most that SECRETSSL_ARENA_SIZE accepts, and what it is without. */
+enum { ARENA_MOST = 1 << 20, ARENA_DEFAULT = 256 };
+
+/* The arena, twice, as a forked child's copy counts as well. */
+static void remedy_limit(struct check *check, uint64_t arena)
+{
+    if (arena < ARENA_DEFAULT)
+        arena = ARENA_DEFAULT;
+    check_remedy(check, UNIT_FILE, "LimitMEMLOCK=%" PRIu64 "M",
+                 2 * (arena < ARENA_MOST ? arena : ARENA_MOST));
+}
+
+static void spilled_remedies(struct check *check, uint64_t cap)
+{
+    uint64_t arena = (cap >> 19) + (cap >> 19 == 0);
+
+    check_remedy(check, UNIT_FILE, "Environment=SECRETSSL_ARENA_SIZE=%" PRIu64 "M",
+                 arena < ARENA_MOST ? arena : ARENA_MOST);
+    remedy_limit(check, arena);
+}
+
 /* Memory that could be locked was within the limit: only the call for secret memory failed. */
 static void weak_remedies(struct check *check, const struct process_state *process,
                           const struct facts *facts)
@@ -153,7 +174,7 @@ static void weak_remedies(struct check *check, const struct process_state *proce
 
     if (refused && pages[SM_KIND_LOCKED] > 0)
         check_remedy_filter(check);
-    check_remedy(check, UNIT_FILE, "LimitMEMLOCK=512M");
+    remedy_limit(check, process->stats.sum.cap >> 20);
     if (refused && pages[SM_KIND_LOCKED] == 0)
         check_remedy_filter(check);
 }
@@ -168,8 +189,7 @@ static void examine_degraded(struct patient *patient, const struct facts *facts)
     if (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN] > 0)
         weak_remedies(check, &patient->process, facts);
     else if (sum->spilled > 0 && sum->cap > 0)
-        check_remedy(check, UNIT_FILE, "Environment=SECRETSSL_ARENA_SIZE=%" PRIu64 "M",
-                     (sum->cap >> 19) + 1);
+        spilled_remedies(check, sum->cap);
     else
         remedy_log(check, patient->process.pid);
 }

@@ -102,6 +102,15 @@ static void newer(void)
     lies[0].size = sizeof(lies[0]) + 64;
 }
 
+/* As if the largest arena there can be were full. */
+static void full(void)
+{
+    struct sm_stats *lie = begin();
+
+    lie->hooks = lie->spilled = 1;
+    lie->cap = UINT64_C(1) << 40;
+}
+
 static void many(void)
 {
     struct sm_stats lie = *begin();
@@ -149,7 +158,7 @@ int main(int argc, char **argv)
         {"cycle", cycle}, {"endless", endless}, {"wild", wild},   {"wilder", wilder},
         {"huge", huge},   {"version", version}, {"size", size},   {"larger", larger},
         {"many", many},   {"edge", edge},       {"named", named}, {"older", older},
-        {"newer", newer},
+        {"newer", newer}, {"full", full},
     };
 
     for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
