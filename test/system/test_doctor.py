@@ -125,6 +125,10 @@ def scenario_kernel(env, rep):
     found = doctor(env, wrapper=[*elsewhere(system=without), *refused, "setarch", "--uname-2.6"])
     expect(rep, found, "kernel", "failed", "apt install linux-image")
     rep.ok("older" in found.found("kernel"), "too old", found)
+    for machine, name in ("x86_64", "amd64"), ("aarch64", "arm64"):
+        found = doctor(env, wrapper=[*elsewhere(system=without), *refused, "setarch", "--uname-2.6", "env",
+                                     f"FAKE_MACHINE={machine}", "LD_PRELOAD=" + env.helper("libfake_machine.so")])
+        rep.equal(found.lines("kernel"), [f"apt install linux-image-{name}"], f"on {machine}")
     found = doctor(env, wrapper=[*elsewhere(system={}), *refused])
     rep.equal((found.verdict("kernel"), found.status), ("unknown", 1), "no /sys: unknown")
 

@@ -85,8 +85,8 @@ static void judge_kernel(struct check *check, const struct facts *facts,
                   name->machine);
     else if (older_than(name->release, 5, 14)) {
         check_say(check, VERDICT_FAILED, "Linux %s is older than memfd_secret", name->release);
-        check_remedy(check, "install a kernel of 5.14 or later",
-                     "apt install linux-image-amd64");
+        check_remedy(check, "install a kernel of 5.14 or later", "apt install linux-image-%s",
+                     strcmp(name->machine, "aarch64") == 0 ? "arm64" : "amd64");
     } else if (known == ABSENT) {
         check_say(check, VERDICT_FAILED, "Linux %s on %s was built without memfd_secret",
                   name->release, name->machine);
