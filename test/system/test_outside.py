@@ -171,6 +171,45 @@ def scenario_unreached(env, rep):
                f"unreached, libraries {libraries}", found)
 
 
+def loaded(env, environ, *libraries, more=""):
+    """A program that has nothing of TLS but what it loads."""
+    code = (f"import ctypes, time; held = [ctypes.CDLL(name) for name in {libraries!r}]; {more}\n"
+            "print('ready', flush=True); time.sleep(100)")
+    child = process.Child(env, [sys.executable, "-c", code], environ)
+    child.wait_for("^ready")
+    return child
+
+
+def scenario_unlike_openssl(env, rep):
+    """What exports OpenSSL's hook, or has its name, is OpenSSL, without any text of Debian's build."""
+    libressl = env.helper("libfake_libressl.so")
+    named = env.path("libcrypto.so.9")
+    shutil.copy(os.path.join(env.build, "test", "scan", "libscan_any_object.so"), named)
+    renamed = env.path("libssl.so.9")
+    shutil.copy(named, renamed)
+    for library in libressl, named, renamed:
+        found = figures.of(env, loaded(env, env.plain(), library).pid)
+        rep.equal((found["state"], found["openssl"], found["status"]), ("unprotected", library, 1),
+                  os.path.basename(library))
+    other = env.path("libother.so.9")
+    shutil.copy(named, other)
+    found = figures.of(env, loaded(env, env.plain(), other).pid)
+    rep.equal((found["state"], found["openssl"]), ("no-tls", None), "but not what has neither")
+    found = figures.of(env, loaded(env, env.preloaded()).pid)
+    rep.equal((found["state"], found["openssl"]), ("unused", None), "nor libsecretssl itself")
+
+
+def scenario_none_hooked(env, rep):
+    """The one libcrypto there is cannot be hooked: that is no protection."""
+    found = figures.of(env, loaded(env, env.preloaded(), env.helper("libfake_libressl.so")).pid)
+    rep.ok((found["hooks"], found["hooks_failed"]) == (0, 1) and found["state"] == "unprotected"
+           and found["status"] == 1 and "none could be hooked" in found["reason"], "unprotected", found)
+    found = figures.of(env, loaded(env, env.preloaded(), "libcrypto.so.3",
+                                   env.helper("libfake_libressl.so")).pid)
+    rep.ok((found["hooks"], found["hooks_failed"]) == (1, 1) and found["state"] == "degraded",
+           "beside one that is hooked: degraded", found)
+
+
 def scenario_ends_meanwhile(env, rep):
     """Processes that come and go while they are looked at."""
     loop = process.Child(env, ["sh", "-c", "while :; do openssl version >/dev/null; done"],

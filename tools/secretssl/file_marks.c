@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WINDOW = 1 << 20, OVERLAP = 64, MOST_SECTIONS = 1 << 16 };
+enum { WINDOW = 1 << 20, OVERLAP = 64, MOST_SECTIONS = 1 << 16, MOST_NAMES = 1 << 28 };
 
 static bool read_at(int fd, void *into, size_t size, uint64_t offset)
 {
@@ -66,40 +66,75 @@ unsigned file_find_texts(int fd, const char *const *texts, size_t count)
     return find(fd, 0, (uint64_t)status.st_size, texts, count, false);
 }
 
-/* The table of names of the dynamic symbols. False: there are no section headers. */
-static bool names_of(int fd, const Elf64_Ehdr *head, uint64_t *from, uint64_t *end)
+/* The dynamic symbols and their names; of size 0: it has none. False: no section headers. */
+static bool tables_of(int fd, const Elf64_Ehdr *head, Elf64_Shdr *symbols, Elf64_Shdr *names)
 {
-    Elf64_Shdr section, names;
+    Elf64_Shdr section;
 
     if (head->e_shoff == 0 || head->e_shnum == 0 || head->e_shentsize != sizeof(section))
         return false;
-    *from = *end = 0;
+    *symbols = *names = (Elf64_Shdr){0};
     for (size_t i = 0; i < head->e_shnum && i < MOST_SECTIONS; i++) {
         if (!read_at(fd, &section, sizeof(section), head->e_shoff + i * sizeof(section)))
             return false;
         if (section.sh_type != SHT_DYNSYM || section.sh_link >= head->e_shnum)
             continue;
-        if (!read_at(fd, &names, sizeof(names),
+        if (!read_at(fd, names, sizeof(*names),
                      head->e_shoff + section.sh_link * sizeof(section)) ||
-            names.sh_offset > INT64_MAX || names.sh_size > INT64_MAX - names.sh_offset)
+            names->sh_offset > INT64_MAX || names->sh_size > INT64_MAX - names->sh_offset)
             return false;
-        *from = names.sh_offset;
-        *end = names.sh_offset + names.sh_size;
+        *symbols = section;
         break;
     }
     return true;
 }
 
+/* Is a symbol of that name defined there? A program that only calls it has the name as well. */
+static bool defines(int fd, const Elf64_Shdr *symbols, const char *names, size_t names_size,
+                    const char *symbol)
+{
+    enum { BATCH = 512 };
+    Elf64_Sym batch[BATCH];
+    size_t length = strlen(symbol) + 1;
+    uint64_t left = symbols->sh_size / sizeof(batch[0]), at = symbols->sh_offset;
+
+    while (left > 0) {
+        size_t count = left < BATCH ? (size_t)left : BATCH;
+
+        if (!read_at(fd, batch, count * sizeof(batch[0]), at))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (batch[i].st_shndx != SHN_UNDEF && batch[i].st_name < names_size &&
+                names_size - batch[i].st_name >= length &&
+                memcmp(names + batch[i].st_name, symbol, length) == 0)
+                return true;
+        }
+        left -= count;
+        at += count * sizeof(batch[0]);
+    }
+    return false;
+}
+
 bool file_exports(int fd, const char *symbol)
 {
     Elf64_Ehdr head;
-    uint64_t from, end;
+    Elf64_Shdr symbols, names;
     struct stat status;
+    bool found = false;
+    char *text;
 
     if (!head_of(fd, &head))
         return false;
-    if (names_of(fd, &head, &from, &end))
-        return find(fd, from, end, &symbol, 1, true) != 0;
-    return fstat(fd, &status) == 0 &&
-           find(fd, 0, (uint64_t)status.st_size, &symbol, 1, true) != 0;
+    if (!tables_of(fd, &head, &symbols, &names))
+        return fstat(fd, &status) == 0 &&
+               find(fd, 0, (uint64_t)status.st_size, &symbol, 1, true) != 0;
+    /* Most files have not even the name. */
+    if (names.sh_size > MOST_NAMES ||
+        find(fd, names.sh_offset, names.sh_offset + names.sh_size, &symbol, 1, true) == 0)
+        return false;
+    text = malloc(names.sh_size);
+    if (text != NULL && read_at(fd, text, names.sh_size, names.sh_offset))
+        found = defines(fd, &symbols, text, names.sh_size, symbol);
+    free(text);
+    return found;
 }

@@ -16,7 +16,8 @@ bool file_is_elf64(int fd);
 unsigned file_find_texts(int fd, const char *const *texts, size_t count);
 
 /*
- * Does the ELF file export the symbol, as the linker sees it (a debugger's table is another)?
+ * Does the ELF file define the symbol for others, as the linker sees it (a debugger's table is
+ * another)?
  * In a file without section headers: is the name anywhere in it?
  */
 bool file_exports(int fd, const char *symbol);

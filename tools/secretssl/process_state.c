@@ -149,9 +149,12 @@ static void judge(struct process_state *process)
         set(process, STATE_UNKNOWN,
             "the kernel knows of no secret memory here: a child of a raw fork, which has none, "
             "or false figures");
-    else if (process->tls.openssl != NULL && sum->hooks == 0)
+    else if (process->tls.openssl != NULL && sum->hooks == 0 && sum->hooks_late == 0)
         set(process, STATE_UNPROTECTED, "the OpenSSL in %s is not hooked",
             process->tls.openssl->name);
+    else if (sum->hooks == 0 && sum->hooks_late != 0)
+        set(process, STATE_UNPROTECTED,
+            "of %" PRIu64 " libcrypto none could be hooked; it logged why", sum->hooks_late);
     else if (sum->hooks_late != 0)
         set(process, STATE_DEGRADED, "%" PRIu64 " libcrypto could not be hooked",
             sum->hooks_late);

@@ -21,11 +21,15 @@ static const struct mark {
     {{"(compatible; ", "AWS-LC"}, "AWS-LC"},
     {{"Go build", "inf:"}, "a Go program (crypto/tls, if it uses TLS)"},
     {{"/rustls", "-0."}, "Rust's rustls"},
+    /* libsecretssl exports OpenSSL's functions, and is none. */
+    {{"SECRETSSL_", "ARENA_SIZE"}, NULL},
 };
 
 enum {
     MARKS = sizeof(marks) / sizeof(marks[0]),
-    OPENSSL = 0,
+    OPENSSL = 1 << 0,
+    RELATIVES = 1 << 1 | 1 << 2, /* some of which export the symbol, without its effect */
+    OURS = 1 << (MARKS - 1),
     REACHED = 1 << MARKS,
     LOOKED_INTO = REACHED << 1, /* the file could be opened */
 };
@@ -73,8 +77,10 @@ static unsigned look_into(int fd)
     }
     has = file_find_texts(fd, list, MARKS);
     explicit_bzero(texts, sizeof(texts));
-    if (has & 1U << OPENSSL && file_exports(fd, reaching_symbol))
-        has = (has & ~(1U << OPENSSL)) | REACHED;
+    /* Not every build has the mark: names of files can be left out, and others never had it. */
+    if (!(has & OURS) && (has & OPENSSL || !(has & RELATIVES)) &&
+        file_exports(fd, reaching_symbol))
+        has = (has & ~(unsigned)OPENSSL) | REACHED;
     return has;
 }
 
@@ -159,12 +165,13 @@ static bool seen(const struct process_map *map, size_t number)
     return false;
 }
 
-/* A name that only OpenSSL has, for a file that cannot be opened any more. */
-static bool is_libcrypto(const char *name)
+/* Names that only OpenSSL and its like have: whatever is in the file, if it can be opened. */
+static bool is_named_openssl(const char *name)
 {
     const char *base = strrchr(name, '/');
 
-    return base != NULL && strncmp(base, "/libcrypto.so", 13) == 0;
+    return base != NULL &&
+           (strncmp(base, "/libcrypto.so", 13) == 0 || strncmp(base, "/libssl.so", 10) == 0);
 }
 
 static bool look_at(const struct job *at, unsigned patience, struct unreached_list *found)
@@ -177,11 +184,12 @@ static bool look_at(const struct job *at, unsigned patience, struct unreached_li
     if (what != NULL)
         return add(found, mapping, what);
     has = look_at_file(at, patience, &found->stuck);
-    if (found->openssl == NULL &&
-        (has & REACHED || (!(has & LOOKED_INTO) && is_libcrypto(mapping->name))))
+    if (found->openssl == NULL && has & REACHED)
         found->openssl = mapping;
+    if (found->named == NULL && !(has & RELATIVES) && is_named_openssl(mapping->name))
+        found->named = mapping;
     for (size_t i = 0; good && i < MARKS; i++) {
-        if (has & 1U << i)
+        if (has & 1U << i && marks[i].what != NULL)
             good = add(found, mapping, marks[i].what);
     }
     return good;
@@ -199,6 +207,8 @@ bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
             mapping->name[0] == '/' && !seen(map, i))
             good = look_at(&(struct job){pid, mapping}, patience, found);
     }
+    if (found->openssl == NULL)
+        found->openssl = found->named;
     return good;
 }
 

@@ -19,6 +19,7 @@ struct unreached_list {
     struct unreached *list;
     size_t count;
     const struct mapping *openssl; /* the first that can be reached; NULL: none was seen */
+    const struct mapping *named;   /* the first that is one by its name */
     unsigned stuck;                /* files that nobody answered for in time */
 };
 
