@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -208,6 +209,48 @@ def scenario_none_hooked(env, rep):
                                    env.helper("libfake_libressl.so")).pid)
     rep.ok((found["hooks"], found["hooks_failed"]) == (1, 1) and found["state"] == "degraded",
            "beside one that is hooked: degraded", found)
+
+
+def scenario_copies(env, rep):
+    """One hooked libcrypto does not answer for another that nobody hooked."""
+    # Mapped as code without dlopen, as a loader of a program's own does it.
+    code = ("libc = ctypes.CDLL(None); f = open({!r}, 'rb'); "
+            "libc.mmap.restype = ctypes.c_void_p; "
+            "libc.mmap.argtypes = [ctypes.c_void_p] + [ctypes.c_long] * 5; "
+            "at = libc.mmap(None, 65536, {}, 2, f.fileno(), 0)")
+    other = env.helper("libfake_3.so")
+    child = loaded(env, env.preloaded(), "libcrypto.so.3", more=code.format(other, 5))
+    found = figures.of(env, child.pid)
+    rep.ok(found["state"] == "degraded" and found["hooks"] == 1
+           and re.search("2 copies of OpenSSL, 1 hooked: .*libfake_3.so", found["reason"])
+           and "libcrypto.so.3" in found["reason"], "named", found)
+    child = loaded(env, env.preloaded(), "libcrypto.so.3", more=code.format(other, 1))
+    rep.equal(figures.of(env, child.pid)["state"], "protected", "as data it is none")
+    child = loaded(env, env.preloaded(), "libcrypto.so.3", other, env.helper("libfake_1.so"),
+                   "libssl.so.3")
+    found = figures.of(env, child.pid)
+    rep.equal((found["state"], found["hooks"]), ("protected", 3), "three that are hooked")
+
+
+def scenario_beside(env, rep):
+    """TLS that is not reached, beside OpenSSL that is: each form of the figures names it."""
+    from prometheus_client.parser import text_string_to_metric_families
+    hidden = os.path.join(env.build, "test", "scan", "unreached_hidden.so")
+    twin = env.path("twin.so")
+    shutil.copy(hidden, twin)
+    child = loaded(env, env.preloaded(), "libcrypto.so.3", "libgnutls.so.30", hidden, twin)
+    found = figures.of(env, child.pid)
+    rep.equal([one["what"] for one in found["not_reached"] if "GnuTLS" in one["what"]], ["GnuTLS"],
+              "JSON")
+    result = figures.stat(env, "--prometheus", child.pid)
+    families = {family.name: family for family in text_string_to_metric_families(result.out)}
+    samples = [(sample.labels["pid"], sample.labels["comm"], sample.labels["what"], sample.value)
+               for sample in families["secretssl_not_reached"].samples]
+    comm = process.program(child.pid)
+    rep.equal(sorted(samples), [(str(child.pid), comm, "GnuTLS", 1.0),
+                                (str(child.pid), comm, "a copy of OpenSSL that exports no symbols", 1.0)],
+              "metrics, each once")
+    rep.ok("not reached  GnuTLS" in figures.stat(env, child.pid).out, "text")
 
 
 def scenario_ends_meanwhile(env, rep):

@@ -35,6 +35,7 @@ static int add_mapping(struct process_map *map, const char *line)
     mapping.anonymous = major == 0 && minor == 0 && mapping.inode == 0;
     mapping.device = (uint64_t)major << 32 | minor;
     mapping.no_access = strncmp(access, "---", 3) == 0;
+    mapping.executable = access[2] == 'x';
     mapping.own_data = access[1] == 'w' && access[3] == 'p';
     mapping.name = printable(line + name);
     /* The legacy page of the kernel's at the top is in no process's own address space. */
@@ -133,6 +134,18 @@ const struct mapping *process_map_find(const struct process_map *map, uint64_t a
             return &map->list[middle];
     }
     return NULL;
+}
+
+bool process_map_runs(const struct process_map *map, const struct mapping *mapping)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const struct mapping *other = &map->list[i];
+
+        if (other->executable && !other->anonymous && other->inode == mapping->inode &&
+            other->device == mapping->device)
+            return true;
+    }
+    return false;
 }
 
 bool mapping_is_secret(const struct mapping *mapping)

@@ -17,7 +17,8 @@ struct mapping {
     bool anonymous;    /* has no file, not even a nameless one */
     bool kernel;       /* device memory or pages of the kernel's own: never readable */
     bool no_access;    /* PROT_NONE */
-    bool own_data;     /* written by the process alone: private and writable */
+    bool executable;
+    bool own_data; /* written by the process alone: private and writable */
 };
 
 struct process_map {
@@ -35,6 +36,9 @@ void process_map_free(struct process_map *map);
 
 /* The mapping that holds the address; NULL if none does. */
 const struct mapping *process_map_find(const struct process_map *map, uint64_t address);
+
+/* Whether a part of the mapping's file is code there, and not only data. */
+bool process_map_runs(const struct process_map *map, const struct mapping *mapping);
 
 /* Memory of memfd_secret(2) */
 bool mapping_is_secret(const struct mapping *mapping);

@@ -113,6 +113,29 @@ const char *mapping_file_name(const struct mapping *mapping)
     return slash != NULL ? slash + 1 : mapping->name;
 }
 
+static bool has_unhooked(const struct process_state *process)
+{
+    const struct sm_stats *sum = &process->stats.sum;
+
+    return process->tls.copy_count > sum->hooks &&
+           process->tls.copy_count - sum->hooks > sum->hooks_late;
+}
+
+/* Which of them is not hooked cannot be seen from here. */
+static void name_copies(struct process_state *process)
+{
+    const struct unreached_list *tls = &process->tls;
+    size_t length;
+
+    set(process, STATE_DEGRADED, "%zu copies of OpenSSL, %" PRIu64 " hooked: ", tls->copy_count,
+        process->stats.sum.hooks);
+    for (size_t i = 0; i < tls->copy_count; i++) {
+        length = strlen(process->reason);
+        snprintf(process->reason + length, sizeof(process->reason) - length, "%s%s",
+                 i > 0 ? ", " : "", mapping_file_name(tls->copies[i]));
+    }
+}
+
 static void judge_without_library(struct process_state *process)
 {
     if (process->stats.other_version != 0)
@@ -158,6 +181,8 @@ static void judge(struct process_state *process)
     else if (sum->hooks_late != 0)
         set(process, STATE_DEGRADED, "%" PRIu64 " libcrypto could not be hooked",
             sum->hooks_late);
+    else if (has_unhooked(process))
+        name_copies(process);
     else if (weak != 0)
         set(process, STATE_DEGRADED, "%" PRIu64 " KiB are in memory that is not secret",
             (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN]) * (SM_PAGE / 1024));

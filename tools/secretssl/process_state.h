@@ -12,7 +12,7 @@
 #include "unreached.h"
 
 enum protection_state {
-    STATE_PROTECTED,   /* every secret is in secret memory */
+    STATE_PROTECTED,   /* its OpenSSL's secrets are in secret memory; tls: what is not */
     STATE_DEGRADED,    /* protected, but not every secret */
     STATE_UNUSED,      /* the library is there, and no secret yet */
     STATE_UNPROTECTED, /* a libcrypto that could be protected and is not */

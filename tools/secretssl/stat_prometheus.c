@@ -89,6 +89,33 @@ static void print_partitions(const struct stat_result *result)
     }
 }
 
+/* The same in two of its files is one sample: labels may not occur twice. */
+static bool named_before(const struct unreached_list *tls, size_t number)
+{
+    for (size_t i = 0; i < number; i++) {
+        if (strcmp(tls->list[i].what, tls->list[number].what) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_unreached(const struct stat_result *result)
+{
+    begin("not_reached", "1 for each TLS in a process that libsecretssl does not protect.");
+    for (size_t i = 0; i < result->count; i++) {
+        const struct unreached_list *tls = &result->list[i].tls;
+
+        for (size_t k = 0; k < tls->count; k++) {
+            if (named_before(tls, k))
+                continue;
+            begin_sample("not_reached", &result->list[i]);
+            fputs(",what=\"", stdout);
+            put_value(tls->list[k].what);
+            fputs("\"} 1\n", stdout);
+        }
+    }
+}
+
 static void print_states(const struct stat_result *result)
 {
     begin("process_state", "1 for the state that a process is in; see secretssl(1).");
@@ -104,6 +131,7 @@ static void print_states(const struct stat_result *result)
 bool stat_print_prometheus(const struct stat_result *result)
 {
     print_states(result);
+    print_unreached(result);
     for (int i = 0; i < FIGURES; i++)
         print_figure(result, i);
     print_partitions(result);

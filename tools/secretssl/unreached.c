@@ -62,6 +62,23 @@ static bool add(struct unreached_list *found, const struct mapping *mapping, con
     return true;
 }
 
+static bool add_copy(struct unreached_list *found, const struct mapping *mapping)
+{
+    const struct mapping **more;
+
+    for (size_t i = 0; i < found->copy_count; i++) {
+        if (found->copies[i]->inode == mapping->inode &&
+            found->copies[i]->device == mapping->device)
+            return true;
+    }
+    more = reallocarray(found->copies, found->copy_count + 1, sizeof(*more));
+    if (more == NULL)
+        return false;
+    found->copies = more;
+    more[found->copy_count++] = mapping;
+    return true;
+}
+
 /* The marks that an open file has, with REACHED. */
 static unsigned look_into(int fd)
 {
@@ -174,7 +191,8 @@ static bool is_named_openssl(const char *name)
            (strncmp(base, "/libcrypto.so", 13) == 0 || strncmp(base, "/libssl.so", 10) == 0);
 }
 
-static bool look_at(const struct job *at, unsigned patience, struct unreached_list *found)
+static bool look_at(const struct job *at, const struct process_map *map, unsigned patience,
+                    struct unreached_list *found)
 {
     const struct mapping *mapping = at->mapping;
     const char *what = known_library(mapping->name);
@@ -188,6 +206,8 @@ static bool look_at(const struct job *at, unsigned patience, struct unreached_li
         found->openssl = mapping;
     if (found->named == NULL && !(has & RELATIVES) && is_named_openssl(mapping->name))
         found->named = mapping;
+    if (has & REACHED && process_map_runs(map, mapping))
+        good = add_copy(found, mapping);
     for (size_t i = 0; good && i < MARKS; i++) {
         if (has & 1U << i && marks[i].what != NULL)
             good = add(found, mapping, marks[i].what);
@@ -205,7 +225,7 @@ bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
 
         if (!mapping->anonymous && !mapping->kernel && mapping->offset == 0 &&
             mapping->name[0] == '/' && !seen(map, i))
-            good = look_at(&(struct job){pid, mapping}, patience, found);
+            good = look_at(&(struct job){pid, mapping}, map, patience, found);
     }
     if (found->openssl == NULL)
         found->openssl = found->named;
@@ -215,5 +235,6 @@ bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
 void unreached_free(struct unreached_list *found)
 {
     free(found->list);
+    free(found->copies);
     *found = (struct unreached_list){0};
 }

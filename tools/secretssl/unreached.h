@@ -19,8 +19,10 @@ struct unreached_list {
     struct unreached *list;
     size_t count;
     const struct mapping *openssl; /* the first that can be reached; NULL: none was seen */
-    const struct mapping *named;   /* the first that is one by its name */
-    unsigned stuck;                /* files that nobody answered for in time */
+    const struct mapping **copies; /* of OpenSSL that can be reached: code, each file once */
+    size_t copy_count;
+    const struct mapping *named; /* the first that is one by its name */
+    unsigned stuck;              /* files that nobody answered for in time */
 };
 
 /*
