@@ -86,6 +86,11 @@ def scenario_silent_file(env, rep):
                "when he does not, it is not waited for", result)
         result = figures.stat(env, "--all", "--json", seconds=30)
         rep.ok(result.status in (1, 2) and result.seconds < 20, "nor with --all", result)
+        second = process.Child(env, ["sleep", "100"], env.plain())
+        result = figures.stat(env, "--json", child.pid, child.pid, second.pid, seconds=30)
+        states = [one["state"] for one in json.loads(result.out)["processes"]]
+        rep.ok(states == ["unknown", "unknown", "no-tls"] and result.seconds < 6,
+               "once for all processes that have it, which are all unknown", result)
         child.popen.kill()
     finally:
         served.end()
@@ -251,6 +256,29 @@ def scenario_beside(env, rep):
                                 (str(child.pid), comm, "a copy of OpenSSL that exports no symbols", 1.0)],
               "metrics, each once")
     rep.ok("not reached  GnuTLS" in figures.stat(env, child.pid).out, "text")
+
+
+def scenario_closed_file(env, rep):
+    """Code that could not be looked into may be TLS."""
+    tool = env.reachable(env.tool)
+    copy = env.path("asleep")
+    shutil.copy("/usr/bin/sleep", copy)
+    os.chmod(copy, 0o755)
+    child = process.Child(env, [copy, "100"], env.plain(), user=environment.PLAIN_USER)
+    figures.named(child.pid, "asleep")
+    user = {"tool": tool, "user": environment.PLAIN_USER}
+    rep.equal(figures.of(env, child.pid, **user)["state"], "no-tls", "what can be opened is")
+    # No child can be had for the look.
+    result = process.run(env, ["prlimit", "--nproc=1", tool, "stat", "--json", str(child.pid)],
+                         env.plain(), user=environment.PLAIN_USER)
+    found = json.loads(result.out)["processes"][0]
+    rep.ok(found["state"] == "unknown" and result.status == 2 and "could not be looked into" in result.err
+           and "no answer" not in result.err, "without a child to look: unknown, and no wait", result)
+    os.unlink(copy)
+    found = figures.of(env, child.pid, **user)
+    rep.ok(found["state"] == "unknown" and found["status"] == 2 and copy in found["reason"],
+           "deleted, for who may not open it: unknown", found)
+    rep.equal(figures.of(env, child.pid)["state"], "no-tls", "for root it is open")
 
 
 def scenario_ends_meanwhile(env, rep):

@@ -152,6 +152,9 @@ static void judge_without_library(struct process_state *process)
     else if (process->tls.stuck > 0)
         set(process, STATE_UNKNOWN, "%u of its files gave no answer in %d seconds",
             process->tls.stuck, PATIENCE);
+    else if (process->tls.closed > 0)
+        set(process, STATE_UNKNOWN, "%u of its files could not be looked into, the first is %s",
+            process->tls.closed, process->tls.closed_first->name);
     else
         set(process, STATE_NO_TLS, "no TLS library seen in it, nothing to protect");
 }

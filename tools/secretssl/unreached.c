@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unreached.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ enum {
     OURS = 1 << (MARKS - 1),
     REACHED = 1 << MARKS,
     LOOKED_INTO = REACHED << 1, /* the file could be opened */
+    STUCK = LOOKED_INTO << 1,   /* nobody answered for it */
 };
 
 /* So many files of a process are waited for in vain. */
@@ -132,10 +134,21 @@ static void look_in_child(void *has)
     *(unsigned *)has = open_and_look(&job);
 }
 
-static unsigned look_at_file(const struct job *at, unsigned patience, unsigned *stuck)
+static void remember(const struct mapping *mapping, unsigned has)
+{
+    struct known *more = reallocarray(known, known_count + 1, sizeof(*more));
+
+    if (more == NULL)
+        return;
+    known = more;
+    known[known_count++] = (struct known){mapping->device, mapping->inode, has};
+}
+
+static unsigned look_at_file(const struct job *at, unsigned patience,
+                             struct unreached_list *found)
 {
     unsigned has = 0;
-    bool answered = true;
+    int end = 0;
 
     for (size_t i = 0; i < known_count; i++) {
         if (known[i].inode == at->mapping->inode && known[i].device == at->mapping->device)
@@ -143,21 +156,21 @@ static unsigned look_at_file(const struct job *at, unsigned patience, unsigned *
     }
     if (patience == 0) {
         has = open_and_look(at);
-    } else if (*stuck < STUCK_MOST) {
+    } else if (found->waited < STUCK_MOST) {
         job = *at;
-        answered = trial_within(patience, look_in_child, &has, sizeof(has)) == 0;
-        *stuck += !answered;
+        end = trial_within(patience, look_in_child, &has, sizeof(has));
+    } else {
+        return STUCK;
+    }
+    if (end == SIGALRM) {
+        found->waited++;
+        has = STUCK;
+    } else if (end != 0) {
+        has = 0; /* no child, or one that others ended: that says nothing of the file */
     }
     /* Another process may have the right to open what this one has not. */
-    if (answered && !(has & LOOKED_INTO))
-        return 0;
-
-    struct known *more = reallocarray(known, known_count + 1, sizeof(*more));
-
-    if (more != NULL) {
-        known = more;
-        known[known_count++] = (struct known){at->mapping->device, at->mapping->inode, has};
-    }
+    if (has != 0)
+        remember(at->mapping, has);
     return has;
 }
 
@@ -201,7 +214,12 @@ static bool look_at(const struct job *at, const struct process_map *map, unsigne
 
     if (what != NULL)
         return add(found, mapping, what);
-    has = look_at_file(at, patience, &found->stuck);
+    has = look_at_file(at, patience, found);
+    found->stuck += (has & STUCK) != 0;
+    if (has == 0 && process_map_runs(map, mapping)) {
+        found->closed++;
+        found->closed_first = found->closed_first != NULL ? found->closed_first : mapping;
+    }
     if (found->openssl == NULL && has & REACHED)
         found->openssl = mapping;
     if (found->named == NULL && !(has & RELATIVES) && is_named_openssl(mapping->name))

@@ -22,7 +22,10 @@ struct unreached_list {
     const struct mapping **copies; /* of OpenSSL that can be reached: code, each file once */
     size_t copy_count;
     const struct mapping *named; /* the first that is one by its name */
-    unsigned stuck;              /* files that nobody answered for in time */
+    unsigned closed;             /* files of code that could not be opened */
+    const struct mapping *closed_first;
+    unsigned waited; /* how many were waited for in vain, this time */
+    unsigned stuck;  /* files that nobody answered for in time */
 };
 
 /*
