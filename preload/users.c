@@ -57,8 +57,8 @@ static void note(struct range code, unsigned of)
         return;
     }
     if (i < number) {
-        __atomic_store_n(&users[i].code.from, code.from, __ATOMIC_RELAXED);
-        __atomic_store_n(&users[i].code.to, code.to, __ATOMIC_RELAXED);
+        __atomic_store_n(&users[i].code.from, code.from, __ATOMIC_RELEASE);
+        __atomic_store_n(&users[i].code.to, code.to, __ATOMIC_RELEASE);
         users[i].seen = true;
         __atomic_store_n(&users[i].of, of, __ATOMIC_RELEASE);
         return;
@@ -96,10 +96,9 @@ unsigned users_find(const void *caller)
 
     for (unsigned i = 0; i < there; i++) {
         unsigned of = __atomic_load_n(&users[i].of, __ATOMIC_ACQUIRE);
-        struct range code = {__atomic_load_n(&users[i].code.from, __ATOMIC_RELAXED),
-                             __atomic_load_n(&users[i].code.to, __ATOMIC_RELAXED)};
+        struct range code = {__atomic_load_n(&users[i].code.from, __ATOMIC_ACQUIRE),
+                             __atomic_load_n(&users[i].code.to, __ATOMIC_ACQUIRE)};
 
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (of != USERS_NONE && range_has(code, caller) &&
             of == __atomic_load_n(&users[i].of, __ATOMIC_RELAXED))
             return of;
