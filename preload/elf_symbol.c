@@ -114,13 +114,6 @@ void *elf_symbol_of(const struct elf_object *object, const char *name)
     return index ? (void *)(object->base + table.symbols[index].st_value) : NULL;
 }
 
-void *elf_symbol(const struct dl_phdr_info *info, const char *name)
-{
-    struct elf_object object = elf_object(info);
-
-    return elf_symbol_of(&object, name);
-}
-
 const char *elf_soname(const struct elf_object *object)
 {
     struct table table;

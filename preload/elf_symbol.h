@@ -32,7 +32,6 @@ struct elf_object elf_object(const struct dl_phdr_info *info);
 
 /* The address of a function that the object defines and exports; NULL: it does not. */
 void *elf_symbol_of(const struct elf_object *object, const char *name);
-void *elf_symbol(const struct dl_phdr_info *info, const char *name);
 
 /* The name by which others ask for it; "": it has none. */
 const char *elf_soname(const struct elf_object *object);

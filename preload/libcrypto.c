@@ -2,6 +2,7 @@
 #include "libcrypto.h"
 #include "callers.h"
 #include "config.h"
+#include "crypto.h"
 #include "elf_symbol.h"
 #include "elsewhere.h"
 #include "fork.h"
@@ -16,12 +17,8 @@
 #include "unwind.h"
 #include <string.h>
 
-typedef int (*set_mem_functions)(void *(*)(size_t, const char *, int),
-                                 void *(*)(void *, size_t, const char *, int),
-                                 void (*)(void *, const char *, int));
-typedef void (*get_mem_functions)(void *(**)(size_t, const char *, int),
-                                  void *(**)(void *, size_t, const char *, int),
-                                  void (**)(void *, const char *, int));
+typedef int (*set_mem_functions)(crypto_malloc *, crypto_realloc *, crypto_free *);
+typedef void (*get_mem_functions)(crypto_malloc **, crypto_realloc **, crypto_free **);
 
 struct libcrypto known[LIBCRYPTOS_MAX];
 unsigned known_count;
@@ -35,11 +32,15 @@ static void add(unsigned *counter)
     __atomic_store_n(counter, *counter + 1, __ATOMIC_RELEASE);
 }
 
-/* By its base and its symbols' place. */
+static bool same(const struct elf_object *one, const struct elf_object *other)
+{
+    return one->base == other->base && one->dynamic == other->dynamic;
+}
+
 static struct libcrypto *find(const struct elf_object *object)
 {
     for (unsigned i = 0; i < count(&known_count); i++) {
-        if (known[i].object.base == object->base && known[i].object.dynamic == object->dynamic)
+        if (same(&known[i].object, object))
             return &known[i];
     }
     return NULL;
@@ -65,9 +66,9 @@ static bool hooked(const struct elf_object *object)
 {
     get_mem_functions get =
         (get_mem_functions)elf_symbol_of(object, "CRYPTO_get_mem_functions");
-    void *(*m)(size_t, const char *, int) = NULL;
-    void *(*r)(void *, size_t, const char *, int) = NULL;
-    void (*f)(void *, const char *, int) = NULL;
+    crypto_malloc *m = NULL;
+    crypto_realloc *r = NULL;
+    crypto_free *f = NULL;
 
     if (get)
         get(&m, &r, &f);
@@ -129,8 +130,7 @@ struct look {
 static bool meant(const struct look *look, const struct elf_object *object)
 {
     for (unsigned i = 0; i < look->number; i++) {
-        if (look->objects[i].base == object->base &&
-            look->objects[i].dynamic == object->dynamic)
+        if (same(&look->objects[i], object))
             return true;
     }
     return look->all;
@@ -186,6 +186,12 @@ void libcrypto_hook_all(void)
     hook_some(&look);
 }
 
+static void collect_one(struct look *look, const struct elf_object *object)
+{
+    if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(object))
+        look->objects[look->number++] = *object;
+}
+
 static int collect(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct elf_object object = elf_object(info);
@@ -195,8 +201,7 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
     look->adds = info->dlpi_adds;
     if (look->adds == __atomic_load_n(&seen_adds, __ATOMIC_RELAXED))
         return 1;
-    if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(&object))
-        look->objects[look->number++] = object;
+    collect_one(look, &object);
     return 0;
 }
 
@@ -287,15 +292,13 @@ struct look_elsewhere {
 static int collect_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct look_elsewhere *there = arg;
-    struct look *look = &there->look;
 
     (void)info, (void)size;
     while (there->first->l_prev)
         there->first = there->first->l_prev;
     for (const struct link_map *map = there->first; map; map = map->l_next) {
         struct elf_object object = {map->l_addr, map->l_ld};
-        if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(&object))
-            look->objects[look->number++] = object;
+        collect_one(&there->look, &object);
     }
     return 1;
 }

@@ -4,6 +4,7 @@
 #include "sys.h"
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static struct {
@@ -39,4 +40,12 @@ void *sm_library_open(const char *name)
     if (sm_seccomp_killing || sm_seccomp_installed || sm_library_other_root())
         return NULL;
     return dlopen(name, RTLD_NOW | RTLD_LOCAL);
+}
+
+bool sm_library_function(void *library, const char *name, void *function)
+{
+    void *symbol = dlsym(library, name);
+
+    memcpy(function, &symbol, sizeof(symbol));
+    return symbol != NULL;
 }

@@ -20,4 +20,7 @@ bool sm_library_other_root(void);
  */
 void *sm_library_open(const char *name);
 
+/* As dlsym(3), into a pointer to a function. False: there is none. */
+bool sm_library_function(void *library, const char *name, void *function);
+
 #endif

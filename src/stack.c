@@ -5,9 +5,7 @@
 #include "seccomp.h"
 #include "symbol.h"
 #include "sys.h"
-#include <dlfcn.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 
 #define LIBRARY    "libunwind.so.8"
@@ -31,7 +29,7 @@ void sm_stack_report(void)
 {
     void *frames[FRAMES_MAX];
     backtrace_fn backtrace = NULL;
-    void *library, *symbol;
+    void *library;
     int count;
 
     if (sm_seccomp_killing || sm_seccomp_installed) {
@@ -44,9 +42,7 @@ void sm_stack_report(void)
     }
     end_later();
     library = sm_library_open(LIBRARY);
-    symbol = library ? dlsym(library, "unw_backtrace") : NULL;
-    memcpy(&backtrace, &symbol, sizeof(symbol));
-    if (!backtrace) {
+    if (!library || !sm_library_function(library, "unw_backtrace", &backtrace)) {
         sm_report("no call stack: " LIBRARY " cannot be loaded");
         return;
     }

@@ -22,7 +22,7 @@ struct name {
 #define LIBRARY    "libunwind.so.8"
 #define TEXT_(x)   #x
 #define TEXT(x)    TEXT_(x)
-#define LOOK_UP(x) look_up(TEXT(UNW_OBJ(x)), &lib.x)
+#define LOOK_UP(x) sm_library_function(lib.library, TEXT(UNW_OBJ(x)), &lib.x)
 
 static struct {
     bool tried, good;
@@ -32,14 +32,6 @@ static struct {
     int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
     int (*get_proc_name)(unw_cursor_t *, char *, size_t, unw_word_t *);
 } lib;
-
-static bool look_up(const char *name, void *function)
-{
-    void *symbol = dlsym(lib.library, name);
-
-    memcpy(function, &symbol, sizeof(symbol));
-    return symbol != NULL;
-}
 
 static bool load(void)
 {

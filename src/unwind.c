@@ -230,15 +230,6 @@ static void find_own(void)
     lib.to = (uintptr_t)found.dlfo_map_end;
 }
 
-/* function: where to. False: the library is not what it should be. */
-static bool look_up(void *library, const char *name, void *function)
-{
-    void *symbol = dlsym(library, name);
-
-    memcpy(function, &symbol, sizeof(symbol));
-    return symbol != NULL;
-}
-
 static bool load(void)
 {
     unw_accessors_t accessors = {
@@ -252,15 +243,17 @@ static bool load(void)
         NULL,
     };
     void *library = sm_library_open(LIBRARY);
-    bool good = library && look_up(library, NAME(create_addr_space), &lib.create_addr_space) &&
-                look_up(library, NAME(set_caching_policy), &lib.set_caching_policy) &&
-                look_up(library, NAME(set_cache_size), &lib.set_cache_size) &&
-                look_up(library, NAME(flush_cache), &lib.flush_cache) &&
-                look_up(library, NAME(dwarf_search_unwind_table), &lib.search_table) &&
-                look_up(library, NAME(init_remote), &lib.init_remote) &&
-                look_up(library, NAME(step), &lib.step) &&
-                look_up(library, NAME(get_reg), &lib.get_reg) &&
-                look_up(RTLD_DEFAULT, "_dl_find_object", &lib.find_object);
+    bool good =
+        library &&
+        sm_library_function(library, NAME(create_addr_space), &lib.create_addr_space) &&
+        sm_library_function(library, NAME(set_caching_policy), &lib.set_caching_policy) &&
+        sm_library_function(library, NAME(set_cache_size), &lib.set_cache_size) &&
+        sm_library_function(library, NAME(flush_cache), &lib.flush_cache) &&
+        sm_library_function(library, NAME(dwarf_search_unwind_table), &lib.search_table) &&
+        sm_library_function(library, NAME(init_remote), &lib.init_remote) &&
+        sm_library_function(library, NAME(step), &lib.step) &&
+        sm_library_function(library, NAME(get_reg), &lib.get_reg) &&
+        sm_library_function(RTLD_DEFAULT, "_dl_find_object", &lib.find_object);
 
     lib.space = good ? lib.create_addr_space(&accessors, 0) : NULL;
     if (!lib.space)

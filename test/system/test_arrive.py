@@ -13,10 +13,7 @@ LIBRESSL = r"libfake_libressl\.so is not protected: it is LibreSSL"
 
 
 def both(env, rep, case, messages=(), program="arrive"):
-    process.run_checks(env, rep, program, ["ordinary", case], env.plain(),
-                       title=f"{case} without the preload")
-    process.run_checks(env, rep, program, ["secret", case], env.preloaded(), title=case,
-                       messages=messages)
+    process.run_both(env, rep, program, case, messages)
 
 
 def refused(env, rep, case, pattern):

@@ -86,9 +86,7 @@ def scenario_mapped_stream(env, rep):
 
 def streams(env, rep, *cases):
     for case in cases:
-        process.run_checks(env, rep, "streams", ["ordinary", case], env.plain(),
-                           title=f"{case} without the preload")
-        process.run_checks(env, rep, "streams", ["secret", case], env.preloaded(), title=case)
+        process.run_both(env, rep, "streams", case)
 
 
 def scenario_written_stream(env, rep):

@@ -16,9 +16,7 @@ server.listen(0, '127.0.0.1', () => console.log('port ' + server.address().port 
 
 
 def both(env, rep, case):
-    process.run_checks(env, rep, "secure_heap", ["locked", case], env.plain(),
-                       title=f"{case} without the preload")
-    process.run_checks(env, rep, "secure_heap", ["secret", case], env.preloaded(), title=case)
+    process.run_both(env, rep, "secure_heap", case, control="locked")
 
 
 def scenario_family(env, rep):

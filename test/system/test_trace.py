@@ -5,8 +5,6 @@ The programs of trace/ leave known blocks behind, from functions with telling na
 library and, under the preload, over OpenSSL's allocation functions.
 """
 
-import ctypes
-import glob
 import os
 import re
 import sys
@@ -14,7 +12,7 @@ import sys
 from harness import keys, nginx, process, report, tls
 
 WAYS = {"library": "libsecretmem", "openssl": "libsecretssl"}
-CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
+HIDE_LIBUNWIND = process.hide("/usr/lib/*/libunwind*.so.8*")
 FRAME = r"#(\d+) 0x[0-9a-f]+ (?:(\S+)\+0x[0-9a-f]+ )?\((\S+)\+0x[0-9a-f]+\)"
 AMOUNT = r"(\d+) bytes? in (\d+) blocks?"
 
@@ -202,27 +200,15 @@ def scenario_seccomp(env, rep):
                   f"{case}: said {said} times")
 
 
-def hide_libunwind():
-    """In the child, in mounts of its own: an empty file where the libraries are."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    found = {os.path.realpath(name) for name in glob.glob("/usr/lib/*/libunwind*.so.8*")}
-    if not found or libc.unshare(CLONE_NEWNS) != 0 or \
-            libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0:
-        os._exit(99)
-    for name in found:
-        if libc.mount(b"/dev/null", name.encode(), None, MS_BIND, None) != 0:
-            os._exit(98)
-
-
 def scenario_without_libunwind(env, rep):
     """One line, and blocks are counted all the same."""
     for way in WAYS:
-        result = start(env, way, "known", setup=hide_libunwind)
+        result = start(env, way, "known", setup=HIDE_LIBUNWIND)
         trace = trace_of(way, result)
         rep.ok(result.status == 0 and len(trace.other) == 1
                and "cannot be loaded" in trace.other[0], f"{way}: one line says so", result)
         trace.check(rep, way, [], total=(110300, 7), unknown=(110300, 7))
-        result = start(env, way, "known", setup=hide_libunwind,
+        result = start(env, way, "known", setup=HIDE_LIBUNWIND,
                        settings={"SECRETSSL_TRACE": "0"})
         rep.ok(result.status == 0 and result.err == "", f"{way}: nobody misses it", result)
 

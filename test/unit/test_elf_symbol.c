@@ -28,16 +28,17 @@ static bool ends_with(const char *text, const char *end)
     return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
-static int visit(struct dl_phdr_info *object, size_t size, void *arg)
+static int visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
+    struct elf_object object = elf_object(info);
     struct search *search = arg;
-    const char *name = object->dlpi_name ? object->dlpi_name : "";
+    const char *name = info->dlpi_name ? info->dlpi_name : "";
 
     (void)size;
     if (search->object[0] ? !ends_with(name, search->object) : name[0] != '\0')
         return 0;
     search->seen = true;
-    search->found = elf_symbol(object, search->symbol);
+    search->found = elf_symbol_of(&object, search->symbol);
     return 1;
 }
 
@@ -105,12 +106,13 @@ Test(elf_symbol, program)
 }
 
 /* The kernel's object, whose table has offsets, and no object that has one or the other. */
-static int look_everywhere(struct dl_phdr_info *object, size_t size, void *arg)
+static int look_everywhere(struct dl_phdr_info *info, size_t size, void *arg)
 {
+    struct elf_object object = elf_object(info);
     unsigned *objects = arg;
 
     (void)size;
-    cr_assert_null(elf_symbol(object, "no_such_function_anywhere"));
+    cr_assert_null(elf_symbol_of(&object, "no_such_function_anywhere"));
     ++*objects;
     return 0;
 }

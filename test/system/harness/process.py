@@ -2,6 +2,7 @@
 """Starting programs, waiting for them, and ending every one of them, by process id."""
 
 import ctypes
+import glob
 import os
 import re
 import resource
@@ -10,6 +11,7 @@ import subprocess
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 MESSAGE = re.compile(r"libsecretssl: \[(\d+)\] \S.*")
 
 
@@ -202,9 +204,10 @@ def run_checks(env, report, name, arguments, environ, *, title="", messages=(), 
     return result
 
 
-def run_both(env, report, name, case, messages=(), **settings):
-    """A helper's case without the preload and with it: run_checks for each."""
-    run_checks(env, report, name, ["ordinary", case], env.plain(),
+def run_both(env, report, name, case, messages=(), control="ordinary", **settings):
+    """A helper's case without the preload and with it: run_checks for each. control: the kind of
+    memory that it has without."""
+    run_checks(env, report, name, [control, case], env.plain(),
                title=f"{case} without the preload")
     run_checks(env, report, name, ["secret", case], env.preloaded(**settings), title=case,
                messages=messages)
@@ -219,3 +222,17 @@ def expect_messages(report, lines, patterns, title):
     report.ok(not strange and not missing,
               f"{title}: " + ("says what it must and no more" if patterns else "says nothing"),
               f"unexpected: {strange}\nmissing: {missing}")
+
+
+def hide(*patterns):
+    """For a child's setup: in mounts of its own an empty file lies where each of these is."""
+    def setup():
+        libc = ctypes.CDLL(None, use_errno=True)
+        found = {os.path.realpath(name) for pattern in patterns for name in glob.glob(pattern)}
+        if not found or libc.unshare(CLONE_NEWNS) != 0 or \
+                libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+            os._exit(99)
+        for name in found:
+            if libc.mount(b"/dev/null", name.encode(), None, MS_BIND, None) != 0:
+                os._exit(98)
+    return setup
