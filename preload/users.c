@@ -31,63 +31,83 @@ static struct user {
 static unsigned number;
 static bool said;
 
-static unsigned place_of(struct range code)
+static unsigned find(struct range code)
 {
     unsigned i = 0;
 
     while (i < number && (users[i].code.from != code.from || users[i].code.to != code.to))
         i++;
-    if (i < number)
-        return i;
-    for (i = 0; i < number && users[i].of != USERS_NONE; i++)
-        ;
     return i;
 }
 
-static void note(struct range code, unsigned of)
+static unsigned free_place(void)
 {
-    unsigned i = place_of(code);
+    unsigned i = 0;
 
-    if (i == USERS_MAX) {
+    while (i < number && users[i].of != USERS_NONE)
+        i++;
+    return i;
+}
+
+static void write_at(unsigned i, struct range code, unsigned of)
+{
+    __atomic_store_n(&users[i].code.from, code.from, __ATOMIC_RELEASE);
+    __atomic_store_n(&users[i].code.to, code.to, __ATOMIC_RELEASE);
+    users[i].seen = true;
+    __atomic_store_n(&users[i].of, of, __ATOMIC_RELEASE);
+    if (i == number)
+        __atomic_store_n(&number, number + 1, __ATOMIC_RELEASE);
+}
+
+struct look {
+    unsigned (*number_of)(const struct elf_object *);
+    bool adds; /* else only those that have a place */
+};
+
+static void note(struct range code, unsigned of, bool adds)
+{
+    unsigned i = find(code);
+
+    if (i == number && !adds)
+        return;
+    if (i == number)
+        i = free_place();
+    if (i == USERS_MAX)
         sm_report_once(
             &said,
             "more than %d libraries are linked with one of several libcryptos, not all "
             "of them protected: those that follow may fail",
             USERS_MAX);
-        return;
-    }
-    if (i < number) {
-        __atomic_store_n(&users[i].code.from, code.from, __ATOMIC_RELEASE);
-        __atomic_store_n(&users[i].code.to, code.to, __ATOMIC_RELEASE);
-        users[i].seen = true;
-        __atomic_store_n(&users[i].of, of, __ATOMIC_RELEASE);
-        return;
-    }
-    users[i] = (struct user){code, of, true};
-    __atomic_store_n(&number, number + 1, __ATOMIC_RELEASE);
+    else
+        write_at(i, code, of);
 }
 
 static int visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    unsigned (**number_of)(const struct elf_object *) = arg;
+    const struct look *look = arg;
     struct elf_object object = elf_object(info);
-    unsigned of = (*number_of)(&object);
+    unsigned of = look->number_of(&object);
 
     (void)size;
     if (of != USERS_NONE)
-        note(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of);
+        note(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of, look->adds);
     return 0;
 }
 
+/* First who has gone, then who has come: there may be no place but that of the former. */
 void users_look(unsigned (*number_of)(const struct elf_object *))
 {
+    struct look look = {number_of, false};
+
     for (unsigned i = 0; i < number; i++)
         users[i].seen = false;
-    dl_iterate_phdr(visit, &number_of);
+    dl_iterate_phdr(visit, &look);
     for (unsigned i = 0; i < number; i++) {
         if (!users[i].seen)
             __atomic_store_n(&users[i].of, USERS_NONE, __ATOMIC_RELAXED);
     }
+    look.adds = true;
+    dl_iterate_phdr(visit, &look);
 }
 
 unsigned users_find(const void *caller)

@@ -124,6 +124,32 @@ def scenario_whose_user(env, rep):
     both(env, rep, "twins_turned", [late])
 
 
+def scenario_shim(env, rep):
+    """A library that opens a libcrypto when it is asked which one it is."""
+    both(env, rep, "shim", program="turns")
+
+
+def scenario_stale(env, rep):
+    """A library at the place of another is not taken for that one."""
+    both(env, rep, "stale", [LIBRESSL], program="turns")
+
+
+def scenario_procession(env, rep):
+    """More plugins come and go than there are places to note them: places are used again."""
+    both(env, rep, "procession", [LIBRESSL], program="turns")
+
+
+def scenario_crowd(env, rep):
+    """All places are taken: one that becomes free is used; what is too many is said once."""
+    for number in range(67):
+        shutil.copy(env.helper("libforeign_user.so"), env.path(f"user_{number}.so"))
+    process.run_checks(env, rep, "turns", ["ordinary", "crowd"], env.plain(), title="without")
+    many = "more than 64 libraries are linked with one of several libcryptos"
+    result = process.run_checks(env, rep, "turns", ["secret", "crowd"], env.preloaded(),
+                                title="with the preload", messages=[LIBRESSL, many])
+    rep.equal(result.err.count(many), 1, "said once")
+
+
 def scenario_fork_in_list(env, rep):
     """A callback of dl_iterate_phdr() forks while another thread opens libraries."""
     both(env, rep, "fork_in_list")
