@@ -209,6 +209,17 @@ def scenario_origin(env, rep):
         asked(env, rep, who, names, 2)
 
 
+def scenario_origin_of_relative(env, rep):
+    """$ORIGIN is where the caller was when it was opened, not the same below another directory."""
+    os.mkdir(env.path("deep"))
+    for name in "libdeep_3.so", "libdeep_9.so":
+        shutil.copy(env.helper("deep/libdeep_1.so"), env.path(f"deep/{name}"))
+    said = compared(env, rep, "relative")
+    rep.equal(os.path.realpath(said[0].rsplit(" ", 1)[1]),
+              os.path.realpath(env.helper("deep/libdeep_3.so")), "the one beside the caller")
+    rep.ok("No such file" in said[1], "and no other", said)
+
+
 # What the whole machine would have in /etc, for one program, as another user
 SET_ID = 'mount --bind "$1" /etc && shift && exec setpriv --reuid %d --clear-groups "$@"'
 

@@ -6,7 +6,9 @@
 #include "library.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <link.h>
+#include <unistd.h>
 
 static void visible(void *handle, const char *name, bool wanted)
 {
@@ -83,7 +85,7 @@ static void semantics(void)
 
 static open_fn *searcher(const char *library)
 {
-    return (open_fn *)symbol(opened(beside(library), RTLD_NOW), "search_and_open");
+    return (open_fn *)symbol(opened(library, RTLD_NOW), "search_and_open");
 }
 
 static struct link_map *which(const char *what, open_fn *open_it, const char *name)
@@ -97,8 +99,9 @@ static struct link_map *which(const char *what, open_fn *open_it, const char *na
 /* The same for names that libraries got when they were opened. */
 static void names(void)
 {
-    open_fn *by_none = searcher("libsearch_none.so"), *by_deep = searcher("libsearch_deep.so");
-    open_fn *by_runpath = searcher("libsearch_runpath.so");
+    open_fn *by_none = searcher(beside("libsearch_none.so"));
+    open_fn *by_deep = searcher(beside("libsearch_deep.so"));
+    open_fn *by_runpath = searcher(beside("libsearch_runpath.so"));
     struct link_map *first, *second, *third;
 
     which("nobody has opened it", by_none, "libnamed.so");
@@ -114,11 +117,27 @@ static void names(void)
     which("$ORIGIN", by_runpath, "$ORIGIN/deep/libdeep_3.so");
 }
 
+/* One that was opened by a relative path, and the current directory is another one by now. */
+static void relative(void)
+{
+    open_fn *by_relative;
+    char here[PATH_MAX];
+
+    if (!getcwd(here, sizeof(here)) || chdir(beside("")) != 0)
+        broken("the directory of the program");
+    by_relative = searcher("./libsearch_none.so");
+    if (chdir(here) != 0)
+        broken(here);
+    which("$ORIGIN", by_relative, "$ORIGIN/deep/libdeep_3.so");
+    which("${ORIGIN}, absent", by_relative, "${ORIGIN}/deep/libdeep_9.so");
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         {"semantics", semantics},
         {"names", names},
+        {"relative", relative},
         {NULL, NULL},
     };
 
