@@ -67,6 +67,38 @@ def scenario_forked(env, rep):
                   f"{way}: each its own figures")
 
 
+def scenario_fork_at_last(env, rep):
+    """A fork behind our own destructor is announced all the same."""
+    for way in WAYS:
+        result = start(env, way, "fork_at_last")
+        rep.equal((result.status, summaries(way, result.err), len(result.err.splitlines())),
+                  (0, [(result.pid, 2, 0)], 1), f"{way}: the child has what it needs")
+
+
+def scenario_raw_child(env, rep):
+    """A child of _Fork that calls exit() has nothing to say, and does not try to."""
+    for way in WAYS:
+        result = start(env, way, "raw_child", SECRETSSL_TRACE="1")
+        rep.equal((result.status, summaries(way, result.err)), (0, [(result.pid, 2, 0)]),
+                  f"{way}: the parent's summary only")
+        rep.ok(result.err.count("trace: ") == 1
+               and f"[{result.pid}] trace: no block is live" in result.err,
+               f"{way}: and its report", result)
+
+
+def scenario_in_handler(env, rep):
+    """exit() in a handler that interrupted malloc: no report, and no wait for it."""
+    for way in WAYS:
+        said = []
+        for _ in range(20):
+            result = start(env, way, "alarm", SECRETSSL_TRACE="1")
+            said += re.findall(r"trace: (.*)", result.err)[:1]
+            if result.status != 0 or "interrupted malloc" in said[-1]:
+                break
+        rep.ok(result.status == 0 and said and "no report: exit was called in a handler" in said[-1]
+               and len(summaries(way, result.err)) == 1, f"{way}: a line says so", result)
+
+
 def scenario_without_stderr(env, rep):
     """Descriptor 2 closed, or another file by now: nothing gets there, and the rest goes on."""
     for way in WAYS:

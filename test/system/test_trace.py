@@ -172,6 +172,11 @@ def scenario_reload(env, rep):
                f"{way}: the names of what is loaded", trace.places)
 
 
+def scenario_shorter_stack(env, rep):
+    """What is known of an earlier stack is not read where a shorter one has its end."""
+    leaves(env, rep, "shorter_stack", [])
+
+
 def scenario_linker_lock(env, rep):
     """Another thread has the linker's lock for long: stacks do not need it, nor in a child."""
     leaves(env, rep, "linker_lock", [(5000, 1, ["one_of_5000", "linker_lock", "main"]),

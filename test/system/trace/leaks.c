@@ -4,6 +4,7 @@
  * test_trace.py knows what each case leaves. None of the functions is exported.
  */
 #include "over.h"
+#include <alloca.h>
 #include <dlfcn.h>
 #include <link.h>
 #include <linux/filter.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -351,6 +353,51 @@ static void reload(void)
     }
 }
 
+#define STACK (512 << 10)
+
+FUNCTION void above_room(size_t room)
+{
+    volatile char *some = alloca(room);
+
+    some[0] = 1;
+    GIVE(TAKE(100));
+    some[0] = 2;
+}
+
+static void *in_room(void *room)
+{
+    above_room((size_t)room);
+    return NULL;
+}
+
+/* The stack lies in the first part of a range; nothing can be read behind it. */
+static void on_stack(char *range, size_t size, size_t room)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+
+    if (mprotect(range, size, PROT_READ | PROT_WRITE) != 0 ||
+        pthread_attr_init(&attributes) != 0 ||
+        pthread_attr_setstack(&attributes, range, size) != 0 ||
+        pthread_create(&thread, &attributes, in_room, (void *)room) != 0 ||
+        pthread_join(thread, NULL) != 0 || mprotect(range, size, PROT_NONE) != 0)
+        _exit(7);
+}
+
+/* The same call at the same address of a stack, but the second one ends below what was above.
+ */
+static void shorter_stack(void)
+{
+    char *range =
+        mmap(NULL, 2 * STACK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+    if (range == MAP_FAILED)
+        _exit(7);
+    GIVE(TAKE(10));
+    on_stack(range, 2 * STACK, STACK + 64);
+    on_stack(range, STACK, 64);
+}
+
 static volatile int stage;
 
 /* The linker's lock is held until the main thread has allocated, and its child,
@@ -413,6 +460,7 @@ static const struct {
     {"places", places},
     {"reload", reload},
     {"linker_lock", linker_lock},
+    {"shorter_stack", shorter_stack},
 };
 
 int main(int argc, char **argv)
