@@ -3,7 +3,7 @@
  * libsecretssl.so: start and end. The constructor runs before those of all other objects
  * (-z initfirst), when the C library does not know the environment yet. What only the start
  * of a process can tell (settings, which file stderr is, first place among the handlers of
- * fork) is taken then; the rest waits for a libcrypto.
+ * fork, a thread key) is taken then; the rest waits for a libcrypto.
  */
 #include "allocate.h"
 #include "backing.h"
@@ -19,6 +19,7 @@
 #include "start.h"
 #include "stats.h"
 #include "sys.h"
+#include "thread_cache.h"
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -131,6 +132,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         wrong_setting[0] = '\0';
     prefaults = prefault_is_for_us(envp);
     sm_fork_init();
+    sm_thread_cache_claim();
     sm_ending_init(&start_done);
     if (libcrypto_present()) {
         start_now();

@@ -31,6 +31,8 @@ static unsigned caches;         /* made, ever */
 static uint32_t inside_without; /* threads without a cache that are inside */
 static uint32_t *announced;     /* in memory that a child sees as zero */
 static bool enabled;
+static bool refused; /* tried, and there are to be none; else the start is to come yet */
+static bool have_key;
 static pthread_key_t key;
 
 static size_t cache_bytes(void)
@@ -121,19 +123,34 @@ static bool make_key(void)
     return found;
 }
 
+void sm_thread_cache_claim(void)
+{
+    have_key = have_key || make_key();
+}
+
+/*
+ * Without membarrier a thread's "inside" may not be seen in time; Valgrind is told of every
+ * block on the slow path.
+ */
+static bool possible(void)
+{
+    return announced && !sm_on_valgrind() && !SM_TSAN &&
+           !sm_seccomp_forbids(SM_CALL_MEMBARRIER) &&
+           sm_sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
+}
+
 bool sm_thread_cache_init(void)
 {
     announced = sm_pages_private(sm_os_page, true);
-    if (!announced)
-        return false;
-    *announced = 1;
-    /*
-     * Without membarrier a thread's "inside" may not be seen in time; Valgrind is told of
-     * every block on the slow path.
-     */
-    enabled = !sm_on_valgrind() && !SM_TSAN && !sm_seccomp_forbids(SM_CALL_MEMBARRIER) &&
-              sm_sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0 &&
-              make_key();
+    if (announced)
+        *announced = 1;
+    sm_thread_cache_claim();
+    if (!have_key)
+        sm_report("no thread key below %d is left: threads have no caches, each allocation "
+                  "takes locks",
+                  KEYS);
+    enabled = possible() && have_key;
+    refused = !enabled;
     return enabled;
 }
 
@@ -172,6 +189,10 @@ static struct sm_thread_cache *new_cache(void)
 {
     struct sm_thread_cache *cache;
 
+    if (refused && !no_cache) {
+        no_cache = true;
+        sm_count(&sm_stats.uncached, 1);
+    }
     /* What is traced takes the slow path: the fast one knows nothing of call stacks. */
     if (!enabled || no_cache || sm_config.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
         sm_seccomp_forbids(SM_CALL_MADVISE))

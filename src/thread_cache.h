@@ -84,6 +84,12 @@ extern SM_LOCAL __thread struct sm_thread_cache *sm_cache
 /* Fork closes it; 1: wait outside. */
 extern SM_LOCAL volatile uint32_t sm_gate;
 
+/*
+ * Before the program makes any thread key, if possible: then one is left by which threads tell
+ * their end.
+ */
+void sm_thread_cache_claim(void);
+
 /* Once, at start, while there is one thread. False: no thread caches, locks do. */
 bool sm_thread_cache_init(void);
 

@@ -93,6 +93,19 @@ def scenario_degraded(env, rep):
     rep.ok(re.search(r"degraded: \d+ allocations went to the C library", text.out), "in words", text)
 
 
+def scenario_uncached(env, rep):
+    """Thread keys are scarce: the preload has one before the program; who has none counts it."""
+    for library, function, environ, threads, messages in (
+            ("libcrypto.so.3", "CRYPTO_malloc", env.preloaded(), 0, 0),
+            (env.library, "secretmem_malloc", env.plain(), 2, 1)):
+        child = process.Child(env, [env.helper("keys"), library, function, "with keys"], environ)
+        rep.ok(figures.named(child.pid, "with keys"), f"{function} behind 40 keys", child.out)
+        found = figures.of(env, child.pid)
+        rep.equal(found["uncached_threads"], threads, f"{function}: threads without a cache")
+        rep.equal((child.err.count("no thread key below 32"), child.err.count("\n")),
+                  (messages, messages), f"{function}: said {messages} times, and nothing else")
+
+
 def scenario_nginx(env, rep):
     """A master and four workers, each with figures of its own, that count on under load."""
     identity = keys.Identity(env, "ecdsa")

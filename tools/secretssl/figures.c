@@ -41,6 +41,8 @@ const struct figure figures[FIGURES] = {
                                  "Key files that stayed in the kernel's page cache."},
     [FIGURE_MESSAGES_LOST] = {"messages_lost", "messages_lost_total",
                               "Messages that could be written nowhere."},
+    [FIGURE_UNCACHED] = {"uncached_threads", "uncached_threads_total",
+                         "Threads that allocate without a cache of their own."},
 };
 
 const char *const partition_names[SM_PARTS] = {
@@ -92,6 +94,7 @@ void figures_of(const struct process_state *process, uint64_t values[FIGURES])
         [FIGURE_UNGUARDED] = sum->unguarded,
         [FIGURE_KEY_FILES_CACHED] = sum->files_cached,
         [FIGURE_MESSAGES_LOST] = sum->messages_lost,
+        [FIGURE_UNCACHED] = sum->uncached,
     };
 
     for (int i = 0; i < FIGURES; i++)

@@ -33,6 +33,7 @@ enum figure_number {
     FIGURE_UNGUARDED,
     FIGURE_KEY_FILES_CACHED,
     FIGURE_MESSAGES_LOST,
+    FIGURE_UNCACHED,
     FIGURES
 };
 
