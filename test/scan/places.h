@@ -24,6 +24,7 @@ enum place {
     PLACES,      /* the end of those that can be read */
     SECRET_MEMORY = PLACES,
     MANY_MAPPINGS, /* one memory of 64 MiB mapped eight times: slow to search */
+    LEADERLESS,    /* on the heap, and then the first thread ends while another goes on */
 };
 
 enum { MASK = 0xa5, PLANT_MOST = 1 << 17 };

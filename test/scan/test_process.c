@@ -73,6 +73,34 @@ Test(process, zombie)
     wait_program(child);
 }
 
+/* Its other threads still have the memory. */
+Test(process, without_first_thread)
+{
+    struct planter planter = start_planter();
+    const struct part *part = &key->parts[0];
+    uint64_t at = plant(&planter, LEADERLESS, part->bytes, part->size, 1);
+    siginfo_t info = {0};
+    char path[64], state = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)planter.pid);
+    while (state != 'Z') {
+        FILE *file = fopen(path, "re");
+
+        cr_assert(file != NULL && fscanf(file, "%*d (scan_planter) %c", &state) == 1);
+        fclose(file);
+        pause_ms(1);
+    }
+    cr_assert(waitid(P_PID, (id_t)planter.pid, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+                  info.si_pid == 0,
+              "only its first thread has ended");
+
+    json_t *root = scan_json("key.pem", planter.pid_text, 1);
+
+    cr_expect_eq(copies_at(only_process(root), at, part->size, part->name, NULL), 1);
+    json_decref(root);
+    stop_planter(&planter);
+}
+
 /* One that cannot be searched does not keep the others from being searched. */
 Test(process, dead_among_others)
 {

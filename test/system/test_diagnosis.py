@@ -119,9 +119,9 @@ def scenario_chroot(env, rep):
     rep.ok(result.status == 2 and "mount it" in result.err, "stat says what it needs", result)
 
 
-def held(env, environ, *arguments, wrapper=(), name="held", **options):
+def held(env, environ, *arguments, wrapper=(), name="held", case="plain", **options):
     path = options.pop("path", None) or env.helper("seclude")
-    child = process.Child(env, [*wrapper, path, "plain", name, "100"], environ, **options)
+    child = process.Child(env, [*wrapper, path, case, name, "100"], environ, **options)
     if not figures.named(child.pid, name):
         raise RuntimeError(f"{name}: {child.wait(0.1)}")
     return child
@@ -138,9 +138,13 @@ def scenario_processes(env, rep):
            and one["state"] == "unprotected"
            and any(line["line"].startswith("Environment=LD_PRELOAD=/") for line in one["remedies"]),
            "started without", found)
-    unloadable = held(env, env.plain(LD_PRELOAD="/nonexistent/libsecretssl.so"))
-    found = doctor(env, unloadable.pid).processes[unloadable.pid]
-    rep.ok("ld.so did not load" in found["found"] and found["remedies"], "ld.so did not load it", found)
+    for case in "plain", "leaderless":
+        unloadable = held(env, env.plain(LD_PRELOAD="/nonexistent/libsecretssl.so"), case=case)
+        rep.ok(case == "plain" or process.wait_until(lambda pid=unloadable.pid: not process.alive(pid)),
+               f"{case}: its first thread")
+        found = doctor(env, unloadable.pid).processes[unloadable.pid]
+        rep.ok("ld.so did not load" in found["found"] and found["remedies"],
+               f"{case}: ld.so did not load it", found)
     path = env.path("set-id")
     shutil.copy(env.helper("seclude"), path)
     os.chown(path, environment.PLAIN_USER + 1, 0)

@@ -136,7 +136,9 @@ def scenario_not_for_us(env, rep):
     rep.equal((found["state"], found["status"]), ("no-tls", 1), "sleep has no TLS")
     zombie = subprocess.Popen(["true"])
     process.wait_until(lambda: not process.alive(zombie.pid))
-    rep.ok("ended" in figures.of(env, zombie.pid)["reason"], "a zombie has ended")
+    found = figures.of(env, zombie.pid)
+    rep.ok(found["state"] == "gone" and "ended" in found["reason"] and found["status"] == 2,
+           "a zombie has ended", found)
     zombie.wait()
     result = figures.stat(env, zombie.pid)
     rep.ok(result.status == 2 and result.err.count("\n") == 1 and "no such process" in result.err,

@@ -52,6 +52,17 @@ def scenario_secluded(env, rep):
         rep.equal(plain["state"], "unprotected", f"{case}, without the preload: unprotected")
 
 
+def scenario_leaderless(env, rep):
+    """The first thread has ended, others go on: their memory is the process's."""
+    for environ, state in (env.preloaded(), "protected"), (env.plain(), "unprotected"):
+        child = figures.seclude(env, environ, "leaderless")
+        ended = process.wait_until(lambda pid=child.pid: not process.alive(pid))
+        found = figures.of(env, child.pid)
+        rep.ok(ended and found["state"] == state
+               and (state == "unprotected" or found["live_bytes"] >= 100 * figures.BLOCK),
+               state, found)
+
+
 def scenario_forked(env, rep):
     """Each child has figures of its own; one of a raw fork has no secrets, and is not believed."""
     parent = figures.seclude(env, env.preloaded(), "fork")

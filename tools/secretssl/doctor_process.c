@@ -110,7 +110,7 @@ static void examine_unprotected(struct patient *patient)
     const struct process_state *process = &patient->process;
     struct check *check = &patient->check;
     const char *name = process->name;
-    int asks = asks_for_preload(process->pid);
+    int asks = asks_for_preload(process->thread);
 
     if (process->stats.count > 0) {
         check_say(check, VERDICT_FAILED,
@@ -118,7 +118,7 @@ static void examine_unprotected(struct patient *patient)
                   "when it started",
                   name);
         remedy_log(check, process->pid);
-    } else if (runs_set_id(process->pid)) {
+    } else if (runs_set_id(process->thread)) {
         check_say(check, VERDICT_FAILED,
                   "%s runs set-id or with file capabilities: ld.so ignores LD_PRELOAD. Take "
                   "those away, and let systemd give the capability",
@@ -170,7 +170,7 @@ static void weak_remedies(struct check *check, const struct process_state *proce
 {
     const uint64_t *pages = process->stats.sum.pages;
     bool refused =
-        facts->secret_works && pages[SM_KIND_SECRET] == 0 && below_filter(process->pid);
+        facts->secret_works && pages[SM_KIND_SECRET] == 0 && below_filter(process->thread);
 
     if (refused && pages[SM_KIND_LOCKED] > 0)
         check_remedy_filter(check);

@@ -2,11 +2,14 @@
 #include "process_map.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Names come from the process that is looked at: nothing that moves a terminal's cursor. */
 static char *printable(const char *text)
@@ -99,6 +102,42 @@ static bool read_file(pid_t pid, const char *name, struct process_map *map)
         process_map_free(map);
     errno = error;
     return good;
+}
+
+/* 1: this thread has memory; 0: it has none, or has ended; -1: that may not be known. */
+static int has_memory(pid_t thread)
+{
+    char path[32], byte;
+    ssize_t got;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)thread);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    got = fd >= 0 ? read(fd, &byte, 1) : -1;
+    if (got < 0)
+        got = errno == ENOENT || errno == ESRCH ? 0 : -1;
+    if (fd >= 0)
+        close(fd);
+    return (int)got;
+}
+
+pid_t process_thread(pid_t pid)
+{
+    char path[32];
+    const struct dirent *entry;
+    pid_t thread = pid;
+    int has = has_memory(pid);
+    DIR *tasks;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    tasks = has == 0 ? opendir(path) : NULL;
+    while (tasks != NULL && has == 0 && (entry = readdir(tasks)) != NULL) {
+        thread = (pid_t)strtol(entry->d_name, NULL, 10);
+        has = thread > 0 ? has_memory(thread) : 0;
+    }
+    if (tasks != NULL)
+        closedir(tasks);
+    return has == 1 ? thread : pid;
 }
 
 bool process_map_read(pid_t pid, struct process_map *map)

@@ -26,6 +26,12 @@ struct process_map {
     size_t count;
 };
 
+/*
+ * The number by which the memory of a process is to be reached: its own; or, as the first
+ * thread may end before the others and has none from then on, that of another thread.
+ */
+pid_t process_thread(pid_t pid);
+
 /* False with errno set; a process without memory has no mappings. */
 bool process_map_read(pid_t pid, struct process_map *map);
 

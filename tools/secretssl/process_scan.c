@@ -28,7 +28,7 @@ static const char why_empty[] =
     "it has no memory to search: it is a kernel thread or has ended";
 
 struct scan {
-    pid_t pid;
+    pid_t pid, thread; /* by which its memory is reached */
     int mem;
     uint64_t page;
     struct presence *presence;
@@ -209,7 +209,7 @@ static bool read_untouched(struct scan *scan, const struct mapping *mapping, int
 
 static bool scan_mapping(struct scan *scan, const struct mapping *mapping)
 {
-    int fd = backing_open(scan->pid, mapping);
+    int fd = backing_open(scan->thread, mapping);
     uint64_t at = mapping->start;
     bool good = true;
 
@@ -314,19 +314,19 @@ static bool look(struct scan *scan)
 {
     char path[64];
 
-    snprintf(path, sizeof(path), "/proc/%d/mem", (int)scan->pid);
+    snprintf(path, sizeof(path), "/proc/%d/mem", (int)scan->thread);
     scan->mem = open(path, O_RDONLY | O_CLOEXEC);
     if (scan->mem < 0)
         return open_failed(scan, "cannot open its memory");
-    if (!process_map_read(scan->pid, &scan->result->map))
+    if (!process_map_read(scan->thread, &scan->result->map))
         return open_failed(scan, "cannot read its mappings");
     if (scan->result->map.count == 0)
         return fail(scan, why_empty);
-    scan->presence = presence_open(scan->pid);
+    scan->presence = presence_open(scan->thread);
     if (scan->presence == NULL)
         return open_failed(scan, "cannot find its pages");
 
-    if (!unreached_find(scan->pid, &scan->result->map, 0, &scan->result->unreached))
+    if (!unreached_find(scan->thread, &scan->result->map, 0, &scan->result->unreached))
         return fail(scan, "out of memory");
     progress_begin(scan->pid, expected(&scan->result->map));
     searcher_begin(scan->searcher, found, scan);
@@ -345,6 +345,7 @@ bool process_scan(pid_t pid, struct searcher *searcher, const volatile int *stop
 {
     struct scan scan = {
         .pid = pid,
+        .thread = process_thread(pid),
         .mem = -1,
         .page = (uint64_t)sysconf(_SC_PAGESIZE),
         .searcher = searcher,

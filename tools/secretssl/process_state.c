@@ -92,10 +92,10 @@ static bool holds_secret(int mem, struct presence *presence, const struct mappin
 /* After the figures, from a map of its own: what they claim was mapped before. */
 static void count_secret(struct process_state *process, int mem)
 {
-    struct presence *presence = presence_open(process->pid);
+    struct presence *presence = presence_open(process->thread);
     struct process_map map;
 
-    if (process_map_read_short(process->pid, &map)) {
+    if (process_map_read_short(process->thread, &map)) {
         for (size_t i = 0; i < map.count; i++) {
             if (holds_secret(mem, presence, &map.list[i]))
                 process->kernel_secret += map.list[i].end - map.list[i].start;
@@ -200,39 +200,56 @@ static void judge(struct process_state *process)
         set(process, STATE_PROTECTED, "%s", "");
 }
 
+/* It has ended, or is a thread of the kernel's: kernels differ in how they say so. */
+static void judge_without_memory(struct process_state *process, int directory)
+{
+    char text[512];
+    ssize_t got = read_small(directory, "stat", text, sizeof(text) - 1);
+    const char *state;
+
+    text[got > 0 ? got : 0] = '\0';
+    /* Behind the name, which may hold anything. */
+    state = strrchr(text, ')');
+    if (state == NULL)
+        set(process, STATE_GONE, "it has ended");
+    else if (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0)
+        set(process, STATE_GONE, "it has ended, and was not waited for");
+    else
+        set(process, STATE_NO_TLS, "it has no memory of its own: a thread of the kernel's");
+}
+
 static void look(struct process_state *process, int directory)
 {
-    char again[64];
+    char again[64], path[32];
     int mem;
 
-    if (!process_map_read_short(process->pid, &process->map)) {
-        if (errno == ESRCH || errno == ENOENT)
-            set(process, STATE_GONE, "it has ended");
-        else
-            set(process, STATE_UNKNOWN,
-                "it may not be looked at: %s; run as root, with CAP_SYS_PTRACE",
-                strerror(errno));
+    process->thread = process_thread(process->pid);
+    if (!process_map_read_short(process->thread, &process->map) && errno != ESRCH &&
+        errno != ENOENT) {
+        set(process, STATE_UNKNOWN,
+            "it may not be looked at: %s; run as root, with CAP_SYS_PTRACE", strerror(errno));
         return;
     }
     if (process->map.count == 0) {
-        set(process, STATE_NO_TLS, "it has no memory of its own (ended, or the kernel's)");
+        judge_without_memory(process, directory);
         return;
     }
     if (is_32_bit(&process->map)) {
         set(process, STATE_UNREACHED, "a 32-bit program, which libsecretssl cannot protect");
         return;
     }
-    mem = openat(directory, "mem", O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof(path), "task/%d/mem", (int)process->thread);
+    mem = openat(directory, path, O_RDONLY | O_CLOEXEC);
     if (mem < 0) {
         set(process, STATE_UNKNOWN,
             "its memory may not be read: %s; run as root, with CAP_SYS_PTRACE",
             strerror(errno));
         return;
     }
-    stats_read(process->pid, mem, &process->map, &process->stats);
+    stats_read(process->thread, mem, &process->map, &process->stats);
     count_secret(process, mem);
     close(mem);
-    if (!unreached_find(process->pid, &process->map, PATIENCE, &process->tls)) {
+    if (!unreached_find(process->thread, &process->map, PATIENCE, &process->tls)) {
         set(process, STATE_UNKNOWN, "out of memory");
         return;
     }

@@ -28,6 +28,7 @@ extern const char *const state_names[STATES];
 
 struct process_state {
     pid_t pid;
+    pid_t thread;  /* by which its memory is reached: pid, or another's if that one has ended */
     char name[64]; /* as the process wishes: any bytes */
     uid_t uid;
     enum protection_state state;

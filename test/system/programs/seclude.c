@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Holds blocks of OpenSSL's, makes itself hard to look at, and waits to be killed.
  *
- *   seclude plain|closed|user|chroot|fork|raw_fork NAME BLOCKS
+ *   seclude plain|closed|user|chroot|fork|raw_fork|leaderless NAME BLOCKS
  *
  * It has done so when its name (comm) is NAME. Children are called NAME too. */
 #include "common.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,24 @@ static void child(void)
     wait_for_the_end();
 }
 
+static void *outlive(void *unused)
+{
+    (void)unused;
+    for (;;)
+        pause();
+    return NULL;
+}
+
+/* Threads go on when the first one has ended. */
+static void leave_threads(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, outlive, NULL) != 0 || prctl(PR_SET_NAME, name) != 0)
+        broken("pthread_create");
+    pthread_exit(NULL);
+}
+
 static void seclude(const char *how)
 {
     if (strcmp(how, "closed") == 0) {
@@ -58,6 +77,8 @@ static void seclude(const char *how)
             if (fork() == 0)
                 child();
         }
+    } else if (strcmp(how, "leaderless") == 0) {
+        leave_threads();
     } else if (strcmp(how, "raw_fork") == 0) {
         if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
