@@ -29,5 +29,7 @@ set(CPACK_DEBIAN_TOOL_DESCRIPTION "run programs with OpenSSL's memory in secret 
 ${why}
 
 This package has the command line tool, which runs programs with the
-preload object of libsecretssl0 and searches the memory of processes for
-copies of their private keys.")
+preload object of libsecretssl0 (run), says whether a machine can protect
+secrets and what to change (doctor), shows live figures of protected
+processes, for Prometheus as well (stat), and searches the memory of
+processes for copies of their private keys (scan).")

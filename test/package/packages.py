@@ -111,6 +111,14 @@ def check_library(tree, deb, symbols):
         sys.exit("installing does not trigger ldconfig")
 
 
+def check_description(deb):
+    """That of the tool has each of its commands."""
+    text = field(deb, "Description")
+    missing = [name for name in ("run", "doctor", "stat", "scan") if f"({name})" not in text]
+    if missing:
+        sys.exit(f"the description of secretssl does not name {missing}")
+
+
 def contents(work, symbols):
     triplet = run("dpkg-architecture", "-qDEB_HOST_MULTIARCH").strip()
     for deb in debs_in(Path(work, "debs")):
@@ -126,6 +134,8 @@ def contents(work, symbols):
                 sys.exit(f"{name} runs scripts as it is installed or removed")
             if name == "libsecretmem0":
                 check_library(Path(tree), deb, symbols)
+            if name == "secretssl":
+                check_description(deb)
 
 
 def sums(directory):
