@@ -47,7 +47,7 @@ def scenario_liars(env, rep):
     """A process whose memory lies: the tool ends soon, in a regular way, and says nothing false
     of what the kernel knows."""
     for case in ("cycle", "endless", "wild", "wilder", "huge", "version", "size", "larger", "many",
-                 "edge", "named"):
+                 "edge", "named", "more", "weaker"):
         child = process.Child(env, [env.helper("liar"), case], env.plain())
         figures.named(child.pid, "told")
         for form in "--json", "--prometheus", None:
@@ -56,13 +56,20 @@ def scenario_liars(env, rep):
                 rep.ok(False, f"{case}, {form}: ends in a regular way", result)
         found = figures.of(env, child.pid)
         expected = {"version": "unknown", "size": "no-tls", "edge": "no-tls", "named": "unknown",
-                    "huge": "unknown", "larger": "no-tls"}.get(case, "unused")
+                    "huge": "unknown", "more": "unknown", "weaker": "unknown",
+                    "larger": "no-tls"}.get(case, "unused")
         rep.equal(found["state"], expected, f"{case}: {expected}")
         if case in ("cycle", "endless", "wild", "wilder", "many"):
             rep.equal(found["complete"], False, f"{case}: not complete")
-        if case == "version":
-            rep.ok("version 77" in found["reason"], "the version is named", found)
+        said = {"version": "version 77", "more": "2 pages of secret memory, where the kernel has 1 ",
+                "weaker": "pages of locked memory"}.get(case, "")
+        rep.ok(said in found["reason"] and ("secret_bytes" in found) == (expected == "unused"),
+               f"{case}: what is wrong is named, and not shown as a figure", found)
         child.stop(signal.SIGKILL)
+    child = process.Child(env, [env.helper("liar"), "exact"], env.plain())
+    figures.named(child.pid, "told")
+    found = figures.of(env, child.pid)
+    rep.equal((found["state"], found.get("secret_bytes")), ("protected", 4096), "what may be true is believed")
 
 
 def scenario_silent_file(env, rep):

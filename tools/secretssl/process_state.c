@@ -12,7 +12,17 @@
 
 #include "presence.h"
 
-enum { PATIENCE = 3 }; /* seconds for a file to answer */
+enum {
+    PATIENCE = 3, /* seconds for a file to answer */
+    KINDS = sizeof(((struct sm_stats *)0)->pages) / sizeof(uint64_t),
+};
+
+static const char *const kind_names[KINDS] = {
+    [SM_KIND_SECRET] = "secret",
+    [SM_KIND_LOCKED] = "locked",
+    [SM_KIND_PLAIN] = "plain",
+    [SM_KIND_ORDINARY] = "ordinary",
+};
 
 const char *const state_names[STATES] = {
     [STATE_PROTECTED] = "protected", [STATE_DEGRADED] = "degraded",
@@ -90,15 +100,21 @@ static bool holds_secret(int mem, struct presence *presence, const struct mappin
 }
 
 /* After the figures, from a map of its own: what they claim was mapped before. */
-static void count_secret(struct process_state *process, int mem)
+static void count_mapped(struct process_state *process, int mem)
 {
     struct presence *presence = presence_open(process->thread);
     struct process_map map;
 
+    process->kernel_secret = process->secret_most = process->mapped = 0;
     if (process_map_read_short(process->thread, &map)) {
         for (size_t i = 0; i < map.count; i++) {
+            uint64_t size = map.list[i].end - map.list[i].start;
+
+            process->mapped += size;
+            if (mapping_is_secret(&map.list[i]))
+                process->secret_most += size;
             if (holds_secret(mem, presence, &map.list[i]))
-                process->kernel_secret += map.list[i].end - map.list[i].start;
+                process->kernel_secret += size;
         }
         process_map_free(&map);
     }
@@ -159,6 +175,40 @@ static void judge_without_library(struct process_state *process)
         set(process, STATE_NO_TLS, "no TLS library seen in it, nothing to protect");
 }
 
+static uint64_t pages_most(const struct process_state *process, int kind)
+{
+    return (kind == SM_KIND_SECRET ? process->secret_most : process->mapped) / SM_PAGE;
+}
+
+/* The first kind of memory of which more pages are claimed than are mapped; KINDS: none. */
+static int false_kind(const struct process_state *process)
+{
+    int kind = SM_KIND_SECRET;
+
+    while (kind < KINDS && process->stats.sum.pages[kind] <= pages_most(process, kind))
+        kind++;
+    return kind;
+}
+
+/* What it unmapped between the two looks is not there any more: once more, then. */
+static void read_figures(struct process_state *process, int mem)
+{
+    for (int i = 0; i < 2; i++) {
+        stats_read(process->thread, mem, &process->map, &process->stats);
+        count_mapped(process, mem);
+        if (false_kind(process) == KINDS)
+            return;
+    }
+}
+
+static void judge_false(struct process_state *process, int kind)
+{
+    set(process, STATE_UNKNOWN,
+        "false figures: %" PRIu64 " pages of %s memory, where the kernel has %" PRIu64
+        " mapped",
+        process->stats.sum.pages[kind], kind_names[kind], pages_most(process, kind));
+}
+
 static void judge(struct process_state *process)
 {
     const struct sm_stats *sum = &process->stats.sum;
@@ -168,13 +218,15 @@ static void judge(struct process_state *process)
         judge_without_library(process);
         return;
     }
-    for (int kind = 0; kind < 5; kind++)
+    for (int kind = 0; kind < KINDS; kind++)
         any |= sum->pages[kind];
     weak = sum->pages[SM_KIND_LOCKED] | sum->pages[SM_KIND_PLAIN];
     if (secret != 0 && process->kernel_secret == 0)
         set(process, STATE_UNKNOWN,
             "the kernel knows of no secret memory here: a child of a raw fork, which has none, "
             "or false figures");
+    else if (false_kind(process) < KINDS)
+        judge_false(process, false_kind(process));
     else if (process->tls.openssl != NULL && sum->hooks == 0 && sum->hooks_late == 0)
         set(process, STATE_UNPROTECTED, "the OpenSSL in %s is not hooked",
             process->tls.openssl->name);
@@ -246,8 +298,7 @@ static void look(struct process_state *process, int directory)
             strerror(errno));
         return;
     }
-    stats_read(process->thread, mem, &process->map, &process->stats);
-    count_secret(process, mem);
+    read_figures(process, mem);
     close(mem);
     if (!unreached_find(process->thread, &process->map, PATIENCE, &process->tls)) {
         set(process, STATE_UNKNOWN, "out of memory");
@@ -285,5 +336,5 @@ void process_state_free(struct process_state *process)
 
 bool process_state_has_figures(const struct process_state *process)
 {
-    return process->stats.count > 0 && process->state != STATE_GONE;
+    return process->stats.count > 0 && process->state < STATE_UNKNOWN;
 }

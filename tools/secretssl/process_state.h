@@ -35,6 +35,8 @@ struct process_state {
     char reason[240]; /* why it is in this state; "" where there is nothing to add */
     struct process_map map;
     uint64_t kernel_secret; /* bytes of secret mappings, as the kernel has them */
+    uint64_t secret_most;   /* with those that are not accessible, and were not tried */
+    uint64_t mapped;        /* bytes of all mappings */
     struct process_stats stats;
     struct unreached_list tls;
 };
@@ -43,7 +45,7 @@ struct process_state {
 void process_state_read(pid_t pid, struct process_state *process);
 void process_state_free(struct process_state *process);
 
-/* Whether it has figures to show. */
+/* Whether it has figures to show: true ones. */
 bool process_state_has_figures(const struct process_state *process);
 
 /* The file name at the end of a mapping's name, for the libraries found. */

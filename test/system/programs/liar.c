@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct node {
@@ -137,6 +138,41 @@ static void edge(void)
         exit(2);
 }
 
+/* A little secret memory */
+static void secret_page(void)
+{
+    int fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+    char *at;
+
+    if (fd < 0 || ftruncate(fd, getpagesize()) != 0)
+        exit(2);
+    at = mmap(NULL, (size_t)getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED)
+        exit(2);
+    *at = 1;
+}
+
+/* No lie */
+static void exact(void)
+{
+    secret_page();
+    begin()->pages[SM_KIND_SECRET] = 1;
+}
+
+static void more(void)
+{
+    secret_page();
+    begin()->pages[SM_KIND_SECRET] = 2;
+}
+
+/* More than all that it has mapped */
+static void weaker(void)
+{
+    secret_page();
+    begin()->pages[SM_KIND_SECRET] = 1;
+    lies[0].pages[SM_KIND_LOCKED] = UINT64_C(1) << 36;
+}
+
 /* A file of that name is not what it is called. */
 static void named(void)
 {
@@ -155,10 +191,11 @@ int main(int argc, char **argv)
         const char *name;
         void (*tell)(void);
     } cases[] = {
-        {"cycle", cycle}, {"endless", endless}, {"wild", wild},   {"wilder", wilder},
-        {"huge", huge},   {"version", version}, {"size", size},   {"larger", larger},
-        {"many", many},   {"edge", edge},       {"named", named}, {"older", older},
-        {"newer", newer}, {"full", full},
+        {"cycle", cycle},   {"endless", endless}, {"wild", wild},   {"wilder", wilder},
+        {"huge", huge},     {"version", version}, {"size", size},   {"larger", larger},
+        {"many", many},     {"edge", edge},       {"named", named}, {"older", older},
+        {"newer", newer},   {"full", full},       {"exact", exact}, {"more", more},
+        {"weaker", weaker},
     };
 
     for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
