@@ -184,6 +184,35 @@ def scenario_all(env, rep):
     rep.ok(figures.stat(env).out.count("protected") >= 3, "no argument means the same")
 
 
+def full_pipe():
+    """Who writes to it waits."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            os.write(writing, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+    return reading, writing
+
+
+def scenario_all_but_tools(env, rep):
+    """A tool that runs meanwhile is no process whose TLS is to be protected; one of its name is."""
+    other = figures.seclude(env, env.plain(), "plain", name="secretssl")
+    reading, writing = full_pipe()
+    tool = subprocess.Popen([env.tool, "stat", str(other.pid)], stdout=writing, stderr=subprocess.DEVNULL)
+    rep.ok(process.wait_until(lambda: "libcrypto" in process.words(tool.pid, "maps")), "it has OpenSSL")
+    states = {one["pid"]: one["state"]
+              for one in json.loads(figures.stat(env, "--all", "--json").out)["processes"]}
+    rep.equal((states.get(tool.pid), states.get(other.pid)), (None, "unprotected"), "only the other is shown")
+    rep.equal(figures.of(env, tool.pid)["state"], "unprotected", "unless it is asked for")
+    rep.equal(tool.poll(), None, "it ran meanwhile")
+    tool.kill()
+    tool.wait()
+    for end in reading, writing:
+        os.close(end)
+
+
 NAMES = ["plain", 'q"uote', "back\\slash", "new\nline", "grüße", "b\udcffyte", "cut grü\udcc3", "}"]
 
 

@@ -2,10 +2,12 @@
 /* secretssl stat: figures of protected processes, read from outside. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -68,6 +70,33 @@ static int is_number(const struct dirent *entry)
     return entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
 }
 
+struct file {
+    uint64_t inode;
+    unsigned major, minor;
+};
+
+/* Without asking the file's owner, who may never answer (FUSE). */
+static bool program_of(const char *process, struct file *file)
+{
+    char path[32];
+    struct statx status;
+
+    snprintf(path, sizeof(path), "/proc/%.16s/exe", process);
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &status) != 0)
+        return false;
+    *file = (struct file){status.stx_ino, status.stx_dev_major, status.stx_dev_minor};
+    return true;
+}
+
+/* Whatever it is called: names anyone can give to a process. */
+static bool runs_this_tool(const char *process)
+{
+    struct file own, its;
+
+    return program_of("self", &own) && program_of(process, &its) && own.inode == its.inode &&
+           own.major == its.major && own.minor == its.minor;
+}
+
 static bool add_all(struct stat_result *result)
 {
     struct dirent **entries;
@@ -79,8 +108,8 @@ static bool add_all(struct stat_result *result)
     for (int i = 0; i < count; i++) {
         pid_t pid = (pid_t)strtol(entries[i]->d_name, NULL, 10);
 
-        /* This program's own libcrypto holds nobody's keys. */
-        if (good && pid != getpid())
+        /* This program's own libcrypto holds nobody's keys; nor do those that run meanwhile. */
+        if (good && pid != getpid() && !runs_this_tool(entries[i]->d_name))
             good = add(result, pid, false);
         free(entries[i]);
     }
