@@ -44,6 +44,7 @@ static void *retake(const struct sm_c_library *library, void *p, size_t size, co
     }
     if (!sm_arena_owns(p))
         return sm_spill_realloc_by(library, p, size);
+    secure_bits_drop(p); /* as hook_realloc() */
     to = sm_arena_realloc(p, size);
     if (to)
         return to;

@@ -103,6 +103,11 @@ def scenario_full_in_space(env, rep):
                        messages=["the arena is full"])
 
 
+def scenario_secure_in_space(env, rep):
+    """Without the preload there is no such thing: that heap's blocks are not the other's."""
+    process.run_checks(env, rep, "spaces", ["secret", "secure_in_space"], env.preloaded())
+
+
 def scenario_threads(env, rep):
     both(env, rep, "threads")
 

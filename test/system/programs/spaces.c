@@ -114,12 +114,41 @@ static void real_in_space(void)
     pthread_join(id, NULL);
 }
 
+/* The first name space's secure blocks, where one of another takes them for its own. */
+static void secure_in_space(void)
+{
+    void *first = opened(LIBCRYPTO, RTLD_NOW);
+    void *space = dlmopen(LM_ID_NEWLM, beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
+    int (*start)(size_t, size_t) =
+        (int (*)(size_t, size_t))symbol(first, "CRYPTO_secure_malloc_init");
+    size_t (*used)(void) = (size_t(*)(void))symbol(first, "CRYPTO_secure_used");
+    int (*is_secure)(const void *) =
+        (int (*)(const void *))symbol(first, "CRYPTO_secure_allocated");
+    malloc_fn *secure = (malloc_fn *)symbol(first, "CRYPTO_secure_malloc");
+    malloc_fn *m = (malloc_fn *)symbol(first, "CRYPTO_malloc");
+    int known = 0;
+
+    check(space && start(1 << 16, 32) == 1, "a secure heap");
+    for (int i = 0; i < FULL_BLOCKS; i++) {
+        void *block = ((realloc_fn *)symbol(space, "CRYPTO_realloc"))(
+            secure(FULL_SIZE, __FILE__, __LINE__), FULL_GROWN, __FILE__, __LINE__);
+
+        check_kind(block, "a secure block that was made larger");
+        ((free_fn *)symbol(space, "CRYPTO_free"))(block, __FILE__, __LINE__);
+    }
+    check(used() == 0, "nothing is used: %zu", used());
+    for (int i = 0; i < FULL_BLOCKS; i++)
+        known += is_secure(m(FULL_SIZE, __FILE__, __LINE__));
+    check(known == 0, "%d ordinary blocks are thought to be secure", known);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         {"new_space", new_space},
         {"real_in_space", real_in_space},
         {"full_in_space", full_in_space},
+        {"secure_in_space", secure_in_space},
         {NULL, NULL},
     };
 
