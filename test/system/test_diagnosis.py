@@ -119,9 +119,10 @@ def scenario_chroot(env, rep):
     rep.ok(result.status == 2 and "mount it" in result.err, "stat says what it needs", result)
 
 
-def held(env, environ, *arguments, wrapper=(), name="held", case="plain", **options):
+def held(env, environ, *arguments, wrapper=(), name="held", case="plain", blocks=100,
+         **options):
     path = options.pop("path", None) or env.helper("seclude")
-    child = process.Child(env, [*wrapper, path, case, name, "100"], environ, **options)
+    child = process.Child(env, [*wrapper, path, case, name, str(blocks)], environ, **options)
     if not figures.named(child.pid, name):
         raise RuntimeError(f"{name}: {child.wait(0.1)}")
     return child
@@ -196,6 +197,18 @@ def scenario_limited(env, rep):
         lines = [line["line"] for line in one["remedies"]]
         rep.equal((one["state"], lines[0], [line for line in lines if "Filter" in line]),
                   ("degraded", "LimitMEMLOCK=512M", wanted), f"below {wrapper[1:] or 'no filter'}")
+
+
+def scenario_file_size(env, rep):
+    """A limit on the size of files is in the way of secret memory, and not of locked memory."""
+    # A hard limit of 64 KiB lets it begin, and ends it when it grows.
+    for limit, blocks, named in ((0, 0), 100, True), ((65536, 65536), 5000, True), \
+            ((0, 1 << 30), 5000, False):
+        child = held(env, env.preloaded(), limits={"FSIZE": limit}, blocks=blocks)
+        one = doctor(env, child.pid).processes[child.pid]
+        rep.equal((one["state"], f"(RLIMIT_FSIZE), {limit[1]} bytes" in one["found"],
+                   "LimitFSIZE=infinity" in [line["line"] for line in one["remedies"]]),
+                  ("degraded" if named else "protected", named, named), f"{limit}")
 
 
 def scenario_unreached(env, rep):

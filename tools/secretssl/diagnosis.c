@@ -68,3 +68,11 @@ void check_remedy_filter(struct check *check)
         check, "the profile of docker run --security-opt seccomp=PROFILE.json, in \"syscalls\"",
         "{\"names\": [\"memfd_secret\"], \"action\": \"SCMP_ACT_ALLOW\"}");
 }
+
+void check_remedy_file_size(struct check *check)
+{
+    check_remedy(check, UNIT_FILE, "LimitFSIZE=infinity");
+    check_remedy(check, "docker run", "--ulimit fsize=-1:-1");
+    check_remedy(check, "/etc/security/limits.d/secretssl.conf, for logins",
+                 "* - fsize unlimited");
+}

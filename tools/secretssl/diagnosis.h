@@ -69,6 +69,9 @@ void check_remedy_earlier(struct check *check, const struct diagnosis *diagnosis
 /* What lets a filter pass memfd_secret(2), without making one where there is none. */
 void check_remedy_filter(struct check *check);
 
+/* What lifts the limit on the size of files. */
+void check_remedy_file_size(struct check *check);
+
 /* For a service of systemd's */
 #define UNIT_FILE "/etc/systemd/system/NAME.service.d/secretssl.conf, below [Service]"
 #define KERNEL_LINE                                                                            \

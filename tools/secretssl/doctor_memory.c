@@ -67,10 +67,7 @@ static void remedy_use(struct check *check, const struct diagnosis *diagnosis)
     int error = used_signal == 0 ? used.error : 0;
 
     if (diagnosis->facts.file_limit) {
-        check_remedy(check, UNIT_FILE, "LimitFSIZE=infinity");
-        check_remedy(check, "docker run", "--ulimit fsize=-1:-1");
-        check_remedy(check, "/etc/security/limits.d/secretssl.conf, for logins",
-                     "* - fsize unlimited");
+        check_remedy_file_size(check);
     } else if (error == EAGAIN || error == EFAULT) {
         check_remedy(check, UNIT_FILE, "LimitMEMLOCK=512M");
     } else if (error == EMFILE || error == ENFILE) {

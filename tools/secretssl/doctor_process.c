@@ -11,7 +11,12 @@
 #include "doctor_report.h"
 #include "preload_path.h"
 
-enum { SOME = 1 << 17 };
+enum {
+    SOME = 1 << 17,
+    /* Bytes in which secret memory is had: at first, and later */
+    PIECE_FIRST = 64 << 10,
+    PIECE_MOST = 4 << 20,
+};
 
 /* The file below /proc/PID, followed by two zeroes; NULL if it cannot be read. */
 static char *read_some(pid_t pid, const char *name, size_t *size)
@@ -75,6 +80,20 @@ static bool below_filter(pid_t pid)
 
     free(text);
     return answer;
+}
+
+/* Bytes: the hard limit, which the allocator gets the soft one out of the way for. */
+static uint64_t file_size_limit(pid_t pid)
+{
+    size_t size;
+    uint64_t limit = UINT64_MAX;
+    char *text = read_some(pid, "limits", &size);
+    const char *line = text != NULL ? strstr(text, "\nMax file size") : NULL;
+
+    if (line != NULL)
+        (void)sscanf(line, " Max file size %*s %" SCNu64, &limit);
+    free(text);
+    return limit;
 }
 
 /* A program that names no dynamic linker gets no preload. */
@@ -164,6 +183,15 @@ static void spilled_remedies(struct check *check, uint64_t cap)
     remedy_limit(check, arena);
 }
 
+/* Where some could be had, and then only memory that could be locked, no other limit was it. */
+static bool files_limited(const struct process_state *process, uint64_t most)
+{
+    const uint64_t *pages = process->stats.sum.pages;
+
+    return most < PIECE_FIRST ||
+           (most < PIECE_MOST && pages[SM_KIND_SECRET] > 0 && pages[SM_KIND_LOCKED] > 0);
+}
+
 /* Memory that could be locked was within the limit: only the call for secret memory failed. */
 static void weak_remedies(struct check *check, const struct process_state *process,
                           const struct facts *facts)
@@ -184,9 +212,20 @@ static void examine_degraded(struct patient *patient, const struct facts *facts)
     const struct sm_stats *sum = &patient->process.stats.sum;
     struct check *check = &patient->check;
 
+    bool weak = sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN] > 0;
+    uint64_t most = weak ? file_size_limit(patient->process.thread) : UINT64_MAX;
+
+    if (files_limited(&patient->process, most)) {
+        check_say(check, VERDICT_FAILED,
+                  "%s: degraded: %s: its limit on the size of files (RLIMIT_FSIZE), %" PRIu64
+                  " bytes, is in the way of secret memory",
+                  patient->process.name, patient->process.reason, most);
+        check_remedy_file_size(check);
+        return;
+    }
     check_say(check, VERDICT_FAILED, "%s: degraded: %s", patient->process.name,
               patient->process.reason);
-    if (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN] > 0)
+    if (weak)
         weak_remedies(check, &patient->process, facts);
     else if (sum->spilled > 0 && sum->cap > 0)
         spilled_remedies(check, sum->cap);
