@@ -238,6 +238,15 @@ def scenario_copies(env, rep):
     rep.ok(found["state"] == "degraded" and found["hooks"] == 1
            and re.search("2 copies of OpenSSL, 1 hooked: .*libfake_3.so", found["reason"])
            and "libcrypto.so.3" in found["reason"], "named", found)
+    # Another of the same file, which is hooked, does not stand in for it.
+    space = ("libc = ctypes.CDLL(None); libc.dlmopen.argtypes = [ctypes.c_long, ctypes.c_char_p, "
+             "ctypes.c_int]; libc.dlmopen.restype = ctypes.c_void_p; "
+             "assert libc.dlmopen(-1, b'libcrypto.so.3', 2); ")
+    for more, state in (space, "protected"), (space + code.format(other, 5), "degraded"):
+        found = figures.of(env, loaded(env, env.preloaded(), "libcrypto.so.3", more=more).pid)
+        rep.ok((found["state"], found["hooks"]) == (state, 2)
+               and (state == "protected" or "3 copies of OpenSSL, 2 hooked" in found["reason"]),
+               f"one more in a name space: {state}", found)
     child = loaded(env, env.preloaded(), "libcrypto.so.3", more=code.format(other, 1))
     rep.equal(figures.of(env, child.pid)["state"], "protected", "as data it is none")
     child = loaded(env, env.preloaded(), "libcrypto.so.3", other, env.helper("libfake_1.so"),

@@ -64,21 +64,49 @@ static bool add(struct unreached_list *found, const struct mapping *mapping, con
     return true;
 }
 
+static bool same_file(const struct mapping *a, const struct mapping *b)
+{
+    return a->inode == b->inode && a->device == b->device && !a->anonymous && !b->anonymous;
+}
+
 static bool add_copy(struct unreached_list *found, const struct mapping *mapping)
 {
-    const struct mapping **more;
+    const struct mapping **more =
+        reallocarray(found->copies, found->copy_count + 1, sizeof(*more));
 
-    for (size_t i = 0; i < found->copy_count; i++) {
-        if (found->copies[i]->inode == mapping->inode &&
-            found->copies[i]->device == mapping->device)
-            return true;
-    }
-    more = reallocarray(found->copies, found->copy_count + 1, sizeof(*more));
     if (more == NULL)
         return false;
     found->copies = more;
     more[found->copy_count++] = mapping;
     return true;
+}
+
+/* One for each time that the file's code is mapped: name spaces have copies of their own. */
+static bool add_copies(struct unreached_list *found, const struct process_map *map,
+                       const struct mapping *file)
+{
+    const struct mapping *first = NULL;
+    bool good = true;
+
+    for (size_t i = 0; i < found->copy_count; i++) {
+        if (same_file(found->copies[i], file))
+            return true;
+    }
+    /* What begins elsewhere in the file is a later part of one. */
+    for (size_t i = 0; i < map->count; i++) {
+        const struct mapping *code = &map->list[i];
+
+        if (code->executable && same_file(code, file) &&
+            (first == NULL || code->offset < first->offset))
+            first = code;
+    }
+    for (size_t i = 0; good && first != NULL && i < map->count; i++) {
+        const struct mapping *code = &map->list[i];
+
+        if (code->executable && same_file(code, file) && code->offset == first->offset)
+            good = add_copy(found, code);
+    }
+    return good;
 }
 
 /* The marks that an open file has, with REACHED. */
@@ -224,8 +252,8 @@ static bool look_at(const struct job *at, const struct process_map *map, unsigne
         found->openssl = mapping;
     if (found->named == NULL && !(has & RELATIVES) && is_named_openssl(mapping->name))
         found->named = mapping;
-    if (has & REACHED && process_map_runs(map, mapping))
-        good = add_copy(found, mapping);
+    if (has & REACHED)
+        good = add_copies(found, map, mapping);
     for (size_t i = 0; good && i < MARKS; i++) {
         if (has & 1U << i && marks[i].what != NULL)
             good = add(found, mapping, marks[i].what);

@@ -19,7 +19,7 @@ struct unreached_list {
     struct unreached *list;
     size_t count;
     const struct mapping *openssl; /* the first that can be reached; NULL: none was seen */
-    const struct mapping **copies; /* of OpenSSL that can be reached: code, each file once */
+    const struct mapping **copies; /* of OpenSSL that can be reached: their code */
     size_t copy_count;
     const struct mapping *named; /* the first that is one by its name */
     unsigned closed;             /* files of code that could not be opened */
