@@ -204,8 +204,8 @@ if [ -f "$config" ]; then
     jq --argjson files "$(number "$(ulimit -Hn)")" --argjson processes "$(number "$(ulimit -Hu)")" \
         --argjson locked "$(($(number "$(ulimit -Hl)") * 1024))" '
         ({RLIMIT_NOFILE: $files, RLIMIT_NPROC: $processes, RLIMIT_MEMLOCK: $locked}) as $most
-        | .process.rlimits |= map(($most[.type] // .hard) as $top
-            | .hard = ([.hard, $top] | min) | .soft = ([.soft, $top] | min))' \
+        | .process.rlimits |= (. // [] | map(($most[.type] // .hard) as $top
+            | .hard = ([.hard, $top] | min) | .soft = ([.soft, $top] | min)))' \
         "$config" >"$config.new" && mv "$config.new" "$config"
 fi
 exec crun "$@"
