@@ -2,6 +2,7 @@
 """The manual pages: no warnings, and nothing of the settings and functions is missing."""
 
 import glob
+import gzip
 import os
 import re
 import subprocess
@@ -90,6 +91,59 @@ def scenario_functions(_env, rep):
     rep.equal(named - set(functions), set(), "and no function that there is not")
     for error in re.findall(r"SECRETMEM_(?:OK|E_\w+)", header):
         rep.ok(error in manual, f"secretmem(3) has {error}")
+
+
+MEMFD_SECRET = "/usr/share/man/man2/memfd_secret.2.gz"
+
+
+def patched_page(directory, source):
+    """memfd_secret(2) in a directory of its own, with the patch: what patch(1) did, and the page."""
+    os.makedirs(os.path.join(directory, "man2"))
+    page = os.path.join(directory, "man2", "memfd_secret.2")
+    with open(page, "w", encoding="utf-8") as file:
+        file.write(source)
+    with open(os.path.join(pages.ROOT, "kernel-patches/man/memfd_secret.2.patch"),
+              encoding="utf-8") as file:
+        done = subprocess.run(["patch", "-p1", "--fuzz=0", "--batch", "--forward"], stdin=file,
+                              cwd=directory, capture_output=True, text=True, timeout=30,
+                              check=False)
+    return done, page
+
+
+def scenario_memfd_secret(env, rep):
+    """The patch of memfd_secret(2) applies to Debian's page, which then reads well and is complete."""
+    with gzip.open(MEMFD_SECRET, "rt", encoding="utf-8") as file:
+        source = file.read()
+    rep.ok('"Linux man-pages 6.03"' in source, "manpages-dev has the page, of man-pages 6.03")
+    done, page = patched_page(env.path("good"), source)
+    rep.ok(done.returncode == 0 and not re.search("offset|fuzz", done.stdout),
+           "the patch applies without fuzz and offset", done.stdout + done.stderr)
+
+    with open(env.path("memfd_secret.2"), "w", encoding="utf-8") as file:
+        file.write(source)
+    said = [[re.sub(r"^mandoc: .*?: |^.*?memfd_secret\.2:\d+: ", "", line)
+             for line in complaints(name)] for name in (env.path("memfd_secret.2"), page)]
+    rep.equal(said[1], said[0], "the formatters say of it what they say of Debian's page")
+
+    text = subprocess.run(["mandoc", "-T", "ascii", "-O", "width=500", page], capture_output=True,
+                          text=True, check=True, timeout=30).stdout
+    errors = re.search(r"^ERRORS$(.*?)^VERSIONS$", re.sub(".\b", "", text), re.M | re.S)[1]
+    for base in ("6.12", "6.1"):
+        series = "".join(pages.page(name) for name in sorted(
+            glob.glob(os.path.join(pages.ROOT, "kernel-patches", base, "*.patch"))))
+        hunks = re.findall(r"^@@[^\n]*SYSCALL_DEFINE1\(memfd_secret.*?(?=^@@|^diff|^-- $|^From )",
+                           series, re.M | re.S)
+        wanted = set(re.findall(r"^\+.*return -(E[A-Z]+);", "".join(hunks), re.M))
+        rep.ok(len(wanted) >= 3 and wanted <= set(re.findall(r"E[A-Z]+", errors)),
+               f"ERRORS has what {base} returns: {' '.join(sorted(wanted))}", errors)
+    rep.ok("secretmem.uncached_all" in errors, "and what lifts EPERM")
+
+    other = source.replace("included unknown bits.", "included bits that are unknown.")
+    done, _ = patched_page(env.path("other"), other)
+    rep.ok(other != source and done.returncode == 1, "another page: the patch does not apply")
+    with open(page, "a", encoding="utf-8") as file:
+        file.write(".BX\n.nosuchmacro\n")
+    rep.ok(len(complaints(page)) > len(said[0]), "a mistake in the page: a warning")
 
 
 if __name__ == "__main__":
