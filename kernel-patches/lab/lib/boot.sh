@@ -31,14 +31,41 @@ new_console_log()
     printf '%s\n' "$log"
 }
 
+# An emulated processor may stand still for longer than the kernel waits for ten ticks of its timer,
+# and that would be a panic: it is told that the timer works.
+readonly kernel_args='console=ttyS0 log_buf_len=4M no_timer_check'
+
+# list_nodes MEMORY: adds two NUMA nodes to QEMU's arguments in $more, $cpus_given, $memory_given.
+list_nodes()
+{
+    local node half=${1%[MG]}
+    [ "${1: -1}" = M ] || half=$((half * 1024))
+    half=$((half / 2))
+    for node in 0 1; do
+        more+=(-object "memory-backend-ram,id=memory$node,size=${half}M"
+            -numa "node,nodeid=$node,cpus=$node,memdev=memory$node")
+    done
+    # CPUs of one socket would be of one node.
+    cpus_given=2,sockets=2
+    # What the two do not cover QEMU would refuse.
+    memory_given=$((half * 2))M
+}
+
 # start_guest JOB LOG BZIMAGE MEMORY TIMEOUT KERNEL-ARGS: $guest is its process id.
 # The command's output and its status have ports of their own; the console is for the kernel.
 start_guest()
 {
+    local memory_given=$4 cpus_given=2
+    local -a more=()
+    [ -z "$monitor" ] ||
+        more+=(-chardev "socket,id=monitor,path=$monitor,server=on,wait=off"
+            -mon chardev=monitor,mode=control)
+    [ -z "$disk" ] || more+=(-drive "file=$disk,format=raw,if=virtio,readonly=on")
+    [ "$nodes" = no ] || list_nodes "$4"
     timeout --foreground -k 5 "$5" qemu-system-x86_64 \
-        -M q35 -accel tcg,thread=multi -cpu max,-la57 -smp 2 -m "$4" \
+        -M q35 -accel tcg,thread=multi -cpu max,-la57 -smp "$cpus_given" -m "$memory_given" \
         -nodefaults -no-user-config -display none -no-reboot \
-        -kernel "$3" -initrd "$1/initramfs" -append "console=ttyS0 $6" \
+        -kernel "$3" -initrd "$1/initramfs" -append "$kernel_args $6" \
         -chardev "file,id=console,path=$2" -serial chardev:console \
         -device virtio-serial-pci \
         -chardev "file,id=output,path=$1/output" \
@@ -47,7 +74,7 @@ start_guest()
         -device virtserialport,chardev=status,name=status \
         -fsdev local,id=host,path=/,security_model=none,readonly=on,multidevs=remap \
         -device virtio-9p-pci,fsdev=host,mount_tag=host \
-        -device virtio-rng-pci \
+        -device virtio-rng-pci "${more[@]}" \
         </dev/null >"$1/qemu.log" 2>&1 &
     guest=$!
 }

@@ -6,7 +6,7 @@
 # Part of the key: raise it when the recipe below builds something else from the same input.
 readonly recipe=1
 # Trees kept for each base; one takes about 2 GiB.
-readonly trees_kept=3
+readonly trees_kept=5
 
 # list_series BASE: the patches of a base, in order, one path a line.
 list_series()
@@ -19,11 +19,17 @@ list_series()
     done <"$series"
 }
 
-# list_fragments BASE: the pieces of configuration of a base.
+# list_fragments BASE PATCHED(yes|no) DEBUG(yes|no): the pieces of configuration.
 list_fragments()
 {
     printf '%s\n' "$lab_dir/config/common.config" "$lab_dir/config/userland.config"
     [ ! -f "$lab_dir/config/$1.config" ] || printf '%s\n' "$lab_dir/config/$1.config"
+    [ "$2" = no ] || printf '%s\n' "$lab_dir/config/patched.config"
+    if [ "$3" = yes ]; then
+        printf '%s\n' "$lab_dir/config/debug.config"
+    else
+        printf '%s\n' "$lab_dir/config/network.config"
+    fi
 }
 
 # tree_key BASE PATCHES FRAGMENTS: a name for everything that goes into the build.
@@ -40,13 +46,34 @@ tree_key()
     } | sha256sum | cut -c 1-16
 }
 
-# unpack_source BASE TREE PATCHES
+# unpack_source BASE TREE
 unpack_source()
 {
-    local archive=/usr/src/linux-source-$1.tar.xz tree=$2 patch_file
+    local archive=/usr/src/linux-source-$1.tar.xz tree=$2
     [ -f "$archive" ] || die "$archive is missing: reinstall linux-source-$1"
     mkdir -p "$tree/linux"
     tar -C "$tree/linux" --strip-components=1 -xf "$archive" || die "could not unpack $archive"
+}
+
+# copy_unpatched BASE TREE: the base as it was built without patches, if it was: make then builds
+# what the patches change.
+copy_unpatched()
+{
+    local from status=1 lock
+    from=$cache/$1-$(tree_key "$1" '' "$(list_fragments "$1" no no)")
+    exec {lock}>"$from.lock"
+    if flock -s -n "$lock" && [ -e "$from/done" ]; then
+        mkdir -p "$2"
+        cp -a "$from/linux" "$2/linux" && status=0
+    fi
+    exec {lock}>&-
+    return $status
+}
+
+# apply_patches BASE TREE PATCHES
+apply_patches()
+{
+    local tree=$2 patch_file
     [ -n "$3" ] || return 0
     while read -r patch_file; do
         patch -d "$tree/linux" -p1 --fuzz=0 --forward --batch <"$patch_file" \
@@ -107,20 +134,17 @@ lock_tree()
     flock "$1" "$tree_lock"
 }
 
-# build_kernel BASE PATCHED(yes|no): leaves the tree's directory in $tree and a shared lock on it,
+# build_kernel BASE PATCHED(yes|no) DEBUG(yes|no): leaves the tree's directory in $tree and a shared lock on it,
 # held until this shell ends.
 build_kernel()
 {
     local base=$1 patches='' fragments suffix=-lab start=$SECONDS
     if [ "$2" = yes ]; then
-        if [ -f "$patches_dir/$base/series" ]; then
-            patches=$(list_series "$base")
-            suffix=-lab-patched
-        else
-            say "no $base/series: there are no patches, so this is the unpatched $base"
-        fi
+        patches=$(list_series "$base")
+        suffix=-lab-patched
     fi
-    fragments=$(list_fragments "$base")
+    [ "$3" = no ] || suffix=$suffix-debug
+    fragments=$(list_fragments "$base" "$2" "$3")
     tree=$cache/$base-$(tree_key "$base" "$patches" "$fragments")
 
     [[ $cache != *[:,[:space:]]* ]] ||
@@ -133,7 +157,11 @@ build_kernel()
         [ -e "$tree/done" ] || {
             say "building $base (several minutes the first time); log: $tree/build.log"
             rm -rf "$tree"
-            unpack_source "$base" "$tree" "$patches"
+            if [ "$2-$3" != yes-no ] || ! copy_unpatched "$base" "$tree"; then
+                rm -rf "$tree"
+                unpack_source "$base" "$tree"
+            fi
+            apply_patches "$base" "$tree" "$patches"
             configure "$tree" "$fragments"
             run_make "$tree" -j"$(nproc)" LOCALVERSION="$suffix" bzImage
             touch "$tree/done"

@@ -13,13 +13,13 @@ apt_get()
     DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >&2
 }
 
-# install_packages BASE: installs what is missing, and only that.
+# install_packages BASE PACKAGE…: installs what is missing of what a build needs, and of these.
 install_packages()
 {
     local package
     local -a missing=()
     for package in "linux-source-$1" qemu-system-x86 build-essential bc bison flex libelf-dev \
-        libssl-dev xz-utils patch cpio busybox-static ccache; do
+        libssl-dev xz-utils patch cpio busybox-static ccache libcap-dev "${@:2}"; do
         is_installed "$package" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0

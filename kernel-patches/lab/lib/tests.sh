@@ -1,17 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # the parts are sourced into one shell by run
-# The lab's own tests: every tests/*.c, compiled here and run in the guest.
+# What runs in the guest without a COMMAND: every tests/*.c, and the kernel tree's own tests of
+# memfd_secret, as they are, built by its own makefiles.
 
-# prepare_tests BASE JOB: compiles them and makes $command run them.
+# compile_test SOURCE PROGRAM [OPTION…]
+compile_test()
+{
+    gcc -std=gnu11 -O2 -pthread -o "$2" "$1" "${@:3}" || die "could not compile $1"
+}
+
+# build_selftests NAME OUTPUT PROGRAM…: builds programs of tools/testing/selftests/NAME with the kernel
+# tree's own makefiles, in a copy: these write beside the sources, and the tree is shared.
+build_selftests()
+{
+    local name=$1 output=$2 log=$2/make.log copy=$2/tree program part targets=''
+    local -a parts=(tools/include tools/arch/x86/include tools/scripts scripts/subarch.include
+        mm/gup_test.h)
+    for part in Makefile lib.mk kselftest.h kselftest_harness.h kselftest x86 "$name"; do
+        parts+=("tools/testing/selftests/$part")
+    done
+    mkdir -p "$copy"
+    (cd "$tree/linux" && cp -a --parents "${parts[@]}" "$copy/") || die "could not copy the selftests"
+    for program in "${@:3}"; do
+        targets="$targets $output/kselftest/$name/$program"
+    done
+    # None but these: the others need libraries and headers that have nothing to do with them.
+    make -C "$copy/tools/testing/selftests" TARGETS="$name" O="$output" TEST_GEN_PROGS= \
+        TEST_GEN_FILES="$targets" >"$log" 2>&1 || die_with_log "$log" "make of the selftests failed"
+    for program in "${@:3}"; do
+        [ -x "$output/kselftest/$name/$program" ] ||
+            die_with_log "$log" "make has not built the selftest $program"
+        # The output is known by where it is from.
+        mv "$output/kselftest/$name/$program" "$output/selftest-$program"
+    done
+}
+
+# prepare_tests BASE JOB PATCHED(yes|no): compiles them and makes $command run them.
 prepare_tests()
 {
-    local source name
-    mkdir "$2/tests"
+    local source name=mm kind=unpatched
+    local -a selftests=(memfd_secret)
+    [ "$1" != 6.1 ] || name=vm
+    [ "$3" = no ] || { kind=patched && selftests+=(memfd_secret_blocks); }
+    mkdir "$2/tests" "$2/selftests"
     for source in "$lab_dir"/tests/*.c; do
-        name=$(basename "$source" .c)
-        gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -pthread \
-            -o "$2/tests/$name" "$source" || die "could not compile $source"
+        compile_test "$source" "$2/tests/$(basename "$source" .c)" -D_GNU_SOURCE -Wall -Wextra -Werror
     done
-    command=("$lab_dir/guest/run-tests" "$1" "$2"/tests/*)
+    build_selftests "$name" "$2/selftests" "${selftests[@]}"
+    mv "$2"/selftests/selftest-* "$2/tests/"
+    mkdir "$2/last"
+    mv "$2/tests/inject" "$2/tests/poison" "$2/last"
+    command=("$lab_dir/guest/run-tests" "$1" "$kind" "$2"/tests/* -- "$2"/last/*)
 }

@@ -157,8 +157,8 @@ static void test_accounting(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        tap_bail_out("usage: smoke BASE");
+    if (argc != 3)
+        tap_bail_out("usage: smoke BASE patched|unpatched");
     page_size = sysconf(_SC_PAGESIZE);
     test_guest(argv[1]);
     test_secret_memory();

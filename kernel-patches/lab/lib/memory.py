@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What has passed, in the lab's cache: a file for each part, with what it depended on."""
+import glob
+import hashlib
+import json
+import os
+import subprocess
+
+PACKAGES = ("linux-source-{base}", "qemu-system-x86", "gcc", "libc6", "nginx", "openssl", "python3")
+
+
+def add_file(digest, name, path):
+    with open(path, "rb") as file:
+        data = file.read()
+    digest.update(f"{name} {len(data)} ".encode() + data)
+
+
+class Memory:
+    def __init__(self, lab, base, modes):
+        patches = os.path.dirname(lab)
+        self.directory = os.path.join(os.path.dirname(patches), ".cache/kernel")
+        self.base, self.modes = base, modes
+        self.everything, self.more = hashlib.sha256(), {}
+        self.everything.update(subprocess.run(
+            ["dpkg-query", "-W", "-f", "${Package} ${Version}\n",
+             *(name.format(base=base) for name in PACKAGES)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout)
+        for directory in (lab, os.path.join(patches, base)):
+            for path in sorted(filter(os.path.isfile, glob.glob(f"{directory}/**", recursive=True))):
+                add_file(self.everything, os.path.relpath(path, patches), path)
+
+    def depends(self, part, *paths):
+        """A part depends on these files too."""
+        self.more[part] = paths
+
+    def key(self, part):
+        digest = self.everything.copy()
+        for path in self.more.get(part, ()):
+            add_file(digest, part, path)
+        return digest.hexdigest()
+
+    def path(self, part):
+        return os.path.join(self.directory, "-".join(("checked", self.base, part, *self.modes)))
+
+    def recall(self, part):
+        """The texts of the results of a part that passed, or None."""
+        try:
+            with open(self.path(part), encoding="utf-8") as file:
+                kept = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return kept["results"] if kept["key"] == self.key(part) else None
+
+    def keep(self, part, results):
+        path = self.path(part)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            json.dump({"key": self.key(part), "results": results}, file)
+        os.rename(path + ".new", path)

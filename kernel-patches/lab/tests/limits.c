@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is charged: RLIMIT_MEMLOCK and memcg bound what is pinned, a block is charged whole, and
+ * half of either limit is left for single pages, so that nobody runs into a limit earlier than
+ * documented. With a reservation at boot the same holds for its blocks.
+ */
+#include "secret.h"
+
+#include <sys/stat.h>
+
+#define CGROUP "/sys/fs/cgroup/lab-limits"
+#define CHILD  CGROUP "/below"
+
+/* What the kernel holds for secret memory, in pages; only the patches say. */
+static long pinned(void)
+{
+    return counter("blocks") * (long)(BLOCK / PAGE) + counter("pages");
+}
+
+/* Touches one page in each of so many files; answers how many it got. */
+static size_t touch_files(size_t files, size_t size)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < files; i++)
+        count += populate(map_secret(size, 0), 1) == 1;
+    return count;
+}
+
+static int test_small_files(const void *unused)
+{
+    const size_t limit = 64;
+
+    (void)unused;
+    set_memlock(limit * PAGE);
+    size_t count = touch_files(limit + 16, PAGE);
+    tap_ok(count == limit, "%zu files of a page, a limit of %zu pages: %zu get theirs",
+           limit + 16, limit, count);
+    if (patched)
+        tap_ok(pinned() == (long)limit && counter("blocks") == 0,
+               "as many pages are pinned, in no block");
+    return tap_failures;
+}
+
+static int test_large_files(const void *unused)
+{
+    const size_t limit = 2560, files = limit + 64;
+
+    (void)unused;
+    set_memlock(limit * PAGE);
+    size_t count = touch_files(files, BLOCK);
+    if (!patched) {
+        tap_ok(count == limit, "files of 2 MiB, a limit of %zu pages: a page for %zu of them",
+               limit, count);
+        return tap_failures;
+    }
+    tap_ok(counter("blocks") == 2, "files of 2 MiB, a limit of %zu pages: two blocks (is: %ld)",
+           limit, counter("blocks"));
+    tap_ok(count >= limit / 2, "half of the limit at least for a page each (is: %zu)", count);
+    tap_ok(pinned() == (long)limit, "pinned is what is charged (is: %ld)", pinned());
+    return tap_failures;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        tap_bail_out("%s: %s", path, strerror(errno));
+    close(fd);
+}
+
+/* Who is limited: the cgroup itself, in one of two ways, the one above it, or nobody. */
+struct cgroup_limit {
+    const char *file, *value, *what;
+};
+
+/* 40 files of 2 MiB, a page of each, under 64 MiB: as blocks they would not fit. */
+static int test_cgroup(const void *argument)
+{
+    const struct cgroup_limit *limit = argument;
+    bool limited = strcmp(limit->value, "max") != 0;
+
+    set_memlock(RLIM_INFINITY);
+    write_text(limit->file, limit->value);
+    write_text(CHILD "/cgroup.procs", "0");
+    /* Whatever has failed before, blocks are tried again. */
+    usleep(1200000);
+
+    long before = read_number(CHILD "/memory.current");
+    size_t count = touch_files(40, BLOCK);
+    long charged = read_number(CHILD "/memory.current") - before;
+    tap_ok(count == 40, "%s: 40 files of 2 MiB all have a page", limit->what);
+    tap_ok(proc_value(CGROUP "/memory.events", "oom_kill") == 0 &&
+               proc_value(CGROUP "/memory.events", "max") == 0 &&
+               proc_value(CGROUP "/memory.events", "high") == 0,
+           "no limit was reached, nothing was killed");
+    if (patched) {
+        long blocks = counter("blocks");
+        tap_ok(limited ? blocks >= 8 && blocks <= 16 : blocks > 16,
+               "%s in blocks (is: %ld blocks)", limited ? "at most half of it" : "more",
+               blocks);
+        tap_ok(charged >= pinned() * (long)PAGE, "pinned is charged (%ld KiB of %ld)",
+               pinned() * 4, charged >> 10);
+    }
+    return tap_failures;
+}
+
+static void run_in_child(int (*test)(const void *), const void *argument)
+{
+    int status, count[2], numbers[2] = {tap_count, tap_failures};
+    pid_t child;
+
+    if (pipe(count) != 0 || (child = fork()) < 0)
+        tap_bail_out("fork: %s", strerror(errno));
+    if (child == 0) {
+        test(argument);
+        numbers[0] = tap_count;
+        numbers[1] = tap_failures;
+        _exit(write(count[1], numbers, sizeof(numbers)) != sizeof(numbers));
+    }
+    if (waitpid(child, &status, 0) != child || status != 0 ||
+        read(count[0], numbers, sizeof(numbers)) != sizeof(numbers))
+        tap_bail_out("a child ended with status %#x", status);
+    tap_count = numbers[0];
+    tap_failures = numbers[1];
+    close(count[0]);
+    close(count[1]);
+}
+
+static void test_cgroups(void)
+{
+    static const struct cgroup_limit limits[] = {
+        {CHILD "/memory.max", "64M", "a cgroup with memory.max of 64M"},
+        {CHILD "/memory.high", "64M", "a cgroup with memory.high of 64M"},
+        {CGROUP "/memory.max", "64M", "a cgroup below one with memory.max of 64M"},
+        {CGROUP "/memory.high", "64M", "a cgroup below one with memory.high of 64M"},
+        {CHILD "/memory.max", "max", "a cgroup without a limit"},
+    };
+
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (mkdir(CGROUP, 0755) != 0)
+            tap_bail_out("mkdir %s: %s", CGROUP, strerror(errno));
+        write_text(CGROUP "/cgroup.subtree_control", "+memory");
+        if (mkdir(CHILD, 0755) != 0)
+            tap_bail_out("mkdir %s: %s", CHILD, strerror(errno));
+        run_in_child(test_cgroup, &limits[i]);
+        tap_ok(rmdir(CHILD) == 0 && rmdir(CGROUP) == 0, "the cgroup is empty");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    secret_start(argc, argv);
+    long total = counter("reserved_total");
+    run_in_child(test_small_files, NULL);
+    run_in_child(test_large_files, NULL);
+    test_cgroups();
+    if (patched) {
+        tap_ok(pinned() == 0, "nothing is left in use");
+        tap_ok(counter("lost") == 0, "nothing is lost");
+        tap_ok(counter("reserved_free") == total, "the %ld reserved blocks are free", total);
+    }
+    return tap_finish();
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that the hardware gives up while it is secret: pages that were only read, which the
+ * kernel tries to evict, pages that were written, blocks of the page allocator, and those of
+ * the reservation, in use and free. Nothing of it is used again, it is counted, and with memory
+ * that is not in the direct map there is no hibernation. What is lost here stays lost: one of
+ * the last.
+ */
+#include "secret.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/klog.h>
+
+#define KPF_BUDDY    10
+#define KPF_HWPOISON 19
+#define SPARE        16
+
+#define SYSLOG_ACTION_READ_ALL 3
+#define TAINT_WARN             512
+
+static bool flag_of(unsigned long place, int bit)
+{
+    unsigned long flags = 0;
+    int fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+
+    if (pread(fd, &flags, sizeof(flags), (off_t)(place / PAGE * 8)) != sizeof(flags))
+        tap_bail_out("/proc/kpageflags: %s", strerror(errno));
+    close(fd);
+    return flags >> bit & 1;
+}
+
+/* The call fails for memory that cannot be isolated, but marks it: what counts is the mark. */
+static void poison(unsigned long place)
+{
+    int fd = open("/sys/kernel/debug/hwpoison/corrupt-pfn", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        tap_bail_out("corrupt-pfn: %s", strerror(errno));
+    dprintf(fd, "%#lx", place / PAGE);
+    close(fd);
+}
+
+static bool hibernation_on_offer(void)
+{
+    char text[64] = "";
+    int fd = open("/sys/power/state", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+        tap_bail_out("/sys/power/state: %s", strerror(errno));
+    close(fd);
+    return strstr(text, "disk") != NULL;
+}
+
+/* A process that has the memory; it may be told by a signal, and is ended otherwise. */
+static pid_t hold(size_t size, bool written, unsigned long *place)
+{
+    int ends[2];
+    pid_t child;
+
+    if (pipe(ends) != 0 || (child = fork()) < 0)
+        tap_bail_out("fork: %s", strerror(errno));
+    if (child == 0) {
+        char *area = map_secret(size, 0);
+        volatile char *page = area + (size > PAGE ? 5 * PAGE : 0);
+        if (written)
+            *page = 1;
+        else
+            (void)*page;
+        *place = physical_address((const void *)page);
+        if (write(ends[1], place, sizeof(*place)) != sizeof(*place))
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ends[1]);
+    if (read(ends[0], place, sizeof(*place)) != sizeof(*place) || *place == 0)
+        tap_bail_out("a child has no memory");
+    close(ends[0]);
+    return child;
+}
+
+static void end(pid_t child)
+{
+    int status;
+
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+}
+
+/* Whether any of a number of new files has the page. */
+static bool is_had_again(size_t size, unsigned long place)
+{
+    char *areas[SPARE];
+    bool had = false;
+
+    for (int i = 0; i < SPARE; i++) {
+        areas[i] = map_secret(size, 0);
+        if (populate(areas[i], size / PAGE) != size / PAGE)
+            tap_bail_out("no more secret memory");
+        for (size_t at = 0; at < size; at += PAGE)
+            had |= physical_address(areas[i] + at) == place;
+    }
+    for (int i = 0; i < SPARE; i++)
+        munmap(areas[i], size);
+    return had;
+}
+
+static void check_lost(unsigned long place, size_t size, long lost, const char *what)
+{
+    long pages = (long)(size / PAGE);
+
+    tap_ok(counter("lost") == lost + pages, "%s: %ld pages more are lost (is: %ld, of %ld)",
+           what, pages, counter("lost"), lost);
+    tap_ok(counter("blocks") == 0 && counter("pages") == 0, "%s: none is in use", what);
+    tap_ok(flag_of(place, KPF_HWPOISON) && !flag_of(place, KPF_BUDDY),
+           "%s: the page is marked, and not free", what);
+    tap_ok(!is_had_again(size, place), "%s: nobody gets it", what);
+}
+
+static void test_held(size_t size, bool written, const char *what)
+{
+    unsigned long place;
+    long lost = counter("lost");
+    pid_t child = hold(size, written, &place);
+
+    poison(place);
+    tap_ok(flag_of(place, KPF_HWPOISON), "%s: the hardware gives a page up", what);
+    end(child);
+    check_lost(place, size, lost, what);
+    tap_ok(!hibernation_on_offer(), "%s: hibernation is not on offer any more", what);
+}
+
+static void run_on(int cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (sched_setaffinity(0, sizeof(set), &set) != 0)
+        tap_bail_out("sched_setaffinity: %s", strerror(errno));
+}
+
+/* Has this process run where the reservation has a block left: they belong to nodes. */
+static bool go_to_reserve(void)
+{
+    for (int cpu = 0; cpu < 2; cpu++) {
+        long before = counter("reserved_free");
+        run_on(cpu);
+        char *area = map_secret(BLOCK, 0);
+        populate(area, 1);
+        long after = counter("reserved_free");
+        munmap(area, BLOCK);
+        if (after < before)
+            return true;
+    }
+    return false;
+}
+
+/* A block of the reservation, while a process has it. */
+static void test_reserved(void)
+{
+    long before = counter("reserved_free"), total = counter("reserved_total");
+
+    if (!tap_ok(go_to_reserve(), "the reservation has a block"))
+        return;
+    test_held(BLOCK, true, "a reserved block");
+    tap_ok(counter("reserved_free") == before - 1 && counter("reserved_total") == total,
+           "a reserved block: one less is free (is: %ld, of %ld)", counter("reserved_free"),
+           before);
+}
+
+/* One that is free: the last that was given back is the next that is taken. */
+static void test_reserved_free(void)
+{
+    static const char what[] = "a free reserved block";
+    unsigned long place;
+    long before = counter("reserved_free"), lost = counter("lost");
+
+    if (!tap_ok(go_to_reserve(), "the reservation has another block"))
+        return;
+    end(hold(BLOCK, true, &place));
+    tap_ok(counter("reserved_free") == before, "%s: it was given back", what);
+    poison(place);
+    tap_ok(flag_of(place, KPF_HWPOISON), "%s: the hardware gives a page up", what);
+    tap_ok(!is_had_again(BLOCK, place), "%s: nobody gets it", what);
+    check_lost(place, BLOCK, lost, what);
+    tap_ok(counter("reserved_free") == before - 1, "%s: one less is free (is: %ld, of %ld)",
+           what, counter("reserved_free"), before);
+}
+
+/* A block while others hold what the reservation has on the nodes of these CPUs. */
+static void test_allocated(void)
+{
+    long reserved = counter("reserved_free");
+    char *areas[2 * SPARE];
+    int held = 0;
+
+    for (int cpu = 0; cpu < 2; cpu++) {
+        run_on(cpu);
+        for (long before = -1; held < 2 * SPARE && before != counter("reserved_free"); held++) {
+            before = counter("reserved_free");
+            areas[held] = map_secret(BLOCK, 0);
+            populate(areas[held], 1);
+        }
+    }
+    unsigned long place;
+    long lost = counter("lost"), left = counter("reserved_free");
+    pid_t child = hold(BLOCK, true, &place);
+    poison(place);
+    tap_ok(counter("blocks") == held + 1 && counter("reserved_free") == left,
+           "a block of the page allocator is used");
+    end(child);
+    while (held > 0)
+        munmap(areas[--held], BLOCK);
+    check_lost(place, BLOCK, lost, "a block");
+    tap_ok(counter("reserved_free") == reserved, "a block: as many are reserved");
+}
+
+static void test_ordinary(void)
+{
+    char *area = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    area[0] = 1;
+    unsigned long place = physical_address(area);
+    tap_ok(place && !flag_of(place, KPF_HWPOISON), "an ordinary page is not marked");
+    poison(place);
+    tap_ok(flag_of(place, KPF_HWPOISON), "it is once the hardware gives it up");
+}
+
+/*
+ * Built small, as the lab builds it, 6.1 warns whenever it thinks of splitting a file's 2 MiB
+ * page, before it looks whether it may: that one only, and nothing else.
+ */
+static void check_kernel(const char *base)
+{
+    static char log[1 << 18];
+    int length = klogctl(SYSLOG_ACTION_READ_ALL, log, sizeof(log) - 1), warnings = 0, known = 0;
+
+    for (char *at = log; length > 0 && (at = strstr(at, "WARNING: ")) != NULL; at++) {
+        char *end = strchr(at, '\n');
+        warnings++;
+        known += end && memmem(at, end - at, " xas_split_alloc+", 17) != NULL;
+    }
+    long tainted = read_number("/proc/sys/kernel/tainted");
+    tap_ok(length > 0 && (tainted == 0 || (tainted == TAINT_WARN && strcmp(base, "6.1") == 0 &&
+                                           warnings > 0 && warnings == known)),
+           "the kernel has found nothing wrong (tainted: %ld, warnings: %d, expected: %d)",
+           tainted, warnings, known);
+}
+
+int main(int argc, char **argv)
+{
+    secret_start(argc, argv);
+    set_memlock(RLIM_INFINITY);
+    test_ordinary();
+    if (patched) {
+        tap_ok(counter("lost") > 0 || hibernation_on_offer(), "hibernation is on offer before");
+        test_held(PAGE, false, "a page only read");
+        test_held(PAGE, true, "a page written");
+        test_allocated();
+        if (counter("reserved_total") > 0) {
+            test_reserved();
+            test_reserved_free();
+        }
+    }
+    check_kernel(argv[1]);
+    return tap_finish();
+}
