@@ -75,15 +75,23 @@ class Nginx:
             return None
 
     def workers(self):
-        found = []
-        for pid in process.children(self.master):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    if b"worker process" in file.read():
-                        found.append(pid)
-            except (FileNotFoundError, ProcessLookupError):
-                pass
-        return found
+        return [pid for pid in process.children(self.master) if b"worker process" in self.title(pid)]
+
+    def settled(self, killed=()):
+        """Whether four workers serve, no other is there, and the master knows of the killed."""
+        workers = self.workers()
+        ended = self.done() | {pid for pid, _ in self.deaths()}
+        return len(workers) == 4 and ended.issuperset(killed) and not any(
+            b"shutting down" in title for title in map(self.title, workers))
+
+    @staticmethod
+    def title(pid):
+        """What a process calls itself; empty if it has gone."""
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                return file.read()
+        except (FileNotFoundError, ProcessLookupError):
+            return b""
 
     def log(self):
         try:
@@ -96,6 +104,10 @@ class Nginx:
         """(pid, signal) of every worker that a signal ended."""
         return [(int(pid), int(number)) for pid, number in
                 re.findall(r"process (\d+) exited on signal (\d+)", self.log())]
+
+    def done(self):
+        """Process ids of the workers that ended by themselves."""
+        return {int(pid) for pid in re.findall(r"process (\d+) exited with code 0", self.log())}
 
     def grave(self, killed=()):
         """Lines of level alert or emerg, but for those about workers that were killed."""
