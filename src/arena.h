@@ -59,6 +59,7 @@ struct sm_page {
     bool present;        /* may be touched */
     bool listed;         /* SLAB: on its class's list of those with room */
     bool moved;          /* while a child makes its copy */
+    bool block;          /* in a chunk of the kernel's whole blocks */
 };
 
 #define SM_RUN_LISTS  24

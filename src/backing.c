@@ -121,12 +121,20 @@ static int map_some(unsigned p, size_t length, enum sm_kind *kind)
     return map.error;
 }
 
+/* How much of a secret chunk is whole blocks: they begin with the file. Copies keep to it. */
+static size_t in_blocks(uintptr_t start, size_t length)
+{
+    size_t block = length < SM_BLOCK_LEAST ? 0 : sm_pages_block();
+
+    return block == 0 || start % block != 0 ? 0 : length & ~(block - 1);
+}
+
 /* Returns how many bytes it mapped. */
 static size_t map_chunk(unsigned p, size_t need, size_t wish)
 {
     struct sm_partition *part = &sm_arena.part[p];
     enum sm_kind kind;
-    size_t length = wish;
+    size_t length = wish, blocks = 0;
     int error = map_some(p, length, &kind);
 
     /* Where mapped length counts against the limit, a smaller chunk may still fit. */
@@ -143,10 +151,37 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
     }
     if (error)
         return 0;
-    for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++)
+    if (kind == SM_KIND_SECRET)
+        blocks = in_blocks((uintptr_t)sm_page_address(part->mapped), length);
+    for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++) {
         sm_arena.pages[part->mapped + i].kind = (uint8_t)kind;
+        sm_arena.pages[part->mapped + i].block = i << SM_PAGE_SHIFT < blocks;
+    }
     part->mapped += (uint32_t)(length >> SM_PAGE_SHIFT);
     return length;
+}
+
+/*
+ * Where the kernel has blocks for secret memory, a chunk as large as one begins and ends where
+ * they do. Smaller ones are let be: the first touch of a block takes all of it.
+ */
+static size_t whole_blocks(unsigned p, size_t need, size_t wish)
+{
+    const struct sm_partition *part = &sm_arena.part[p];
+    size_t have = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
+    uintptr_t at = (uintptr_t)sm_page_address(part->mapped);
+    size_t block;
+
+    /* From here on a child's copy has to know as well, when it might be too late to ask. */
+    if (have + wish < SM_BLOCK_LEAST || !sm_backing_secret(p))
+        return wish;
+    block = sm_pages_block();
+    if (block == 0 || wish < block)
+        return wish;
+    /* What is left to the next one, if that will do, and whole ones from there. */
+    if (at % block != 0 && sm_round_up(at, block) - at >= need)
+        return sm_round_up(at, block) - at;
+    return sm_round_up(at + wish, block) - at;
 }
 
 static size_t room_left(void)
@@ -176,7 +211,8 @@ bool sm_backing_grow(unsigned p, uint32_t pages)
     }
     /* A small arena is shared by all partitions: small bites. */
     wish = sm_min(wish, sm_round_up(sm_arena.cap / 16, sm_os_page));
-    wish = sm_min(sm_max(wish, need), room & ~(sm_os_page - 1));
+    wish = whole_blocks(p, need, sm_max(wish, need));
+    wish = sm_min(wish, room & ~(sm_os_page - 1));
     wish = sm_min(wish, (size_t)(end - part->mapped) << SM_PAGE_SHIFT);
     if (!commit(part, part->mapped + (uint32_t)(wish >> SM_PAGE_SHIFT)))
         return false;
@@ -231,6 +267,18 @@ static bool may_present(const struct sm_page *page)
     return page->kind != SM_KIND_SECRET || !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
 }
 
+bool sm_backing_uncached(unsigned part, enum sm_kind kind)
+{
+    return kind == SM_KIND_SECRET && sm_backing_flags(part) == SM_SECRET_UNCACHED;
+}
+
+static void count_present(unsigned part, enum sm_kind kind, uint32_t pages)
+{
+    sm_stats_pages(part, kind, pages);
+    if (sm_backing_uncached(part, kind))
+        sm_count(&sm_stats.uncached_pages, pages);
+}
+
 bool sm_backing_present(uint32_t first, uint32_t pages)
 {
     uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
@@ -250,8 +298,7 @@ bool sm_backing_present(uint32_t first, uint32_t pages)
             sm_arena.pages[j].present = true;
         }
         if (good)
-            sm_stats_pages((unsigned)(os >> (sm_arena.part_shift - SM_PAGE_SHIFT)), page->kind,
-                           per_os);
+            count_present(sm_part_of(sm_page_address(os)), page->kind, per_os);
     }
     if (per_os > 1)
         sm_lock_drop(&present_lock);

@@ -24,6 +24,9 @@ bool sm_backing_secret(unsigned part);
 /* The flags for memfd_secret in this partition. */
 unsigned sm_backing_flags(unsigned part);
 
+/* Whether a page of this kind there is in no cache of the CPU's. */
+bool sm_backing_uncached(unsigned part, enum sm_kind kind);
+
 /*
  * At start, with SECRETSSL_REQUIRE or SECRETSSL_UNCACHED=require: refuses (exit 78) if
  * this machine cannot do it.

@@ -348,13 +348,16 @@ static void count_pages(void)
 {
     uint64_t now = 0;
 
+    sm_stats.uncached_pages = 0;
     memset(sm_stats.pages, 0, sizeof(sm_stats.pages));
     memset(sm_stats.part_pages, 0, sizeof(sm_stats.part_pages));
     for (unsigned p = 0; p < SM_PARTS; p++) {
-        for (uint32_t i = sm_arena.part[p].first; i < sm_arena.part[p].mapped; i++) {
+        const struct sm_partition *part = &sm_arena.part[p];
+        for (uint32_t i = part->first; i < part->mapped; i++) {
             const struct sm_page *page = &sm_arena.pages[i];
             sm_stats.pages[page->kind] += page->present;
             sm_stats.part_pages[p] += page->present;
+            sm_stats.uncached_pages += page->present && sm_backing_uncached(p, page->kind);
             now += page->present;
         }
     }

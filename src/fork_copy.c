@@ -81,6 +81,12 @@ static size_t part_length(unsigned p)
     return (size_t)(sm_arena.part[p].mapped - sm_arena.part[p].first) << SM_PAGE_SHIFT;
 }
 
+/* Where a page's copy is made */
+static char *temp_of(unsigned p, uint32_t page, char *temp)
+{
+    return temp + ((size_t)(page - sm_arena.part[p].first) << SM_PAGE_SHIFT);
+}
+
 struct pass {
     struct sm_fork_copy *copy;
     char *from, *to; /* the partition, and where its copy is */
@@ -153,25 +159,63 @@ static void copy_block(char *block, size_t size, void *arg)
     }
 }
 
-/* Where the copy of a partition's secret pages is made; none of it is present. */
-static bool temp_map(unsigned p, struct sm_fork_copy *copy)
+/* The size of the kernel's blocks if that matters to a copy, else 0. */
+static size_t block_for(unsigned p)
 {
-    struct sm_partition *part = &sm_arena.part[p];
-    struct sm_secret_map map = {NULL, part_length(p), sm_backing_flags(p), 0};
+    return part_length(p) < SM_BLOCK_LEAST ? 0 : sm_pages_block();
+}
+
+/*
+ * Where the file that holds the copy of a page, its first, ends. The kernel takes a whole
+ * block, and charges it, where a file is long enough for one: so whole blocks are those of the
+ * parent, and what it has in pages is in files that are too short.
+ */
+static uint32_t file_end(unsigned p, uint32_t page, size_t block)
+{
+    uint32_t most = sm_arena.part[p].mapped, end = page + 1;
+    bool whole = sm_arena.pages[page].block;
+
+    if (block == 0)
+        return most;
+    if (!whole)
+        most = (uint32_t)sm_min(most, page + (block >> (SM_PAGE_SHIFT + 1)));
+    while (end < most && sm_arena.pages[end].block == whole)
+        end++;
+    return end;
+}
+
+/* Address space for a copy, in blocks as the partition is: only such can be mapped whole. */
+static char *reserve_temp(unsigned p, size_t block)
+{
+    size_t length = part_length(p), before;
+    char *from = sm_page_address(sm_arena.part[p].first);
+    char *temp = sm_pages_reserve_anywhere(length + block);
+
+    if (!temp || block == 0)
+        return temp;
+    before = (size_t)(from - temp) & (block - 1);
+    if (before)
+        sm_pages_unmap(temp, before);
+    sm_pages_unmap(temp + before + length, block - before);
+    return temp + before;
+}
+
+/* A file for the secret pages of a range; where there is no secret memory, what else there is.
+ */
+static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
+{
+    struct sm_secret_map map = {at, (size_t)(end - first) << SM_PAGE_SHIFT, sm_backing_flags(p),
+                                0};
     enum sm_kind kind = SM_KIND_SECRET;
 
-    map.address = sm_pages_reserve_anywhere(map.length);
-    if (!map.address)
-        return false;
-    copy->temp[p] = map.address;
     sm_pages_map_secret(&map);
     if (map.error) {
-        if (sm_config.require || sm_pages_map_anonymous(copy->temp[p], map.length) != 0)
+        if (sm_config.require || sm_pages_map_anonymous(at, map.length) != 0)
             return false;
         sm_backing_degraded(SM_KIND_LOCKED, map.error);
         kind = SM_KIND_LOCKED;
     }
-    for (uint32_t page = part->first; page < part->mapped; page++) {
+    for (uint32_t page = first; page < end; page++) {
         struct sm_page *entry = &sm_arena.pages[page];
         entry->moved = is_secret(page);
         if (entry->moved) {
@@ -180,6 +224,24 @@ static bool temp_map(unsigned p, struct sm_fork_copy *copy)
         }
     }
     return true;
+}
+
+/* Where the copy of a partition's secret pages is made; none of it is present. */
+static bool temp_map(unsigned p, struct sm_fork_copy *copy)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    size_t block = block_for(p);
+    uint32_t page = part->first, end;
+    bool good = true;
+
+    copy->temp[p] = reserve_temp(p, block);
+    if (!copy->temp[p])
+        return false;
+    for (; page < part->mapped && good; page = end) {
+        end = file_end(p, page, block);
+        good = temp_file(p, page, end, temp_of(p, page, copy->temp[p]));
+    }
+    return good;
 }
 
 /*
@@ -241,21 +303,35 @@ static bool move_range(uint32_t page, uint32_t end, char *temp)
     return true;
 }
 
-static bool place_part(unsigned p, char *temp)
+/* What lies in one file */
+static bool place_file(unsigned p, uint32_t page, uint32_t stop, char *temp)
 {
-    struct sm_partition *part = &sm_arena.part[p];
-    uint32_t page = part->first, end;
     bool good = true;
+    uint32_t end;
 
-    for (; page < part->mapped && good; page = end) {
+    for (; page < stop && good; page = end) {
         struct sm_page *entry = &sm_arena.pages[page];
         end = page + 1;
         if (!entry->moved)
             continue;
-        while (end < part->mapped && sm_arena.pages[end].moved &&
+        while (end < stop && sm_arena.pages[end].moved &&
                sm_arena.pages[end].kind == entry->kind)
             end++;
-        good = move_range(page, end, temp + ((size_t)(page - part->first) << SM_PAGE_SHIFT));
+        good = move_range(page, end, temp_of(p, page, temp));
+    }
+    return good;
+}
+
+static bool place_part(unsigned p, char *temp)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    size_t block = block_for(p);
+    uint32_t page = part->first, end;
+    bool good = true;
+
+    for (; page < part->mapped && good; page = end) {
+        end = file_end(p, page, block);
+        good = place_file(p, page, end, temp);
     }
     for (page = part->first; page < part->mapped; page++)
         sm_arena.pages[page].moved = false;

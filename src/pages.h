@@ -46,6 +46,15 @@ struct sm_secret_map {
 };
 void sm_pages_map_secret(struct sm_secret_map *map);
 
+/*
+ * Bytes in the blocks that the kernel has for secret memory (a patched one does); 0: none. Asks
+ * the kernel once, and never where a seccomp filter would kill for it. Tests set what is known.
+ */
+size_t sm_pages_block(void);
+#define SM_BLOCK_NOT_ASKED ((size_t)1)
+#define SM_BLOCK_LEAST     (2 * SM_MIB) /* no kernel has smaller ones */
+extern SM_LOCAL size_t sm_pages_block_known;
+
 /* Makes one page of secret memory present without risk of SIGBUS. 0, or -EFAULT: limit. */
 int sm_pages_present(void *page);
 

@@ -38,6 +38,7 @@ struct sm_stats {
     uint64_t cap;                    /* bytes that may be mapped; 0: no arena yet */
     uint64_t messages_lost;          /* that could be written nowhere */
     uint64_t uncached;               /* threads that found no caches are to be had, ever */
+    uint64_t uncached_pages; /* of those present: secret, and in no cache of the CPU's */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

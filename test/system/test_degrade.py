@@ -71,12 +71,14 @@ def scenario_memlock_soft(env, rep):
 
 def scenario_memlock_none(env, rep):
     options = as_plain_user(env, 0)
+    # A program that must have uncached memory would not start with none.
+    cached = {"SECRETSSL_UNCACHED": "off"}
     for size in "small", "large":
-        found = degraded(env, rep, ["undumpable", size], env.preloaded(), f"no lock, {size}",
+        found = degraded(env, rep, ["undumpable", size], env.preloaded(**cached), f"no lock, {size}",
                          **options)
         rep.ok(found["undumpable"] == 20, "all of it is undumpable", found)
     result = process.run(env, [options["path"], "secret", "small"],
-                         env.preloaded(SECRETSSL_REQUIRE="1"), user=options["user"],
+                         env.preloaded(SECRETSSL_REQUIRE="1", **cached), user=options["user"],
                          limits=options["limits"])
     rep.ok(result.status == 78 and len(result.err.splitlines()) == 1 == len(result.messages),
            "SECRETSSL_REQUIRE=1: status 78 and one line", result)

@@ -3,7 +3,7 @@
 
 import sys
 
-from harness import keys, memory, report, tls
+from harness import figures, keys, memory, report, tls
 
 
 def conversation(env, rep, version, kind, protected):
@@ -30,6 +30,7 @@ def conversation(env, rep, version, kind, protected):
     if protected:
         rep.ok(not numbers, f"{title}: no private number, seen by a second scanner", numbers)
         rep.ok(memory.secret_bytes(server.pid) > 0, f"{title}: the server has secret memory")
+        figures.check_uncached(env, rep, server.pid, title)
     else:
         rep.ok(numbers, f"{title}: the second scanner finds private numbers")
         rep.equal(memory.secret_bytes(server.pid), 0, f"{title}: no secret memory")

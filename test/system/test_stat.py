@@ -88,8 +88,9 @@ def scenario_forked(env, rep):
 def scenario_degraded(env, rep):
     """Locked pages, allocations that the C library got, a full arena: counted, and said."""
     wrapper = [env.helper("with_filter"), "EPERM"]
+    # Where uncached memory is required it would not start.
     child = process.Child(env, [*wrapper, env.helper("seclude"), "plain", "locked", "100"],
-                          env.preloaded())
+                          env.preloaded(SECRETSSL_UNCACHED="off"))
     figures.named(child.pid, "locked")
     found = figures.of(env, child.pid)
     rep.ok(found["state"] == "degraded" and found["secret_bytes"] == 0
@@ -117,12 +118,60 @@ def scenario_uncached(env, rep):
                   (messages, messages), f"{function}: said {messages} times, and nothing else")
 
 
+def scenario_uncached_bytes(env, rep):
+    """Bytes of keys that no CPU caches: all of them where the kernel can and it is asked to."""
+    identity = keys.Identity(env, "rsa")
+    can = memory.takes_uncached()
+    for mode, wanted in ("off", False), ("prefer", can), ("require", True):
+        if mode == "require" and not can:
+            continue  # that it refuses to start is in test_settings.py
+        server = tls.Server(env, identity, env.preloaded(SECRETSSL_UNCACHED=mode), ["-www"])
+        figures.check_uncached(env, rep, server.pid, mode, wanted)
+        text = figures.stat(env, server.pid)
+        rep.equal(" uncached), 0 KiB locked" in text.out, wanted, f"{mode}: said in words")
+        server.stop()
+
+
+def kernel_counter(name):
+    """What a patched kernel counts of secret memory; 0 in others."""
+    try:
+        with open(f"/sys/kernel/mm/secretmem/{name}", encoding="ascii") as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return 0
+
+
+def as_user(memlock):
+    return {"user": environment.PLAIN_USER, "limits": {"MEMLOCK": memlock}}
+
+
+def scenario_blocks(env, rep):
+    """What lies in blocks of a patched kernel: what it says itself, not what was asked for."""
+    size = kernel_counter("block_size")
+    env.preload = env.reachable(env.preload)
+    path = env.reachable(env.helper("seclude"))
+    for title, options in (("as root", {}), ("16 MB, with 8M", as_user(8 << 20)),
+                           ("16 MB, with 64K", as_user(64 << 10))):
+        before = kernel_counter("blocks")
+        child = figures.seclude(env, env.preloaded(), "plain", 16000, path=path, **options)
+        found, taken = figures.of(env, child.pid), (kernel_counter("blocks") - before) * size
+        rep.ok(found["block_bytes"] <= taken,
+               f"{title}: {found['block_bytes']} bytes in blocks, the kernel gave {taken}", found)
+        if not options:
+            rep.equal(found["block_bytes"] > 0, size > 0, "some where the kernel has blocks")
+        rep.equal(" in whole blocks)" in figures.stat(env, child.pid).out, found["block_bytes"] > 0,
+                  f"{title}: said in words")
+        child.stop()
+
+
 def scenario_nginx(env, rep):
     """A master and four workers, each with figures of its own, that count on under load."""
     identity = keys.Identity(env, "ecdsa")
     server = Nginx(env, [identity], env.preloaded())
     before = {pid: figures.of(env, pid) for pid in [server.master, *server.workers()]}
     rep.equal({one["state"] for one in before.values()}, {"protected"}, "all are protected")
+    for pid in before:
+        figures.check_uncached(env, rep, pid, f"process {pid}")
     client = tls.context(identity)
     for _ in range(40):
         tls.fetch(server.port, client)

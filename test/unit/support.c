@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
+#include "backing.h"
 #include "config.h"
 #include "heap.h"
 #include "report.h"
@@ -175,9 +176,52 @@ uint64_t next_random(uint64_t *state)
     return x ^ x >> 31;
 }
 
+long kernel_counter(const char *name)
+{
+    char path[128], line[32] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/sys/kernel/mm/secretmem/%s", name);
+    file = fopen(path, "re");
+    if (!file)
+        return -1;
+    if (!fgets(line, sizeof(line), file))
+        line[0] = 0;
+    fclose(file);
+    return atol(line);
+}
+
+/* Settings that the whole run of tests is to have: as a program's environment would */
+static void set_for_all(void)
+{
+    const char *mode = getenv("SECRETSSL_TEST_UNCACHED");
+    char error[256];
+
+    if (mode && sm_config_set("UNCACHED", mode, error, sizeof(error)) != 0) {
+        dprintf(2, "SECRETSSL_TEST_UNCACHED: %s\n", error);
+        _exit(99);
+    }
+}
+
+static void check_backing(void *arg)
+{
+    (void)arg;
+    sm_report_init("unit");
+    set_for_all();
+    sm_backing_check();
+}
+
+/* No test runs in cached memory that was to be in uncached. */
+__attribute__((constructor)) static void refuse(void)
+{
+    if (getenv("SECRETSSL_TEST_UNCACHED") && in_child(check_backing, NULL) != 0)
+        _exit(78);
+}
+
 void start_heap(void)
 {
     sm_report_init("unit");
+    set_for_all();
     sm_heap_start();
 }
 

@@ -48,6 +48,12 @@ bool all_bytes(const void *p, unsigned char value, size_t n);
 /* A sequence of numbers that looks random, the same in every run. */
 uint64_t next_random(uint64_t *state);
 
+/* The size of blocks in a kernel that has them, for those that do not */
+#define KERNEL_BLOCK (2 * SM_MIB)
+
+/* A counter that a patched kernel keeps for secret memory; -1: there is none. */
+long kernel_counter(const char *name);
+
 /* Starts the allocator as the constructors of the libraries do. */
 void start_heap(void);
 

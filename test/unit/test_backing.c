@@ -9,9 +9,11 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 static char text[4096];
 
@@ -239,6 +241,7 @@ static void check_required(void *arg)
     if (*answer)
         filter_call(SYS_memfd_secret, *answer);
     start_heap();
+    sm_config.uncached = SM_UNCACHED_OFF; /* would be refused before */
     sm_backing_check();
 }
 
@@ -284,21 +287,48 @@ Test(backing, route)
     cr_assert_str_eq(text, "");
 }
 
+/* Whether the entry of the page table that maps an address has PCD; -1: the kernel tells not.
+ */
+static int entry_uncached(const void *address)
+{
+    FILE *file = fopen("/sys/kernel/debug/page_tables/current_kernel", "re");
+    unsigned long start, end, at = (unsigned long)address;
+    char line[256];
+    int answer = -1;
+
+    while (file && answer < 0 && fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "0x%lx-0x%lx", &start, &end) == 2 && at >= start && at < end &&
+            strstr(line, "USR"))
+            answer = strstr(line, " PCD ") != NULL;
+    }
+    if (file)
+        fclose(file);
+    CHECK(!file || answer >= 0);
+    return answer;
+}
+
 static void uncached(void *arg)
 {
     unsigned kinds[5];
+    bool wanted;
+    int found;
 
-    sm_config.uncached = *(int *)arg;
     start(8 * SM_MIB);
+    sm_config.uncached = *(int *)arg;
     sm_backing_check();
     CHECK(sm_backing_flags(SM_PART_KEY) == 0);
     CHECK(sm_backing_flags(SM_PART_IO) == 0);
     CHECK(take_pages(SM_PART_BYTES, 40, kinds) == 40);
     CHECK(kinds[SM_KIND_SECRET] == 40);
     CHECK(sm_stats.degraded == 0);
-    CHECK(sm_backing_flags(SM_PART_BYTES) ==
-          (sm_config.uncached && sm_pages_probe(SM_SECRET_UNCACHED) == 0 ? SM_SECRET_UNCACHED
-                                                                         : 0));
+    wanted = sm_config.uncached && sm_pages_probe(SM_SECRET_UNCACHED) == 0;
+    CHECK(sm_backing_flags(SM_PART_BYTES) == (wanted ? SM_SECRET_UNCACHED : 0));
+    CHECK(sm_stats.uncached_pages == (wanted ? 40 : 0));
+    found = entry_uncached(sm_page_address(sm_arena.part[SM_PART_BYTES].first));
+    CHECK(found < 0 || found == wanted);
+    CHECK(sm_run_take_present(SM_PART_KEY, 1));
+    CHECK(entry_uncached(sm_page_address(sm_arena.part[SM_PART_KEY].first)) <= 0);
+    CHECK(sm_stats.uncached_pages == (wanted ? 40 : 0));
 }
 
 Test(backing, uncached)
@@ -336,4 +366,101 @@ Test(backing, sealed)
 {
     cr_assert_eq(in_child_saying(sealed, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert_str_eq(text, "");
+}
+
+/* Takes so many pages of a partition; what is mapped for them, in bytes. */
+static size_t mapped_for(unsigned part, unsigned pages)
+{
+    for (unsigned i = 0; i < pages; i++)
+        CHECK(sm_run_take(part, 1, 1));
+    return (size_t)(sm_arena.part[part].mapped - sm_arena.part[part].first) << SM_PAGE_SHIFT;
+}
+
+static uintptr_t mapped_end(unsigned part)
+{
+    return (uintptr_t)sm_page_address(sm_arena.part[part].mapped);
+}
+
+/* A partition that grows to 8 MiB, page by page: chunks end where blocks do. */
+static void grow_in_blocks(void *arg)
+{
+    unsigned ends = 0;
+
+    (void)arg;
+    start(128 * SM_MIB);
+    sm_pages_block_known = KERNEL_BLOCK;
+    while (mapped_for(SM_PART_KEY, 1) < 8 * SM_MIB)
+        ends += mapped_end(SM_PART_KEY) % KERNEL_BLOCK == 0;
+    CHECK(ends > 1000 && mapped_end(SM_PART_KEY) % KERNEL_BLOCK == 0);
+    /* A large block's worth at once: to the end of a block as well. */
+    CHECK(sm_run_take(SM_PART_IO, 5 * SM_MIB / SM_PAGE, 1));
+    CHECK(mapped_end(SM_PART_IO) % KERNEL_BLOCK == 0);
+}
+
+Test(backing, blocks)
+{
+    cr_assert_eq(in_child_saying(grow_in_blocks, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_str_eq(text, "");
+}
+
+/* What does not fill a block is mapped as if there were none. */
+static void stay_small(void *arg)
+{
+    size_t *sizes = arg;
+
+    start(128 * SM_MIB);
+    sm_pages_block_known = sizes[1];
+    sizes[0] = mapped_for(SM_PART_KEY, SM_MIB / SM_PAGE);
+    CHECK(sizes[0] <= KERNEL_BLOCK);
+    CHECK(sm_pages_block_known == sizes[1]);
+    _exit((int)(sizes[0] / (64 * SM_KIB)));
+}
+
+Test(backing, small_without_blocks)
+{
+    size_t with[2] = {0, KERNEL_BLOCK}, without[2] = {0, 0},
+           not_asked[2] = {0, SM_BLOCK_NOT_ASKED};
+    int chunks = in_child(stay_small, without);
+
+    cr_assert(chunks >= 16 && chunks <= 32);
+    cr_assert_eq(in_child(stay_small, with), chunks);
+    cr_assert_eq(in_child(stay_small, not_asked), chunks);
+}
+
+/* On a patched kernel, what the kernel says; the first touch of a block takes one. */
+static void ask_kernel(void *arg)
+{
+    struct rlimit limit = {64 * SM_MIB, 64 * SM_MIB};
+    long size = kernel_counter("block_size"), before = kernel_counter("blocks");
+
+    (void)arg;
+    CHECK(sm_pages_block() == (size_t)(size > 0 ? size : 0));
+    CHECK(sm_pages_block() == sm_pages_block_known);
+    if (size <= 0)
+        return;
+    CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
+    start(128 * SM_MIB);
+    while (mapped_for(SM_PART_KEY, 1) < 8 * SM_MIB)
+        ;
+    CHECK(sm_backing_present(sm_arena.part[SM_PART_KEY].mapped - 1, 1));
+    CHECK(kernel_counter("blocks") > before);
+}
+
+Test(backing, blocks_of_this_kernel)
+{
+    cr_assert_eq(in_child_saying(ask_kernel, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_str_eq(text, "");
+}
+
+static void may_not_ask(void *arg)
+{
+    (void)arg;
+    start_heap();
+    sm_seccomp_killing = 1U << SM_CALL_OPENAT;
+    CHECK(sm_pages_block() == 0);
+}
+
+Test(backing, blocks_not_asked_for)
+{
+    cr_assert_eq(in_child(may_not_ask, NULL), 0);
 }

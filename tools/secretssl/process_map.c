@@ -65,6 +65,8 @@ static void add_detail(struct mapping *mapping, const char *line)
         sscanf(line, "Private_Hugetlb: %" SCNu64, &kibibytes) == 1 ||
         sscanf(line, "Shared_Hugetlb: %" SCNu64, &kibibytes) == 1)
         mapping->resident += kibibytes * 1024;
+    else if (sscanf(line, "FilePmdMapped: %" SCNu64, &kibibytes) == 1)
+        mapping->blocks = kibibytes * 1024;
     if (strncmp(line, "VmFlags:", 8) == 0 && (strstr(line, " io") || strstr(line, " pf")))
         mapping->kernel = true;
 }

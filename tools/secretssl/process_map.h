@@ -13,6 +13,7 @@ struct mapping {
     uint64_t offset; /* in the file */
     uint64_t device, inode;
     uint64_t resident; /* bytes present or swapped out; 0 from process_map_read_short() */
+    uint64_t blocks;   /* bytes of a file that large entries of the page table map; likewise */
     char *name;        /* as in /proc/PID/maps; "[anonymous]" where that has none */
     bool anonymous;    /* has no file, not even a nameless one */
     bool kernel;       /* device memory or pages of the kernel's own: never readable */

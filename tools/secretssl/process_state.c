@@ -99,22 +99,34 @@ static bool holds_secret(int mem, struct presence *presence, const struct mappin
     return start <= INT64_MAX && pread(mem, &byte, 1, (off_t)start) < 0 && errno == EIO;
 }
 
+/* The long list, which walks page tables while the process waits, only where there are blocks.
+ */
+static bool read_map(pid_t pid, struct process_map *map)
+{
+    if (access("/sys/kernel/mm/secretmem/block_size", F_OK) == 0)
+        return process_map_read(pid, map);
+    return process_map_read_short(pid, map);
+}
+
 /* After the figures, from a map of its own: what they claim was mapped before. */
 static void count_mapped(struct process_state *process, int mem)
 {
     struct presence *presence = presence_open(process->thread);
     struct process_map map;
 
-    process->kernel_secret = process->secret_most = process->mapped = 0;
-    if (process_map_read_short(process->thread, &map)) {
+    process->kernel_secret = process->kernel_blocks = 0;
+    process->secret_most = process->mapped = 0;
+    if (read_map(process->thread, &map)) {
         for (size_t i = 0; i < map.count; i++) {
             uint64_t size = map.list[i].end - map.list[i].start;
 
             process->mapped += size;
             if (mapping_is_secret(&map.list[i]))
                 process->secret_most += size;
-            if (holds_secret(mem, presence, &map.list[i]))
-                process->kernel_secret += size;
+            if (!holds_secret(mem, presence, &map.list[i]))
+                continue;
+            process->kernel_secret += size;
+            process->kernel_blocks += map.list[i].blocks;
         }
         process_map_free(&map);
     }

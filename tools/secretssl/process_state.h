@@ -35,6 +35,7 @@ struct process_state {
     char reason[240]; /* why it is in this state; "" where there is nothing to add */
     struct process_map map;
     uint64_t kernel_secret; /* bytes of secret mappings, as the kernel has them */
+    uint64_t kernel_blocks; /* of them, mapped by large entries of the page table */
     uint64_t secret_most;   /* with those that are not accessible, and were not tried */
     uint64_t mapped;        /* bytes of all mappings */
     struct process_stats stats;

@@ -41,15 +41,21 @@ static void put_name(const char *name)
 
 static void print_memory(const uint64_t *v)
 {
-    printf("  memory       %s secret, %s locked, %s plain, %s ordinary; peak %s\n",
-           size(v[FIGURE_SECRET]).text, size(v[FIGURE_LOCKED]).text, size(v[FIGURE_PLAIN]).text,
-           size(v[FIGURE_ORDINARY]).text, size(v[FIGURE_PEAK]).text);
+    printf("  memory       %s secret", size(v[FIGURE_SECRET]).text);
+    if (v[FIGURE_UNCACHED_BYTES] > 0)
+        printf(" (%s uncached)", size(v[FIGURE_UNCACHED_BYTES]).text);
+    printf(", %s locked, %s plain, %s ordinary; peak %s\n", size(v[FIGURE_LOCKED]).text,
+           size(v[FIGURE_PLAIN]).text, size(v[FIGURE_ORDINARY]).text,
+           size(v[FIGURE_PEAK]).text);
 }
 
 static void print_arena(const struct process_state *process, const uint64_t *v)
 {
-    printf("  arena        %s mapped of at most %s:", size(v[FIGURE_MAPPED]).text,
+    printf("  arena        %s mapped of at most %s", size(v[FIGURE_MAPPED]).text,
            size(v[FIGURE_LIMIT]).text);
+    if (v[FIGURE_BLOCKS] > 0)
+        printf(" (%s in whole blocks)", size(v[FIGURE_BLOCKS]).text);
+    putchar(':');
     for (unsigned part = 0; part < SM_PARTS; part++)
         printf("%s %s %s", part > 0 ? "," : "", partition_names[part],
                size(figures_partition(process, part)).text);

@@ -8,6 +8,8 @@ import tempfile
 
 # A user with no other process: limits counted by user see only what a test starts.
 PLAIN_USER = 64017
+# SECRETSSL_UNCACHED of every program that a test starts without a value of its own
+UNCACHED = os.environ.get("SECRETSSL_TEST_UNCACHED")
 
 
 def stays_cached(name):
@@ -61,6 +63,8 @@ class Environment:
     def plain(self, **settings):
         """The environment of a control: no preload."""
         base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.directory, "LC_ALL": "C"}
+        if UNCACHED:
+            base["SECRETSSL_UNCACHED"] = UNCACHED
         return {**base, **settings}
 
     def preloaded(self, **settings):

@@ -3,7 +3,7 @@
 
 import json
 
-from . import process
+from . import environment, process
 
 BLOCK = 1000  # `seclude` makes blocks of that size.
 
@@ -19,6 +19,14 @@ def of(env, pid, **options):
     if not result.out:
         raise RuntimeError(f"stat {pid}: {result}")
     return {**json.loads(result.out)["processes"][0], "status": result.status}
+
+
+def check_uncached(env, rep, pid, title, wanted=environment.UNCACHED == "require"):
+    """Bytes of keys are in memory that no CPU caches if that was asked for, else none is."""
+    found = of(env, pid)
+    rep.ok(found["partitions"]["bytes"] > 0
+           and found["uncached_bytes"] == (found["partitions"]["bytes"] if wanted else 0),
+           f"{title}: bytes of keys are {'un' if wanted else ''}cached", found)
 
 
 def named(pid, name, seconds=20):

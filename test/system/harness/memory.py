@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an observer with root's rights sees of a process's memory."""
 
+import ctypes
 import os
 import re
 import sys
 
 from . import process
 
+MEMFD_SECRET = 447
+SECRETMEM_UNCACHED = 2
 LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \S+\s*(.*)")
 
 
@@ -84,6 +87,14 @@ def check_scan(env, report, keys, pids, protected, title):
             report.ok(result.status == 0, f"{title}: no copy of the key", result)
         else:
             report.ok(result.status == 1, f"{title}: the control shows copies", result)
+
+
+def takes_uncached():
+    """Whether this kernel gives memory that no CPU caches (the kernel patches)."""
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(MEMFD_SECRET, SECRETMEM_UNCACHED)
+    if descriptor >= 0:
+        os.close(descriptor)
+    return descriptor >= 0
 
 
 def is_protected(pid):
