@@ -32,15 +32,6 @@ static char *map_anonymous(size_t size, int flags)
     return area;
 }
 
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        tap_bail_out("%s: %s", path, strerror(errno));
-    close(fd);
-}
-
 /* Free pieces of 2 MiB and more in all zones; with say, prints what is free. */
 static long large_pieces(bool say)
 {

@@ -28,15 +28,6 @@ static int error(unsigned flags)
     return error_of(&flags);
 }
 
-static void write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        tap_bail_out("%s: %s", path, strerror(errno));
-    close(fd);
-}
-
 static void test_acceptance(void)
 {
     static const char parameter[] = "/sys/module/secretmem/parameters/uncached_all";
@@ -54,9 +45,9 @@ static void test_acceptance(void)
     tap_ok(status_of_child(error_for_nobody, &exclusive) == 0, "nobody may use EXCLUSIVE");
     tap_ok(status_of_child(error_for_nobody, &uncached) == EPERM,
            "nobody may not use UNCACHED");
-    write_file(parameter, "1");
+    write_text(parameter, "1");
     tap_ok(status_of_child(error_for_nobody, &uncached) == 0, "unless uncached_all is set");
-    write_file(parameter, "0");
+    write_text(parameter, "0");
 }
 
 /*

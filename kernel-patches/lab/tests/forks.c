@@ -30,15 +30,6 @@ static void count(unsigned long *counter)
     __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        tap_bail_out("%s: %s", path, strerror(errno));
-    close(fd);
-}
-
 /* Memory that stays: a file of one page, of some, or of a block. */
 static void touch_some(unsigned long number)
 {

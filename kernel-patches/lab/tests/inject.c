@@ -12,15 +12,6 @@
 
 #define FAIL "/sys/kernel/debug/fail_function/"
 
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        tap_bail_out("%s: %s", path, strerror(errno));
-    close(fd);
-}
-
 /*
  * The next so many calls of a function fail, anybody's: the probe is an exception of its own,
  * in which the kernel does not see whose process it is. Nobody else is at work.

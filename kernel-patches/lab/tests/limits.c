@@ -61,15 +61,6 @@ static int test_large_files(const void *unused)
     return tap_failures;
 }
 
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        tap_bail_out("%s: %s", path, strerror(errno));
-    close(fd);
-}
-
 /* Who is limited: the cgroup itself, in one of two ways, the one above it, or nobody. */
 struct cgroup_limit {
     const char *file, *value, *what;

@@ -103,6 +103,16 @@ static __attribute__((unused)) long read_number(const char *path)
     return atol(text);
 }
 
+/* Sets a switch of the kernel; without it there is nothing to test. */
+static __attribute__((unused)) void write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        tap_bail_out("%s: %s", path, strerror(errno));
+    close(fd);
+}
+
 /* A counter of the patches, or -1. */
 static __attribute__((unused)) long counter(const char *name)
 {
