@@ -38,9 +38,10 @@ tree_key()
     {
         printf '%s\n' "$recipe"
         dpkg-query -W -f '${Package} ${Version}\n' "linux-source-$1" gcc binutils
-        # The contents only, so that another checkout's path makes no difference.
+        # The contents only, so that another checkout's path makes no difference; and of the
+        # patches what changes a file: a changelog does not change a kernel.
         printf 'series\n'
-        [ -z "$2" ] || xargs -d '\n' cat -- <<<"$2"
+        [ -z "$2" ] || xargs -d '\n' sed -s '1,/^---$/d' -- <<<"$2"
         printf 'config\n'
         xargs -d '\n' cat -- <<<"$3"
     } | sha256sum | cut -c 1-16

@@ -12,6 +12,9 @@ PACKAGES = ("linux-source-{base}", "qemu-system-x86", "gcc", "libc6", "nginx", "
 def add_file(digest, name, path):
     with open(path, "rb") as file:
         data = file.read()
+    if path.endswith(".patch"):
+        # A changelog does not change a kernel.
+        data = data.split(b"\n---\n", 1)[-1]
     digest.update(f"{name} {len(data)} ".encode() + data)
 
 
