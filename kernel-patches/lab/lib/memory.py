@@ -19,10 +19,10 @@ def add_file(digest, name, path):
 
 
 class Memory:
-    def __init__(self, lab, base, modes):
+    def __init__(self, lab, base, debug, quick):
         patches = os.path.dirname(lab)
         self.directory = os.path.join(os.path.dirname(patches), ".cache/kernel")
-        self.base, self.modes = base, modes
+        self.base, self.debug, self.quick = base, debug, quick
         self.everything, self.more = hashlib.sha256(), {}
         self.everything.update(subprocess.run(
             ["dpkg-query", "-W", "-f", "${Package} ${Version}\n",
@@ -30,7 +30,8 @@ class Memory:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout)
         for directory in (lab, os.path.join(patches, base)):
             for path in sorted(filter(os.path.isfile, glob.glob(f"{directory}/**", recursive=True))):
-                add_file(self.everything, os.path.relpath(path, patches), path)
+                if not path.endswith((".md", ".pyc")):
+                    add_file(self.everything, os.path.relpath(path, patches), path)
 
     def depends(self, part, *paths):
         """A part depends on these files too."""
@@ -42,20 +43,26 @@ class Memory:
             add_file(digest, part, path)
         return digest.hexdigest()
 
-    def path(self, part):
-        return os.path.join(self.directory, "-".join(("checked", self.base, part, *self.modes)))
+    def path(self, part, quick):
+        words = ["checked", self.base, part]
+        words += [mode for mode, is_on in (("debug", self.debug), ("quick", quick)) if is_on]
+        return os.path.join(self.directory, "-".join(words))
 
     def recall(self, part):
-        """The texts of the results of a part that passed, or None."""
-        try:
-            with open(self.path(part), encoding="utf-8") as file:
-                kept = json.load(file)
-        except (OSError, ValueError):
-            return None
-        return kept["results"] if kept["key"] == self.key(part) else None
+        """The texts of the results of a part that passed, or None. What passed in full will do
+        where it need only be quick."""
+        for quick in (False, True) if self.quick else (False,):
+            try:
+                with open(self.path(part, quick), encoding="utf-8") as file:
+                    kept = json.load(file)
+            except (OSError, ValueError):
+                continue
+            if kept["key"] == self.key(part):
+                return kept["results"]
+        return None
 
     def keep(self, part, results):
-        path = self.path(part)
+        path = self.path(part, self.quick)
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump({"key": self.key(part), "results": results}, file)
         os.rename(path + ".new", path)
