@@ -17,9 +17,14 @@ static struct sm_c_library libraries[NUMBER];
 
 static void *take(const struct sm_c_library *library, size_t size, const char *file)
 {
-    void *p = size ? sm_arena_malloc(size, route(file, size)) : NULL;
+    unsigned part;
+    void *p;
 
-    return p || !size ? p : sm_spill_alloc_by(library, size);
+    if (size == 0)
+        return NULL;
+    part = route(file, size);
+    p = sm_arena_malloc(size, part);
+    return p || !sm_heap_may_spill(part) ? p : sm_spill_alloc_by(library, size);
 }
 
 static void give(const struct sm_c_library *library, void *p)
@@ -46,7 +51,7 @@ static void *retake(const struct sm_c_library *library, void *p, size_t size, co
         return sm_spill_realloc_by(library, p, size);
     secure_bits_drop(p); /* as hook_realloc() */
     to = sm_arena_realloc(p, size);
-    if (to)
+    if (to || !sm_heap_may_spill(sm_part_of(p)))
         return to;
     to = sm_spill_alloc_by(library, size);
     if (to) {

@@ -60,7 +60,10 @@ struct sm_page {
     bool listed;         /* SLAB: on its class's list of those with room */
     bool moved;          /* while a child makes its copy */
     bool block;          /* in a chunk of the kernel's whole blocks */
+    bool uncached; /* in a chunk that the kernel gave as uncached, if it is secret still */
 };
+/* One for each page of address space: what is added to it costs. */
+_Static_assert(sizeof(struct sm_page) == SM_SLOTS_MAX / 8 + 24, "no padding, and no more");
 
 #define SM_RUN_LISTS  24
 #define SM_KEPT_PAGES 32 /* the largest run that is kept with its guard */

@@ -13,7 +13,8 @@
 
 static struct sm_lock present_lock; /* kernel pages larger than ours are shared by runs */
 static bool limit_raised, said_unavailable, said_limit, said_plain, said_cap, said_uncached;
-static int uncached = -1; /* whether the kernel takes the flag; -1: not tried */
+static bool never_uncached;   /* this machine cannot */
+static bool uncached_refused; /* though it was required */
 
 bool sm_backing_secret(unsigned part)
 {
@@ -22,18 +23,70 @@ bool sm_backing_secret(unsigned part)
 
 unsigned sm_backing_flags(unsigned part)
 {
-    if (part != SM_PART_BYTES || sm_config.uncached == SM_UNCACHED_OFF)
+    if (part != SM_PART_BYTES || sm_config.uncached == SM_UNCACHED_OFF ||
+        __atomic_load_n(&never_uncached, __ATOMIC_RELAXED))
         return 0;
-    if (uncached < 0) {
-        int error = sm_pages_probe(SM_SECRET_UNCACHED);
-        uncached = error == 0;
-        if (error)
-            sm_report_once(&said_uncached,
-                           "SECRETSSL_UNCACHED: the kernel refuses uncached "
-                           "memory (%s): key bytes are in cached secret memory",
-                           sm_errno_name(error));
-    }
-    return uncached ? SM_SECRET_UNCACHED : 0;
+    return SM_SECRET_UNCACHED;
+}
+
+/* Not in this kernel, not on this processor, or a privilege that was perhaps given up. */
+static bool may_mean_flags(int error)
+{
+    return error == -EINVAL || error == -EOPNOTSUPP || error == -EPERM;
+}
+
+static void say_cached(int error)
+{
+    sm_report_once(&said_uncached,
+                   "SECRETSSL_UNCACHED: the kernel refuses uncached "
+                   "memory (%s): key bytes are in cached secret memory",
+                   sm_errno_name(error));
+    /* A privilege may come back (seteuid), the others do not. */
+    if (error != -EPERM)
+        __atomic_store_n(&never_uncached, true, __ATOMIC_RELAXED);
+}
+
+static void refuse_cached(struct sm_secret_map *map, int error)
+{
+    sm_pages_withhold(map->address, map->length);
+    map->error = error;
+    __atomic_store_n(&uncached_refused, true, __ATOMIC_RELAXED);
+    sm_report_once(&said_uncached,
+                   "SECRETSSL_UNCACHED=require: the kernel refuses more uncached "
+                   "memory (%s): allocations of key bytes fail",
+                   sm_errno_name(error));
+}
+
+int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
+{
+    int refused;
+
+    map->flags = sm_backing_flags(part);
+    sm_pages_map_secret(map);
+    refused = map->error;
+    if (map->flags == 0 || !may_mean_flags(refused))
+        return refused;
+    map->flags = 0;
+    sm_pages_map_secret(map);
+    /* A filter gives the same answer to both: it was not the flag, there is no secret memory.
+     */
+    if (map->error)
+        return map->error;
+    if (sm_config.uncached == SM_UNCACHED_REQUIRE)
+        refuse_cached(map, refused);
+    else
+        say_cached(refused);
+    return map->error;
+}
+
+bool sm_backing_refused(unsigned part)
+{
+    return part == SM_PART_BYTES && __atomic_load_n(&uncached_refused, __ATOMIC_RELAXED);
+}
+
+bool sm_backing_may_degrade(unsigned part)
+{
+    return !sm_config.require && !sm_backing_refused(part);
 }
 
 void sm_backing_check(void)
@@ -104,21 +157,29 @@ static bool commit(struct sm_partition *part, uint32_t pages)
     return true;
 }
 
-static int map_some(unsigned p, size_t length, enum sm_kind *kind)
+/* What a chunk is */
+struct chunk {
+    enum sm_kind kind;
+    bool uncached;
+};
+
+static int map_some(unsigned p, size_t length, struct chunk *chunk)
 {
     char *at = sm_page_address(sm_arena.part[p].mapped);
-    struct sm_secret_map map = {at, length, sm_backing_flags(p), 0};
+    struct sm_secret_map map = {at, length, 0, 0};
+    int error;
 
     if (!sm_backing_secret(p)) {
-        *kind = SM_KIND_ORDINARY;
+        chunk->kind = SM_KIND_ORDINARY;
         return sm_pages_map_anonymous(at, length);
     }
     /* Twice: under the accounting by user a child's copy counts as well. */
     if (!__atomic_exchange_n(&limit_raised, true, __ATOMIC_RELAXED))
         sm_pages_raise_limit(2 * sm_arena.cap);
-    *kind = SM_KIND_SECRET;
-    sm_pages_map_secret(&map);
-    return map.error;
+    chunk->kind = SM_KIND_SECRET;
+    error = sm_backing_map_secret(p, &map);
+    chunk->uncached = map.flags == SM_SECRET_UNCACHED;
+    return error;
 }
 
 /* How much of a secret chunk is whole blocks: they begin with the file. Copies keep to it. */
@@ -133,29 +194,31 @@ static size_t in_blocks(uintptr_t start, size_t length)
 static size_t map_chunk(unsigned p, size_t need, size_t wish)
 {
     struct sm_partition *part = &sm_arena.part[p];
-    enum sm_kind kind;
+    struct chunk chunk = {SM_KIND_NONE, false};
     size_t length = wish, blocks = 0;
-    int error = map_some(p, length, &kind);
+    int error = map_some(p, length, &chunk);
 
     /* Where mapped length counts against the limit, a smaller chunk may still fit. */
     while (error == -EAGAIN && length > need) {
         length = sm_max(need, sm_round_up(length / 2, sm_os_page));
-        error = map_some(p, length, &kind);
+        error = map_some(p, length, &chunk);
     }
-    if (error && kind == SM_KIND_SECRET && !sm_config.require) {
+    if (error && chunk.kind == SM_KIND_SECRET && sm_backing_may_degrade(p)) {
         sm_backing_degraded(SM_KIND_LOCKED, error);
-        kind = SM_KIND_LOCKED;
+        chunk = (struct chunk){SM_KIND_LOCKED, false};
         /* Short of secret memory now, perhaps not later: little at a time. */
         length = error == -EAGAIN ? sm_max(need, sm_min(wish, CHUNK_FIRST)) : wish;
         error = sm_pages_map_anonymous(sm_page_address(part->mapped), length);
     }
     if (error)
         return 0;
-    if (kind == SM_KIND_SECRET)
+    if (chunk.kind == SM_KIND_SECRET)
         blocks = in_blocks((uintptr_t)sm_page_address(part->mapped), length);
     for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++) {
-        sm_arena.pages[part->mapped + i].kind = (uint8_t)kind;
-        sm_arena.pages[part->mapped + i].block = i << SM_PAGE_SHIFT < blocks;
+        struct sm_page *page = &sm_arena.pages[part->mapped + i];
+        page->kind = (uint8_t)chunk.kind;
+        page->block = i << SM_PAGE_SHIFT < blocks;
+        page->uncached = chunk.uncached;
     }
     part->mapped += (uint32_t)(length >> SM_PAGE_SHIFT);
     return length;
@@ -267,15 +330,15 @@ static bool may_present(const struct sm_page *page)
     return page->kind != SM_KIND_SECRET || !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
 }
 
-bool sm_backing_uncached(unsigned part, enum sm_kind kind)
+bool sm_backing_uncached(const struct sm_page *page)
 {
-    return kind == SM_KIND_SECRET && sm_backing_flags(part) == SM_SECRET_UNCACHED;
+    return page->kind == SM_KIND_SECRET && page->uncached;
 }
 
-static void count_present(unsigned part, enum sm_kind kind, uint32_t pages)
+static void count_present(unsigned part, const struct sm_page *page, uint32_t pages)
 {
-    sm_stats_pages(part, kind, pages);
-    if (sm_backing_uncached(part, kind))
+    sm_stats_pages(part, page->kind, pages);
+    if (sm_backing_uncached(page))
         sm_count(&sm_stats.uncached_pages, pages);
 }
 
@@ -298,7 +361,7 @@ bool sm_backing_present(uint32_t first, uint32_t pages)
             sm_arena.pages[j].present = true;
         }
         if (good)
-            count_present(sm_part_of(sm_page_address(os)), page->kind, per_os);
+            count_present(sm_part_of(sm_page_address(os)), page, per_os);
     }
     if (per_os > 1)
         sm_lock_drop(&present_lock);

@@ -21,11 +21,25 @@ bool sm_backing_present(uint32_t page, uint32_t pages);
 /* Whether a partition's pages are to be secret at all (SECRETSSL_ROUTE). */
 bool sm_backing_secret(unsigned part);
 
-/* The flags for memfd_secret in this partition. */
+/* The flags for memfd_secret to try in this partition. */
 unsigned sm_backing_flags(unsigned part);
 
-/* Whether a page of this kind there is in no cache of the CPU's. */
-bool sm_backing_uncached(unsigned part, enum sm_kind kind);
+/*
+ * sm_pages_map_secret() for a partition, with its flags. Where the kernel refuses only those,
+ * it is cached secret memory, and said once; map->flags is what it was mapped with. Not with
+ * SECRETSSL_UNCACHED=require: then it fails. map->address is not NULL. Returns map->error.
+ */
+struct sm_secret_map;
+int sm_backing_map_secret(unsigned part, struct sm_secret_map *map);
+
+/* Uncached memory is required there, and was refused: what does not fit any more fails. */
+bool sm_backing_refused(unsigned part);
+
+/* Whether a partition may have locked memory where there is no secret memory. */
+bool sm_backing_may_degrade(unsigned part);
+
+/* Whether a page, if it is present, is in no cache of the CPU's. */
+bool sm_backing_uncached(const struct sm_page *page);
 
 /*
  * At start, with SECRETSSL_REQUIRE or SECRETSSL_UNCACHED=require: refuses (exit 78) if

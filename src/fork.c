@@ -357,7 +357,7 @@ static void count_pages(void)
             const struct sm_page *page = &sm_arena.pages[i];
             sm_stats.pages[page->kind] += page->present;
             sm_stats.part_pages[p] += page->present;
-            sm_stats.uncached_pages += page->present && sm_backing_uncached(p, page->kind);
+            sm_stats.uncached_pages += page->present && sm_backing_uncached(page);
             now += page->present;
         }
     }

@@ -204,13 +204,11 @@ static char *reserve_temp(unsigned p, size_t block)
  */
 static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
 {
-    struct sm_secret_map map = {at, (size_t)(end - first) << SM_PAGE_SHIFT, sm_backing_flags(p),
-                                0};
+    struct sm_secret_map map = {at, (size_t)(end - first) << SM_PAGE_SHIFT, 0, 0};
     enum sm_kind kind = SM_KIND_SECRET;
 
-    sm_pages_map_secret(&map);
-    if (map.error) {
-        if (sm_config.require || sm_pages_map_anonymous(at, map.length) != 0)
+    if (sm_backing_map_secret(p, &map) != 0) {
+        if (!sm_backing_may_degrade(p) || sm_pages_map_anonymous(at, map.length) != 0)
             return false;
         sm_backing_degraded(SM_KIND_LOCKED, map.error);
         kind = SM_KIND_LOCKED;
@@ -220,6 +218,8 @@ static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
         entry->moved = is_secret(page);
         if (entry->moved) {
             entry->kind = (uint8_t)kind;
+            /* Of the copy, not of what it is copied from. */
+            entry->uncached = map.flags == SM_SECRET_UNCACHED;
             entry->present = false;
         }
     }

@@ -177,7 +177,7 @@ static bool may_borrow(unsigned part, unsigned other)
 {
     bool keys = part == SM_PART_KEY || part == SM_PART_BYTES;
 
-    if (part == other)
+    if (part == other || sm_backing_refused(part))
         return false;
     /* Key bytes are treated in a way that other things would not stand. */
     if (other == SM_PART_BYTES &&
@@ -213,11 +213,19 @@ void *sm_arena_malloc(size_t n, unsigned part)
     return arena_malloc(n, 1, part);
 }
 
+bool sm_heap_may_spill(unsigned part)
+{
+    if (!sm_backing_refused(part))
+        return true;
+    sm_count(&sm_stats.failed, 1);
+    return false;
+}
+
 static void *malloc_slow(size_t n, size_t align, unsigned part)
 {
     void *p = arena_malloc(n, align, part);
 
-    return p ? p : sm_spill_alloc(n, align);
+    return p || !sm_heap_may_spill(part) ? p : sm_spill_alloc(n, align);
 }
 
 void *sm_malloc_slow(size_t n, unsigned part)

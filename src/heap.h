@@ -36,6 +36,10 @@ void *sm_realloc(void *p, size_t n);
 void *sm_arena_malloc(size_t n, unsigned part);
 void *sm_arena_realloc(void *p, size_t n);
 
+/* Whether the C library may have what got no room in a partition. False is counted as failed.
+ */
+bool sm_heap_may_spill(unsigned part);
+
 /* The bytes of the block that may be used: for ours, those asked for. */
 size_t sm_usable_size(const void *p);
 

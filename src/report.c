@@ -229,6 +229,8 @@ const char *sm_errno_name(long error)
         return "EFAULT";
     case EACCES:
         return "EACCES";
+    case EOPNOTSUPP:
+        return "EOPNOTSUPP";
     case EFBIG:
         return "EFBIG";
     default:

@@ -65,6 +65,18 @@ def scenario_works(env, rep):
     rep.equal((found.status, found.works), (0, True), "for a user as well")
 
 
+def scenario_uncached(env, rep):
+    """Uncached memory: what is missing is a privilege, a processor or the patches, and is named."""
+    for answer, verdict, words in (("EPERM", "warning", "CAP_SYS_RAWIO"),
+                                   ("EOPNOTSUPP", "note", "not on this processor or architecture")):
+        found = doctor(env, wrapper=[env.helper("with_filter"), f"UNCACHED_{answer}"])
+        rep.ok(found.verdict("uncached") == verdict and words in found.found("uncached")
+               and "kernel-patches" not in found.found("uncached"), answer, found)
+        rep.equal(found.verdict("secret-memory"), "ok", f"{answer}: secret memory works all the same")
+    if not os.path.exists("/sys/kernel/mm/secretmem"):
+        rep.ok("kernel-patches/" in doctor(env).found("uncached"), "the control: no patches")
+
+
 def scenario_filters(env, rep):
     """A seccomp filter that refuses memfd_secret, or kills for it, or allows it."""
     for action in "ENOSYS", "EPERM", "KILL":

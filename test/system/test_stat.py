@@ -132,6 +132,51 @@ def scenario_uncached_bytes(env, rep):
         server.stop()
 
 
+UNCACHED_ALL = "/sys/module/secretmem/parameters/uncached_all"
+
+
+def numbers(env, case, **options):
+    """What stat says of a program with 2 MB of numbers and of its child, and what it said itself."""
+    path = env.reachable(env.helper("seclude"))
+    parent = figures.seclude(env, env.preloaded(SECRETSSL_UNCACHED="prefer"), case, 2000, path=path, **options)
+    child = process.wait_until(lambda: process.children(parent.pid))[0]
+    if not figures.named(child, "secluded"):
+        raise RuntimeError(f"{case}: no child: {parent.err}")
+    return figures.of(env, parent.pid), figures.of(env, child), parent.err
+
+
+def scenario_uncached_gone(env, rep):
+    """Who gives up the privilege that uncached memory needs gets cached secret memory from then on."""
+    env.preload = env.reachable(env.preload)
+    can, said = memory.takes_uncached(), "key bytes are in cached secret memory"
+    held = None
+    if os.path.exists(UNCACHED_ALL):  # of a patched kernel
+        with open(UNCACHED_ALL, "r+", encoding="ascii") as file:
+            held = file.read()
+            file.write("0")
+    try:
+        found = {case: numbers(env, case) for case in ("numbers", "renounce")}
+    finally:
+        if held is not None:
+            with open(UNCACHED_ALL, "w", encoding="ascii") as file:
+                file.write(held)
+    for case, (parent, child, errors) in found.items():
+        for who, one in ("parent", parent), ("child", child):
+            rep.ok(one["state"] == "protected" and one["locked_bytes"] == one["degraded_pages"] == 0
+                   and one["spilled_allocations"] == 0 and one["partitions"]["bytes"] >= 2000000,
+                   f"{case}, {who}: all is secret memory", one)
+        lines = 0 if can and case == "numbers" else 1
+        rep.equal((errors.count(said), errors.count("\n")), (lines, lines),
+                  f"{case}: said {lines} times that it is cached, and nothing else")
+    parent, child, _ = found["numbers"]
+    for one in parent, child:
+        rep.equal(one["uncached_bytes"], one["partitions"]["bytes"] if can else 0, "the control: all of it")
+    parent, child, _ = found["renounce"]
+    rep.ok((500000 <= parent["uncached_bytes"] < parent["partitions"]["bytes"]) if can
+           else parent["uncached_bytes"] == 0, "what was there before is uncached, what came is not", parent)
+    rep.equal(child["uncached_bytes"], 0, "and none of a child's copy")
+
+
 def kernel_counter(name):
     """What a patched kernel counts of secret memory; 0 in others."""
     try:

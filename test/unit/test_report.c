@@ -228,6 +228,7 @@ Test(report, errno_names)
     cr_assert_str_eq(sm_errno_name(-EMFILE), "EMFILE");
     cr_assert_str_eq(sm_errno_name(-ENFILE), "ENFILE");
     cr_assert_str_eq(sm_errno_name(-EFAULT), "EFAULT");
+    cr_assert_str_eq(sm_errno_name(-EOPNOTSUPP), "EOPNOTSUPP");
     cr_assert_str_eq(sm_errno_name(-EACCES), "EACCES");
     cr_assert_str_eq(sm_errno_name(-EXDEV), "unexpected error");
 }

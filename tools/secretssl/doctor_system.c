@@ -36,6 +36,11 @@ static void check_uncached(struct check *check, const struct facts *facts)
     } else if (call.error == EPERM) {
         check_say(check, VERDICT_WARNING, "uncached mappings are for CAP_SYS_RAWIO alone");
         check_remedy(check, KERNEL_LINE, "secretmem.uncached_all=1");
+    } else if (call.error == EOPNOTSUPP) {
+        /* Of a patched kernel: the patches are no remedy. */
+        check_say(check, VERDICT_NOTE,
+                  "not on this processor or architecture (EOPNOTSUPP): leave "
+                  "SECRETSSL_UNCACHED off");
     } else {
         check_say(check, VERDICT_NOTE,
                   "not in this kernel (%s): leave SECRETSSL_UNCACHED off, or apply "

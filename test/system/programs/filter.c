@@ -38,6 +38,16 @@ void filter_one(struct filter *filter, int number, uint32_t action)
     add(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }
 
+void filter_flagged(struct filter *filter, int number, uint32_t bits, uint32_t action)
+{
+    begin(filter);
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 3);
+    add(filter, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args), 0, 0);
+    add(filter, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
+    add(filter, BPF_RET | BPF_K, action, 0, 0);
+    add(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
+
 void filter_all_but(struct filter *filter, const int *allowed, size_t count)
 {
     begin(filter);

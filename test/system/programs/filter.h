@@ -17,6 +17,9 @@ struct filter {
 /* Answers one system call with `action` and allows all others. */
 void filter_one(struct filter *filter, int number, uint32_t action);
 
+/* The same where its first argument has any of these bits. */
+void filter_flagged(struct filter *filter, int number, uint32_t bits, uint32_t action);
+
 /* Allows the listed system calls; any other kills the process. */
 void filter_all_but(struct filter *filter, const int *allowed, size_t count);
 

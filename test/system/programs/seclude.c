@@ -2,8 +2,11 @@
 /* Holds blocks of OpenSSL's, makes itself hard to look at, and waits to be killed.
  *
  *   seclude plain|closed|user|chroot|fork|raw_fork|leaderless NAME BLOCKS
+ *   seclude numbers|renounce NAME BLOCKS
  *
- * It has done so when its name (comm) is NAME. Children are called NAME too. */
+ * The latter hold numbers instead, most of them made after renounce gave up root, and have a
+ * child that was forked at the end. It has done so when its name (comm) is NAME. Children are
+ * called NAME too. */
 #include "common.h"
 
 #include <errno.h>
@@ -18,6 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <openssl/bn.h>
+
 enum { SIZE = 1000, USER = 64017 };
 
 static const char *name;
@@ -26,6 +31,22 @@ static void hold(int blocks)
 {
     for (int i = 0; i < blocks; i++)
         filled_block(SIZE, (uint64_t)i);
+}
+
+/* Their words are plain key bytes. */
+static void hold_numbers(int count)
+{
+    for (int i = 0; i < count; i++) {
+        BIGNUM *number = BN_new();
+        if (!number || !BN_set_bit(number, 8 * SIZE - 1))
+            broken("BN_set_bit");
+    }
+}
+
+static void give_up_root(void)
+{
+    if (setgroups(0, NULL) != 0 || setgid(USER) != 0 || setuid(USER) != 0)
+        broken("setuid");
 }
 
 static void wait_for_the_end(void)
@@ -66,8 +87,7 @@ static void seclude(const char *how)
     if (strcmp(how, "closed") == 0) {
         closefrom(0);
     } else if (strcmp(how, "user") == 0) {
-        if (setgroups(0, NULL) != 0 || setgid(USER) != 0 || setuid(USER) != 0)
-            broken("setuid");
+        give_up_root();
     } else if (strcmp(how, "chroot") == 0) {
         if ((mkdir("empty", 0755) != 0 && errno != EEXIST) || chroot("empty") != 0 ||
             chdir("/") != 0)
@@ -87,6 +107,19 @@ static void seclude(const char *how)
     }
 }
 
+static void numbers(int blocks, bool renounce)
+{
+    hold_numbers(blocks / 4);
+    if (renounce)
+        give_up_root();
+    hold_numbers(blocks - blocks / 4);
+    if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        wait_for_the_end();
+    }
+    wait_for_the_end();
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4) {
@@ -94,6 +127,8 @@ int main(int argc, char **argv)
         return 2;
     }
     name = argv[2];
+    if (strcmp(argv[1], "numbers") == 0 || strcmp(argv[1], "renounce") == 0)
+        numbers(atoi(argv[3]), argv[1][0] == 'r');
     hold(atoi(argv[3]));
     seclude(argv[1]);
     wait_for_the_end();

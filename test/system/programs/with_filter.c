@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a program below a filter that answers memfd_secret(2).
  *
- *   with_filter ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND... */
+ *   with_filter ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND...
+ *   with_filter UNCACHED_EPERM|UNCACHED_EOPNOTSUPP COMMAND...    only calls with that flag */
 #include "filter.h"
 
 #include <errno.h>
@@ -15,23 +16,31 @@
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447
 #endif
+#define UNCACHED 2 /* SECRETMEM_UNCACHED of patched kernels */
 
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
-        uint32_t action;
+        uint32_t action, bits; /* 0: whatever the flags are */
     } actions[] = {
-        {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS}, {"EPERM", SECCOMP_RET_ERRNO | EPERM},
-        {"EAGAIN", SECCOMP_RET_ERRNO | EAGAIN}, {"KILL", SECCOMP_RET_KILL_PROCESS},
-        {"ALLOW", SECCOMP_RET_ALLOW},
+        {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS, 0},
+        {"EPERM", SECCOMP_RET_ERRNO | EPERM, 0},
+        {"EAGAIN", SECCOMP_RET_ERRNO | EAGAIN, 0},
+        {"KILL", SECCOMP_RET_KILL_PROCESS, 0},
+        {"ALLOW", SECCOMP_RET_ALLOW, 0},
+        {"UNCACHED_EPERM", SECCOMP_RET_ERRNO | EPERM, UNCACHED},
+        {"UNCACHED_EOPNOTSUPP", SECCOMP_RET_ERRNO | EOPNOTSUPP, UNCACHED},
     };
     struct filter filter;
 
     for (size_t i = 0; argc > 2 && i < sizeof(actions) / sizeof(actions[0]); i++) {
         if (strcmp(argv[1], actions[i].name) != 0)
             continue;
-        filter_one(&filter, SYS_memfd_secret, actions[i].action);
+        if (actions[i].bits)
+            filter_flagged(&filter, SYS_memfd_secret, actions[i].bits, actions[i].action);
+        else
+            filter_one(&filter, SYS_memfd_secret, actions[i].action);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter.program) != 0) {
             perror("prctl");
@@ -41,6 +50,6 @@ int main(int argc, char **argv)
         perror(argv[2]);
         return 127;
     }
-    fprintf(stderr, "usage: %s ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND...\n", argv[0]);
+    fprintf(stderr, "usage: %s [UNCACHED_]ANSWER COMMAND...\n", argv[0]);
     return 2;
 }
