@@ -55,7 +55,8 @@ void bug(void)
     expect(place ? second - 1 : first);
     if (place)
         give(first);
-    poke(wrong ? second - 1 : second, 'u');
+    /* Even: every byte that guards a block is odd, and nothing would be overwritten. */
+    poke(wrong ? second - 1 : second, 'v');
     if (!place)
         give(first);
     churn(400, size);
