@@ -89,7 +89,7 @@ const struct elsewhere *elsewhere_hooks(void *handle)
         .malloc = (void *(*)(size_t))next_dlsym()(handle, "malloc"),
         .realloc = (void *(*)(void *, size_t))next_dlsym()(handle, "realloc"),
         .free = (void (*)(void *))next_dlsym()(handle, "free"),
-        .usable_size = (size_t(*)(void *))next_dlsym()(handle, "malloc_usable_size"),
+        .usable_size = (size_t (*)(void *))next_dlsym()(handle, "malloc_usable_size"),
     };
     Lmid_t space = LM_ID_BASE;
 

@@ -208,7 +208,7 @@ SM_EXPORT char *fgets(char *text, int size, FILE *file)
 SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 {
     size_t (*next)(void *, size_t, size_t, FILE *) =
-        (size_t(*)(void *, size_t, size_t, FILE *))next_function(NEXT_FREAD);
+        (size_t (*)(void *, size_t, size_t, FILE *))next_function(NEXT_FREAD);
     size_t result = next(to, size, number, file);
 
     if (libcrypto_contains(CALLER))

@@ -147,7 +147,7 @@ SM_EXPORT int CRYPTO_secure_allocated(const void *p)
 
 SM_EXPORT size_t CRYPTO_secure_actual_size(void *p)
 {
-    size_t (*instead)(void *) = (size_t(*)(void *))INSTEAD("CRYPTO_secure_actual_size");
+    size_t (*instead)(void *) = (size_t (*)(void *))INSTEAD("CRYPTO_secure_actual_size");
 
     if (instead && !sm_arena_owns(p))
         return instead(p);
@@ -156,7 +156,7 @@ SM_EXPORT size_t CRYPTO_secure_actual_size(void *p)
 
 SM_EXPORT size_t CRYPTO_secure_used(void)
 {
-    size_t (*instead)(void) = (size_t(*)(void))INSTEAD("CRYPTO_secure_used");
+    size_t (*instead)(void) = (size_t (*)(void))INSTEAD("CRYPTO_secure_used");
 
     return instead ? instead() : secure_bits_used();
 }

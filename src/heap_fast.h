@@ -17,7 +17,7 @@
 
 #define SM_FAST_MAX ((SM_LAST_INLINE + 1) * SM_GRANULE - 1)
 #if !SM_CHECK_SLACK
-#define SM_LAST(n) (((n)-1) / SM_GRANULE)
+#define SM_LAST(n) (((n) - 1) / SM_GRANULE)
 #else
 #define SM_LAST(n) ((n) / SM_GRANULE)
 #endif

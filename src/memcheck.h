@@ -46,7 +46,8 @@ static inline void sm_memcheck_forbid(void *p, size_t n)
     VALGRIND_MAKE_MEM_NOACCESS(p, n);
 }
 #else
-#define SM_MEMCHECK_REDZONE 0
+/* Never used: sm_on_valgrind() is false. */
+#define SM_MEMCHECK_REDZONE 16
 
 static inline bool sm_on_valgrind(void)
 {

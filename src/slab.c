@@ -80,7 +80,7 @@ static uint32_t new_run(unsigned part, unsigned class, unsigned shard, bool firs
     for (unsigned i = 0; i < pages; i++) {
         __atomic_store_n(&run[i].use, i ? SM_USE_BODY : SM_USE_SLAB, __ATOMIC_RELAXED);
         run[i].back = (uint8_t)i;
-        run[i].class = (uint8_t) class;
+        run[i].class = (uint8_t)class;
         sm_arena.bins[page + i] = (uint8_t)sm_bin_of(part, class);
     }
     run->pages = pages;

@@ -48,7 +48,7 @@ Test(size_class, runs)
 {
     for (unsigned c = 0; c < SM_CLASSES; c++) {
         const struct sm_class *class = &sm_classes[c];
-        size_t bytes = class->pages * SM_PAGE, used = (size_t) class->slots * class->size;
+        size_t bytes = class->pages * SM_PAGE, used = (size_t)class->slots * class->size;
         cr_assert(class->pages >= 1 && class->pages <= 4, "%d", class->size);
         cr_assert(class->slots >= 1 && class->slots <= SM_SLOTS_MAX, "%d", class->size);
         cr_assert(used <= bytes && bytes - used < class->size, "%d", class->size);

@@ -116,7 +116,7 @@ Test(sweep, clear_one_byte)
         for (size_t size = 16; size <= MOST; size += 16) {
             char *p = before_guard(size);
             memset(p, 0, size);
-            for (size_t at = 0; at<size; at += size> 256 ? 13 : 1) {
+            for (size_t at = 0; at < size; at += size > 256 ? 13 : 1) {
                 p[at] = 0x55;
                 widths[w].clear(p, size);
                 cr_assert_eq(p[at], 0, "%s: %zu, byte %zu", widths[w].name, size, at);

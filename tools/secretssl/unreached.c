@@ -135,7 +135,7 @@ static unsigned look_into(int fd)
 static struct known {
     uint64_t device, inode;
     unsigned has;
-} * known;
+} *known;
 static size_t known_count;
 
 struct job {

@@ -29,7 +29,7 @@ struct area {
 /* What the reader has done; shared with it. */
 static struct {
     long seen, reads, failed;
-} * done;
+} *done;
 
 /* Where aliases have been: the next ones are at the same places, the lowest that are free. */
 static struct area places[PLACES];

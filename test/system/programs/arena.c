@@ -47,7 +47,7 @@ enum part part_of(const void *address)
     size_t length = range.end - range.start;
 
     /* Four powers of two of at least 16 MiB */
-    if (at < range.start || at >= range.end || length < PARTS * (16UL << 20) ||
+    if (at < range.start || at >= range.end || length == 0 || length < PARTS * (16UL << 20) ||
         (length & (length - 1)) != 0)
         return PART_NONE;
     return (enum part)((at - range.start) / (length / PARTS));

@@ -121,7 +121,7 @@ static void secure_in_space(void)
     void *space = dlmopen(LM_ID_NEWLM, beside("libfake_3.so"), RTLD_NOW | RTLD_LOCAL);
     int (*start)(size_t, size_t) =
         (int (*)(size_t, size_t))symbol(first, "CRYPTO_secure_malloc_init");
-    size_t (*used)(void) = (size_t(*)(void))symbol(first, "CRYPTO_secure_used");
+    size_t (*used)(void) = (size_t (*)(void))symbol(first, "CRYPTO_secure_used");
     int (*is_secure)(const void *) =
         (int (*)(const void *))symbol(first, "CRYPTO_secure_allocated");
     malloc_fn *secure = (malloc_fn *)symbol(first, "CRYPTO_secure_malloc");
