@@ -232,16 +232,14 @@ static void find_own(void)
 
 static bool load(void)
 {
-    unw_accessors_t accessors = {
-        find_proc_info,
-        put_unwind_info,
-        get_dyn_info_list_addr,
-        access_mem,
-        access_reg,
-        access_fpreg,
-        resume,
-        NULL,
-    };
+    /*
+     * Newer versions of libunwind.so.8 have more members and copy as many as they know, so the
+     * struct stands in a larger space, all of it zero but for what is named here.
+     */
+    union {
+        unw_accessors_t accessors;
+        char space[2 * sizeof(unw_accessors_t)];
+    } given = {.space = {0}};
     void *library = sm_library_open(LIBRARY);
     bool good =
         library &&
@@ -255,7 +253,14 @@ static bool load(void)
         sm_library_function(library, NAME(get_reg), &lib.get_reg) &&
         sm_library_function(RTLD_DEFAULT, "_dl_find_object", &lib.find_object);
 
-    lib.space = good ? lib.create_addr_space(&accessors, 0) : NULL;
+    given.accessors.find_proc_info = find_proc_info;
+    given.accessors.put_unwind_info = put_unwind_info;
+    given.accessors.get_dyn_info_list_addr = get_dyn_info_list_addr;
+    given.accessors.access_mem = access_mem;
+    given.accessors.access_reg = access_reg;
+    given.accessors.access_fpreg = access_fpreg;
+    given.accessors.resume = resume;
+    lib.space = good ? lib.create_addr_space(&given.accessors, 0) : NULL;
     if (!lib.space)
         return false;
     lib.set_caching_policy(lib.space, UNW_CACHE_GLOBAL);
