@@ -16,7 +16,8 @@ make_initramfs()
     cp "$lab_dir/guest/init" "$root/init"
     gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -static -o "$root/bin/guest-run" \
         "$lab_dir/guest/guest-run.c" || die "could not compile guest-run.c"
-    printf '%s\n' "$checkout" "$PWD" >"$root/job/directories"
+    printf '%s\n' "$checkout" "$PWD" "$cache" >"$root/job/directories"
+    [ -z "$stock" ] || add_modules "$root"
     printf '%s\0' "$PWD" "$@" >"$root/job/command"
     (cd "$root" && find . | cpio -o -H newc --quiet -R 0:0) >"$job/initramfs"
 }

@@ -19,12 +19,12 @@ list_series()
     done <"$series"
 }
 
-# list_fragments BASE PATCHED(yes|no) DEBUG(yes|no): the pieces of configuration.
+# list_fragments BASE KIND(patched|plain) DEBUG(yes|no): the pieces of configuration.
 list_fragments()
 {
     printf '%s\n' "$lab_dir/config/common.config" "$lab_dir/config/userland.config"
     [ ! -f "$lab_dir/config/$1.config" ] || printf '%s\n' "$lab_dir/config/$1.config"
-    [ "$2" = no ] || printf '%s\n' "$lab_dir/config/patched.config"
+    [ "$2" = plain ] || printf '%s\n' "$lab_dir/config/patched.config"
     if [ "$3" = yes ]; then
         printf '%s\n' "$lab_dir/config/debug.config"
     else
@@ -36,8 +36,8 @@ list_fragments()
 tree_key()
 {
     {
-        printf '%s\n' "$recipe"
-        dpkg-query -W -f '${Package} ${Version}\n' "linux-source-$1" gcc binutils
+        printf '%s\n' "$recipe" "$1" "$source_version"
+        dpkg-query -W -f '${Package} ${Version}\n' gcc binutils
         # The contents only, so that another checkout's path makes no difference; and of the
         # patches what changes a file: a changelog does not change a kernel.
         printf 'series\n'
@@ -47,21 +47,20 @@ tree_key()
     } | sha256sum | cut -c 1-16
 }
 
-# unpack_source BASE TREE
+# unpack_source TREE: what fetch_source has left.
 unpack_source()
 {
-    local archive=/usr/src/linux-source-$1.tar.xz tree=$2
-    [ -f "$archive" ] || die "$archive is missing: reinstall linux-source-$1"
-    mkdir -p "$tree/linux"
-    tar -C "$tree/linux" --strip-components=1 -xf "$archive" || die "could not unpack $archive"
+    mkdir -p "$1/linux"
+    tar -C "$1/linux" --strip-components=1 -xf "$source_archive" ||
+        die "could not unpack $source_archive"
 }
 
-# copy_unpatched BASE TREE: the base as it was built without patches, if it was: make then builds
+# copy_plain BASE TREE: the base as it was built without patches, if it was: make then builds
 # what the patches change.
-copy_unpatched()
+copy_plain()
 {
     local from status=1 lock
-    from=$cache/$1-$(tree_key "$1" '' "$(list_fragments "$1" no no)")
+    from=$cache/$1-$(tree_key "$1" '' "$(list_fragments "$1" plain no)")
     exec {lock}>"$from.lock"
     if flock -s -n "$lock" && [ -e "$from/done" ]; then
         mkdir -p "$2"
@@ -135,12 +134,13 @@ lock_tree()
     flock "$1" "$tree_lock"
 }
 
-# build_kernel BASE PATCHED(yes|no) DEBUG(yes|no): leaves the tree's directory in $tree and a shared lock on it,
-# held until this shell ends.
+# build_kernel BASE KIND(patched|plain) DEBUG(yes|no): leaves the tree's directory in $tree and a shared
+# lock on it, held until this shell ends.
 build_kernel()
 {
     local base=$1 patches='' fragments suffix=-lab start=$SECONDS
-    if [ "$2" = yes ]; then
+    fetch_source "$base"
+    if [ "$2" = patched ]; then
         patches=$(list_series "$base")
         suffix=-lab-patched
     fi
@@ -158,9 +158,9 @@ build_kernel()
         [ -e "$tree/done" ] || {
             say "building $base (several minutes the first time); log: $tree/build.log"
             rm -rf "$tree"
-            if [ "$2-$3" != yes-no ] || ! copy_unpatched "$base" "$tree"; then
+            if [ "$2-$3" != patched-no ] || ! copy_plain "$base" "$tree"; then
                 rm -rf "$tree"
-                unpack_source "$base" "$tree"
+                unpack_source "$tree"
             fi
             apply_patches "$base" "$tree" "$patches"
             configure "$tree" "$fragments"

@@ -9,7 +9,7 @@ readonly status_timeout=124 status_lab=125
 lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 patches_dir=$(dirname "$lab_dir")
 checkout=$(dirname "$patches_dir")
-cache=$(realpath -m "$checkout/.cache/kernel")
+cache=$("$checkout/scripts/cache")/kernel
 readonly lab_dir patches_dir checkout cache
 
 say()

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-PACKAGES = ("linux-source-{base}", "qemu-system-x86", "gcc", "libc6", "nginx", "openssl", "python3")
+PACKAGES = ("qemu-system-x86", "gcc", "libc6", "nginx", "openssl", "python3")
 
 
 def add_file(digest, name, path):
@@ -21,16 +21,19 @@ def add_file(digest, name, path):
 class Memory:
     def __init__(self, lab, base, debug, quick):
         patches = os.path.dirname(lab)
-        self.directory = os.path.join(os.path.dirname(patches), ".cache/kernel")
+        self.directory = os.path.join(subprocess.run(
+            [os.path.join(os.path.dirname(patches), "scripts/cache")], check=True,
+            stdout=subprocess.PIPE, text=True).stdout.strip(), "kernel")
         self.base, self.debug, self.quick = base, debug, quick
         self.everything, self.more = hashlib.sha256(), {}
         self.everything.update(subprocess.run(
-            ["dpkg-query", "-W", "-f", "${Package} ${Version}\n",
-             *(name.format(base=base) for name in PACKAGES)],
+            ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *PACKAGES],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout)
+        self.everything.update(subprocess.run([f"{lab}/verified", "newest", base], check=True,
+                                              stdout=subprocess.PIPE).stdout)
         for directory in (lab, os.path.join(patches, base)):
             for path in sorted(filter(os.path.isfile, glob.glob(f"{directory}/**", recursive=True))):
-                if not path.endswith((".md", ".pyc")):
+                if not path.endswith((".md", ".pyc", "verified.json")):
                     add_file(self.everything, os.path.relpath(path, patches), path)
 
     def depends(self, part, *paths):

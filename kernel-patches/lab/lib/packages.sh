@@ -13,13 +13,13 @@ apt_get()
     DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" >&2
 }
 
-# install_packages BASE PACKAGE…: installs what is missing of what a build needs, and of these.
+# install_packages PACKAGE…: installs what is missing of what a build needs, and of these.
 install_packages()
 {
     local package
     local -a missing=()
-    for package in "linux-source-$1" qemu-system-x86 build-essential bc bison flex libelf-dev \
-        libssl-dev xz-utils patch cpio busybox-static ccache libcap-dev "${@:2}"; do
+    for package in qemu-system-x86 build-essential bc bison flex libelf-dev libssl-dev xz-utils \
+        patch cpio busybox-static ccache libcap-dev kmod e2fsprogs "$@"; do
         is_installed "$package" || missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
@@ -29,6 +29,17 @@ install_packages()
     # The package lists may be missing or older than what the mirror still has.
     apt_get install --no-install-recommends "${missing[@]}" && return 0
     apt_get update || say "could not refresh the package lists"
-    apt_get install --no-install-recommends "${missing[@]}" ||
-        die "could not install ${missing[*]} (linux-source-6.12 is in bookworm-security)"
+    apt_get install --no-install-recommends "${missing[@]}" || die "could not install ${missing[*]}"
+}
+
+# newest_version PACKAGE: the newest version that the package lists have, or nothing.
+newest_version()
+{
+    apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: *//p' | grep -vxF '(none)'
+}
+
+# download DIRECTORY PACKAGE[=VERSION]: puts the package's file there, without installing it.
+download()
+{
+    (cd "$1" && apt-get -q -o APT::Sandbox::User=root download "$2") >"$1/download.log" 2>&1
 }

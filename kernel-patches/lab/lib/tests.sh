@@ -36,20 +36,24 @@ build_selftests()
     done
 }
 
-# prepare_tests BASE JOB PATCHED(yes|no): compiles them and makes $command run them.
+# prepare_tests BASE JOB KIND(patched|plain|stock): compiles them and makes $command run them.
 prepare_tests()
 {
     local source name=mm kind=unpatched
     local -a selftests=(memfd_secret)
     [ "$1" != 6.1 ] || name=vm
-    [ "$3" = no ] || { kind=patched && selftests+=(memfd_secret_blocks); }
-    mkdir "$2/tests" "$2/selftests"
+    mkdir "$2/tests" "$2/selftests" "$2/last"
     for source in "$lab_dir"/tests/*.c; do
         compile_test "$source" "$2/tests/$(basename "$source" .c)" -D_GNU_SOURCE -Wall -Wextra -Werror
     done
-    build_selftests "$name" "$2/selftests" "${selftests[@]}"
-    mv "$2"/selftests/selftest-* "$2/tests/"
-    mkdir "$2/last"
+    if [ "$3" = stock ]; then
+        # Debian's kernels do not show their page tables: the lab's own without the patches does.
+        rm "$2/tests/image"
+    else
+        [ "$3" = plain ] || { kind=patched && selftests+=(memfd_secret_blocks); }
+        build_selftests "$name" "$2/selftests" "${selftests[@]}"
+        mv "$2"/selftests/selftest-* "$2/tests/"
+    fi
     mv "$2/tests/inject" "$2/tests/poison" "$2/last"
     command=("$lab_dir/guest/run-tests" "$1" "$kind" "$2"/tests/* -- "$2"/last/*)
 }
