@@ -2,8 +2,8 @@
 """Root file systems that packages are installed in, made once and kept.
 
 "base" is a minimal Debian with openssl, "build" is the same with compilers. Both can install the
-packages without the network: what those depend on is in a repository inside. They are kept below
-.cache, under a name that says what they were made from.
+packages without the network: what those depend on is in a repository inside. They are kept in the
+project's cache, under a name that says what they were made from.
 """
 
 import contextlib

@@ -204,10 +204,12 @@ def scenario_descriptors(env, rep):
 
 
 def scenario_filtered(env, rep):
-    """A program without libcrypto forks where a filter kills for rt_sigprocmask."""
-    for title, environ in ("without", env.plain()), ("with the preload", env.preloaded()):
-        result = process.run(env, [env.helper("fork_filtered")], environ)
-        rep.equal((result.status, result.err), (3, ""), f"{title}: has its child")
+    """A program without libcrypto forks where a filter kills for rt_sigprocmask, if the C library's
+    own fork does without it: that of Debian 12 does, that of Debian 13 does not."""
+    control, preloaded = (process.run(env, [env.helper("fork_filtered")], environ)
+                          for environ in (env.plain(), env.preloaded()))
+    rep.ok(control.status in (3, -signal.SIGSYS), "without: has its child, or is killed", control)
+    rep.equal((preloaded.status, preloaded.err), (control.status, ""), "with the preload: the same")
 
 
 if __name__ == "__main__":

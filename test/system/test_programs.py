@@ -55,8 +55,8 @@ def check(env, rep, name, measure, control=True):
         rep.note(f"{name} {protected}: {len(copies)} copies in {number}: {row['left']}")
     if control:
         rep.ok(row["without"] > 0, f"{name}: the control shows {row['without']} copies")
-    if os.environ.get("SECRETSSL_TABLE"):
-        table.record(os.environ["SECRETSSL_TABLE"], name, row)
+    if os.environ.get("LIBSECRETSSL_TABLE"):
+        table.record(os.environ["LIBSECRETSSL_TABLE"], name, row)
         return
     known = table.RESULTS.get(name, {"with": None})
     rep.equal(row["with"], known["with"], f"{name}: copies with the preload, as README says")

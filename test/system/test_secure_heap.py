@@ -101,7 +101,9 @@ def scenario_node(env, rep):
         secret = [mapping for mapping in memory.mappings(node.pid) if mapping.secret]
         whole = [mapping for mapping in secret if mapping.end - mapping.start == 65536
                  and mapping.start > 0x7000_0000_0000]
-        rep.equal(len(whole), int(protected), f"{title}: secret pages under its heap")
+        # A libcrypto in a file of its own has its secure heap answered by name, in the arena.
+        linked = any("libcrypto.so" in mapping.name for mapping in memory.mappings(node.pid))
+        rep.equal(len(whole), int(protected and not linked), f"{title}: secret pages under its heap")
         rep.equal(node.stop().err, "", f"{title}: no message")
 
 

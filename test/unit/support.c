@@ -194,11 +194,11 @@ long kernel_counter(const char *name)
 /* Settings that the whole run of tests is to have: as a program's environment would */
 static void set_for_all(void)
 {
-    const char *mode = getenv("SECRETSSL_TEST_UNCACHED");
+    const char *mode = getenv("LIBSECRETSSL_TEST_UNCACHED");
     char error[256];
 
     if (mode && sm_config_set("UNCACHED", mode, error, sizeof(error)) != 0) {
-        dprintf(2, "SECRETSSL_TEST_UNCACHED: %s\n", error);
+        dprintf(2, "LIBSECRETSSL_TEST_UNCACHED: %s\n", error);
         _exit(99);
     }
 }
@@ -214,7 +214,7 @@ static void check_backing(void *arg)
 /* No test runs in cached memory that was to be in uncached. */
 __attribute__((constructor)) static void refuse(void)
 {
-    if (getenv("SECRETSSL_TEST_UNCACHED") && in_child(check_backing, NULL) != 0)
+    if (getenv("LIBSECRETSSL_TEST_UNCACHED") && in_child(check_backing, NULL) != 0)
         _exit(78);
 }
 

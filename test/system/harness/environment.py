@@ -9,7 +9,7 @@ import tempfile
 # A user with no other process: limits counted by user see only what a test starts.
 PLAIN_USER = 64017
 # SECRETSSL_UNCACHED of every program that a test starts without a value of its own
-UNCACHED = os.environ.get("SECRETSSL_TEST_UNCACHED")
+UNCACHED = os.environ.get("LIBSECRETSSL_TEST_UNCACHED")
 
 
 def stays_cached(name):

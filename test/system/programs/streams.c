@@ -98,6 +98,8 @@ static void reopened(void)
     if (!bio || BIO_get_fp(bio, &file) != 1)
         broken("BIO_new_file");
     check(freopen("/nowhere/file", "re", file) == NULL, "it cannot be opened anew");
+    /* The stream ended with that. */
+    BIO_set_close(bio, BIO_NOCLOSE);
     BIO_free(bio);
 }
 
