@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Format, lint and builds: functions for the steps of scripts/test.
+
+format()
+{
+    git ls-files '*.c' '*.h' | grep -v '^kernel-patches/[0-9]' | xargs clang-format-19 --dry-run -Werror
+}
+
+lint_sh()
+{
+    git ls-files | while read -r file; do
+        [ -f "$file" ] && head -c 40 "$file" | head -n 1 | grep -qE '^#!/bin/(ba)?sh' && echo "$file"
+    done | xargs shellcheck -x
+}
+
+# Objects that were compiled before, in another clone too, come from a cache.
+use_compiler_cache()
+{
+    command -v ccache >/dev/null || return 0
+    CCACHE_DIR=$(./scripts/cache)/ccache
+    export CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 \
+        CCACHE_MAXSIZE=2G CCACHE_SLOPPINESS=time_macros
+}
+
+# build PRESET [TARGET…]
+build()
+{
+    local preset=$1
+    shift
+    cmake --preset "$preset" && cmake --build --preset "$preset" ${1:+--target "$@"}
+}
+
+build_with_clang()
+{
+    CC=clang cmake -S . -B build/clang -G Ninja -DSECRETSSL_TESTS=ON -DSECRETSSL_BENCH=ON &&
+        cmake --build build/clang
+}
+
+build_for_arm64()
+{
+    cmake -S . -B build/arm64 -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+        -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DSECRETSSL_TOOLS=OFF &&
+        cmake --build build/arm64
+}
+
+# What distributions build packages with. The assembly must still find what it calls.
+build_with_lto()
+{
+    cmake -S . -B build/lto -G Ninja -DCMAKE_C_FLAGS=-flto=auto -DSECRETSSL_TOOLS=OFF &&
+        cmake --build build/lto --target secretssl_preload &&
+        python3 -B test/install/symbols.py dynamic build/lto/lib/libsecretssl.so \
+            test/install/symbols/libsecretssl.txt &&
+        LD_PRELOAD=$PWD/build/lto/lib/libsecretssl.so SECRETSSL_REQUIRE=1 openssl rand -hex 8
+}
+
+# hardened OBJECT: what distributions' checkers look for in an object that is installed.
+hardened()
+{
+    local headers
+    headers=$(readelf --wide --program-headers --dynamic "$1") &&
+        grep -q GNU_RELRO <<<"$headers" && grep -qE 'BIND_NOW|\(FLAGS.*NOW' <<<"$headers" &&
+        ! grep -qE 'GNU_STACK.* RWE|GNU_STACK.*E *0x' <<<"$headers" &&
+        readelf --wide --symbols "$1" | grep -q '__stack_chk_fail'
+}
+
+# cmake -B build, without a preset or a setting: what a packager or a newcomer types.
+build_plain()
+{
+    rm -rf build/plain
+    cmake -S . -B build/plain && cmake --build build/plain -j "$jobs" || return
+    grep -q '^CMAKE_BUILD_TYPE:STRING=RelWithDebInfo$' build/plain/CMakeCache.txt || return
+    for object in lib/libsecretssl.so lib/libsecretmem.so bin/secretssl; do
+        hardened "build/plain/$object" || {
+            echo "build/plain/$object is not hardened"
+            return 1
+        }
+    done
+}

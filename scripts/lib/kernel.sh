@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The kernels: functions for the steps of scripts/test. kernel-patches/lab/README.md says what a base, a
+# series and the lab are.
+
+lab=./kernel-patches/lab
+bases="6.12 6.1"
+
+# The checks of a series that are short: its tests in a guest that has a small reservation on two nodes,
+# and those of the patches' own code; and the tests on Debian's own kernel, as the control.
+kernel_patched()
+{
+    $lab/run --memory 1G --nodes --append secretmem=8M "$1" && $lab/check --quick "$1" kunit
+}
+kernel_stock()
+{
+    $lab/run --unpatched --memory 1G "$1"
+}
+
+# kernel_boots BASE: what is left to ask of a base that is newer than what the series was verified with.
+kernel_boots()
+{
+    $lab/run "$1" -- true
+}
+
+# The project where this machine's kernel cannot show it: with memory that is charged by the user and
+# the page, where a touch beyond the limit is SIGBUS, and with uncached memory.
+short_tests='^unit\.(backing|seal|fork_limits|spill)$|^system\.(degrade\.memlock|s_server\.tls13_ecdsa|fork\.deny)|^system\.(nginx\.load_reload_kill|doctor\.(works|memlock|uncached)|stat\.(figures|degraded|uncached_bytes|blocks))$'
+long_tests='^unit\.|^system\.(degrade\.memlock|scan|s_server|nginx\.load_reload_kill$|fork\.(deny|torn|free|storm))|^system\.(doctor\.(works|memlock|uncached)|stat\.(figures|forked|degraded|uncached_bytes|uncached_gone|blocks|nginx))$'
+# kernel_project BASE TESTS stock|patched
+kernel_project()
+{
+    local base=$1 tests=$2
+    local -a options=(--unpatched) environment=()
+    [ "$3" = stock ] || {
+        options=(--append secretmem.uncached_all=1)
+        environment=(env LIBSECRETSSL_TEST_UNCACHED=require)
+    }
+    $lab/run --timeout 1500 "${options[@]}" "$base" -- "${environment[@]}" \
+        ctest --test-dir "$PWD/build/release" -j 2 --no-tests=error --timeout 300 \
+        --output-on-failure -R "$tests"
+}
+
+kernel_switched_off()
+{
+    $lab/run --unpatched --append secretmem.enable=0 "$1" -- \
+        ctest --test-dir "$PWD/build/release" --no-tests=error --output-on-failure \
+        -R '^system\.doctor\.boot_switch$'
+}
+
+# kernel_verified BASE: what takes too long was done for this very series.
+kernel_verified()
+{
+    $lab/verified check "$1"
+}
+
+# What the two series are checked with before each change lands.
+kernel_steps()
+{
+    local base tests=$1
+    for base in $bases; do
+        check "kernel $base: the series is the one that was verified" kernel_verified "$base"
+    done
+    for base in $bases; do
+        # A newer base, of which the mirror has no older version any more, fails no change of something else.
+        if $lab/verified is-newer "$base"; then
+            check "kernel $base: builds with the patches, and boots" kernel_boots "$base"
+        else
+            begin "kernel $base: the patches' own tests" kernel_patched "$base"
+        fi
+    done
+    finish
+    for base in $bases; do
+        begin "kernel $base: Debian's own, the control" kernel_stock "$base"
+    done
+    finish
+    for base in $bases; do
+        begin "kernel $base: the project, memory charged by the page" kernel_project "$base" "$tests" stock
+    done
+    finish
+    for base in $bases; do
+        begin "kernel $base: the project in uncached memory" kernel_project "$base" "$tests" patched
+    done
+    finish
+    for base in $bases; do
+        begin "kernel $base: the doctor, memfd_secret switched off at boot" kernel_switched_off "$base"
+    done
+    finish
+}
+
+# verify BASE: what depends on the series alone and takes long; leaves its results for verified.json.
+verify()
+{
+    local base=$1 part
+    check "kernel $base: each patch by itself, other architectures" \
+        thorough "$base" compile $lab/compile "$base"
+    [ "$base" != 6.12 ] || check "kernel $base: a kernel that checks itself" \
+        thorough "$base" debug $lab/check --debug "$base"
+    check "kernel $base: every part of the lab" thorough "$base" parts $lab/check --quick "$base"
+}
+thorough_parts="compile debug parts"
+
+# thorough BASE PART COMMAND…: keeps its output, with the time it took.
+thorough()
+{
+    local base=$1 part=$2 start=$SECONDS
+    shift 2
+    "$@" >"$logs/verified-$base-$part.new" || {
+        grep -v '^ok ' "$logs/verified-$base-$part.new"
+        return 1
+    }
+    echo "# seconds $((SECONDS - start))" >>"$logs/verified-$base-$part.new"
+    mv "$logs/verified-$base-$part.new" "$logs/verified-$base-$part"
+}
+
+# record BASE: into verified.json, if every part passed.
+record()
+{
+    local base=$1 part
+    local -a results=()
+    for part in $thorough_parts; do
+        [ ! -e "$logs/verified-$base-$part" ] || results+=("$part=$logs/verified-$base-$part")
+    done
+    $lab/verified write "$base" "$($lab/verified newest "$base")" "${results[@]}"
+}
+
+kernel_thorough()
+{
+    local base before
+    rm -f "$logs"/verified-*
+    for base in $bases; do
+        before=$failed
+        verify "$base"
+        [ "$failed" != "$before" ] || check "kernel $base: kernel-patches/lab/verified.json" record "$base"
+    done
+}
