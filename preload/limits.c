@@ -7,6 +7,7 @@
 #include "common.h"
 #include "heap.h"
 #include "next.h"
+#include "pages.h"
 #include "seal.h"
 #include "seccomp.h"
 #include "sys.h"
@@ -23,22 +24,20 @@ int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit);
 int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *limit,
               struct rlimit64 *old);
 
-/*
- * The hard limit; the largest where the pointer is bad, which the kernel says then. It is asked
- * to read it: what is to be done with the set of signals is wrong, but that comes after.
- */
+/* The hard limit; the largest where the pointer is bad, which the kernel says then. */
 static rlim64_t hard_of(const struct rlimit64 *limit)
 {
-    if (!limit || sm_seccomp_forbids(SM_CALL_SIGPROCMASK) ||
-        sm_sys(SYS_rt_sigprocmask, -1, &limit->rlim_max, NULL, 8) == -EFAULT)
-        return RLIM64_INFINITY;
-    return limit->rlim_max;
+    return sm_pages_readable(limit, sizeof(*limit)) ? limit->rlim_max : RLIM64_INFINITY;
 }
 
-/* In a child that nobody announced, or in a signal handler in malloc, nothing can be taken. */
+/*
+ * In a child that nobody announced, one of vfork, or a signal handler in malloc, nothing can be
+ * taken.
+ */
 static bool can_reserve(void)
 {
-    return sm_heap_started() && sm_arena.span && !sm_unannounced() && !sm_inside_now();
+    return sm_heap_started() && sm_arena.span && sm_seal_is_home() && !sm_unannounced() &&
+           !sm_inside_now();
 }
 
 static bool narrow(int resource, const struct rlimit64 *limit)

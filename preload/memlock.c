@@ -21,6 +21,7 @@
 
 int mlock(const void *address, size_t length);
 int mlock2(const void *address, size_t length, unsigned flags);
+int mlockall(int flags);
 int munmap(void *address, size_t length);
 
 bool memlock_take(const void *caller, const void *address, size_t length)
@@ -64,6 +65,20 @@ SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
     if (memlock_take(__builtin_return_address(0), address, length))
         return 0;
     return next(address, length, flags);
+}
+
+/*
+ * As mlockall(2). The kernel locks address space as well: the arena's reservation alone would
+ * be more than most limits allow, and the program's next mmap would fail.
+ */
+SM_EXPORT int mlockall(int flags)
+{
+    int (*next)(int) = (int (*)(int))next_function(NEXT_MLOCKALL);
+    int result = next(flags);
+
+    if (result == 0 && !sm_unannounced() && !sm_inside_now())
+        sm_arena_unlock();
+    return result;
 }
 
 /* As munmap(2). */

@@ -5,15 +5,25 @@
 #include <dlfcn.h>
 
 static const char *const names[NEXT_NUMBER] = {
-    [NEXT_DLMOPEN] = "dlmopen",     [NEXT_DLOPEN] = "dlopen",
-    [NEXT_DLVSYM] = "dlvsym",       [NEXT_FCLOSE] = "fclose",
-    [NEXT_FGETS] = "fgets",         [NEXT_FOPEN] = "fopen",
-    [NEXT_FOPEN64] = "fopen64",     [NEXT_FREAD] = "fread",
-    [NEXT_FREOPEN] = "freopen",     [NEXT_FREOPEN64] = "freopen64",
-    [NEXT_MLOCK] = "mlock",         [NEXT_MLOCK2] = "mlock2",
-    [NEXT_MUNMAP] = "munmap",       [NEXT_PCLOSE] = "pclose",
-    [NEXT_PRLIMIT] = "prlimit",     [NEXT_PRLIMIT64] = "prlimit64",
-    [NEXT_SETRLIMIT] = "setrlimit", [NEXT_SETRLIMIT64] = "setrlimit64",
+    [NEXT_DLMOPEN] = "dlmopen",
+    [NEXT_DLOPEN] = "dlopen",
+    [NEXT_DLVSYM] = "dlvsym",
+    [NEXT_FCLOSE] = "fclose",
+    [NEXT_FGETS] = "fgets",
+    [NEXT_FOPEN] = "fopen",
+    [NEXT_FOPEN64] = "fopen64",
+    [NEXT_FREAD] = "fread",
+    [NEXT_FREOPEN] = "freopen",
+    [NEXT_FREOPEN64] = "freopen64",
+    [NEXT_MLOCK] = "mlock",
+    [NEXT_MLOCK2] = "mlock2",
+    [NEXT_MLOCKALL] = "mlockall",
+    [NEXT_MUNMAP] = "munmap",
+    [NEXT_PCLOSE] = "pclose",
+    [NEXT_PRLIMIT] = "prlimit",
+    [NEXT_PRLIMIT64] = "prlimit64",
+    [NEXT_SETRLIMIT] = "setrlimit",
+    [NEXT_SETRLIMIT64] = "setrlimit64",
 };
 
 /* Weak: it is there without being needed by name, as a library of its own. */

@@ -25,6 +25,11 @@ static uint32_t part_pages(void)
     return (uint32_t)(part_bytes() >> SM_PAGE_SHIFT);
 }
 
+uint32_t sm_part_end(unsigned p)
+{
+    return (p + 1) * part_pages() - 3 * (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+}
+
 static size_t state_bytes(size_t span)
 {
     return sm_round_up((span >> SM_GRANULE_SHIFT) * sizeof(uint16_t), sm_os_page);
@@ -89,8 +94,8 @@ bool sm_arena_init(void)
     unsigned shift = SHIFT_MIN;
 
     sm_arena.cap = sm_config.arena_size;
-    /* One page more than the cap, so that a guard is left at the end. */
-    while (((size_t)1 << shift) < sm_max(sm_arena.cap + 4 * sm_os_page, PART_SPAN_MIN))
+    /* A partition may come to the cap but for its last pages: most caps are powers of two. */
+    while (((size_t)1 << shift) < sm_max(sm_arena.cap, PART_SPAN_MIN))
         shift++;
     while (!reserve(shift)) {
         if (--shift < SHIFT_MIN)
@@ -99,6 +104,23 @@ bool sm_arena_init(void)
     }
     sm_stats.cap = sm_arena.cap;
     return true;
+}
+
+void sm_arena_unlock(void)
+{
+    size_t span = sm_arena.span;
+
+    if (!span)
+        return;
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        struct sm_partition *part = &sm_arena.part[p];
+        uint32_t end = (p + 1) * part_pages();
+        sm_lock_take(&part->lock);
+        sm_pages_unlock(sm_page_address(part->mapped), (size_t)(end - part->mapped)
+                                                           << SM_PAGE_SHIFT);
+        sm_lock_drop(&part->lock);
+    }
+    sm_pages_unlock(sm_arena.state, state_bytes(span) + page_bytes(span) + bin_bytes(span));
 }
 
 static unsigned list_of(uint32_t pages)

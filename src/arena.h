@@ -135,6 +135,10 @@ static inline char *sm_page_address(uint32_t page)
     return (char *)(sm_arena.base + ((uintptr_t)page << SM_PAGE_SHIFT));
 }
 
+/* Behind a partition's last page that may be used; there is room for the guard of what ends
+ * there. */
+uint32_t sm_part_end(unsigned part);
+
 static inline unsigned sm_part_of(const void *p)
 {
     return (unsigned)(sm_offset(p) >> sm_arena.part_shift);
@@ -159,6 +163,12 @@ static inline unsigned sm_bin_at(const void *p)
 
 /* Reserves the range. Once, under the heap's start lock. False: no address space. */
 bool sm_arena_init(void);
+
+/*
+ * After mlockall(): what is reserved and the tables are not to count as locked memory. What is
+ * mapped stays as it is. Not inside.
+ */
+void sm_arena_unlock(void);
 
 /*
  * A run of pages, aligned to align pages (a power of two), clear but not all present yet.

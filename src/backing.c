@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backing.h"
 #include "config.h"
+#include "fork_window.h"
 #include "pages.h"
 #include "report.h"
 #include "seccomp.h"
@@ -220,6 +221,10 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
         page->block = i << SM_PAGE_SHIFT < blocks;
         page->uncached = chunk.uncached;
     }
+    /* In a handler of fork, after the arena was made inheritable for this child. */
+    if (sm_window_is_mine() && !(sm_config.fork == SM_FORK_DENY && p == SM_PART_BYTES) &&
+        sm_pages_inherit(sm_page_address(part->mapped), length, true) != 0)
+        return 0;
     part->mapped += (uint32_t)(length >> SM_PAGE_SHIFT);
     return length;
 }
@@ -261,7 +266,8 @@ bool sm_backing_grow(unsigned p, uint32_t pages)
     size_t room = room_left();
     size_t have = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
     size_t wish = sm_min(sm_max(have, CHUNK_FIRST), CHUNK_MOST);
-    uint32_t end = part->first + (uint32_t)(sm_arena.cap >> SM_PAGE_SHIFT);
+    uint32_t end =
+        (uint32_t)sm_min(part->first + (sm_arena.cap >> SM_PAGE_SHIFT), sm_part_end(p));
     size_t got;
 
     if (sm_arena.fixed)

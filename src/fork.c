@@ -2,18 +2,22 @@
 #include "fork.h"
 #include "backing.h"
 #include "config.h"
+#include "fork_window.h"
 #include "guard.h"
 #include "heap.h"
 #include "helper.h"
 #include "outside.h"
 #include "pages.h"
+#include "registers.h"
 #include "report.h"
+#include "seal.h"
 #include "seccomp.h"
 #include "slab.h"
 #include "stats.h"
 #include "sys.h"
 #include "thread_cache.h"
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <string.h>
@@ -21,15 +25,20 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* Weak: a C library without them is none that locks its streams. */
+void _IO_list_lock(void) __attribute__((weak));
+void _IO_list_unlock(void) __attribute__((weak));
+void _IO_list_resetlock(void) __attribute__((weak));
 int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 
 /* The word that parent and child share; else the child's thread number and FUTEX_WAITERS. */
 #define WORD_START     0
 #define WORD_DONE      FUTEX_WAITERS
 #define WORD_ABANDONED FUTEX_TID_MASK
-#define PATIENCE       5  /* seconds without progress */
-#define SLICES         10 /* of a second */
-#define START_SLICES   10 /* for a child to show itself, if one was seen to have died */
+#define PATIENCE       5   /* seconds without progress */
+#define GATE_DOZES     500 /* 20 us each, until a thread that is inside may want what we hold */
+#define SLICES         10  /* of a second */
+#define START_SLICES   10  /* for a child to show itself, if one was seen to have died */
 
 struct shared {
     uint32_t word;
@@ -39,9 +48,11 @@ struct shared {
 };
 
 static struct {
-    bool started;  /* a libcrypto has come, and there may be something to copy */
-    bool copying;  /* there are secrets to copy */
-    bool inherits; /* the child has the arena at first */
+    bool started;   /* a libcrypto has come, and there may be something to copy */
+    bool copying;   /* there are secrets to copy */
+    bool inherits;  /* the child has the arena at first */
+    bool caught_up; /* in a child: what our handler does is done already */
+    bool stdio;     /* the C library's list of streams is locked by us */
     struct shared *shared;
     int error; /* its errno */
     long dead; /* a child of this process that was dead before, 0: none */
@@ -59,6 +70,16 @@ static bool calls_allowed(void)
            !sm_seccomp_forbids(SM_CALL_FUTEX);
 }
 
+/* Nobody to be waited for, dead or alive: then a clone that may have failed did. */
+static bool has_no_children(void)
+{
+    siginfo_t info;
+
+    return !sm_seccomp_forbids(SM_CALL_WAITID) &&
+           sm_sys(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL) ==
+               -ECHILD;
+}
+
 /* The number of a child that is dead and was not waited for; 0: none is. It stays so. */
 static long dead_child(void)
 {
@@ -70,18 +91,20 @@ static long dead_child(void)
     return info.si_pid;
 }
 
-static void lock_all(void)
+/*
+ * The lock of the C library's list of streams, which fork() takes itself after all handlers of
+ * prepare. Whoever holds it may be in a stream's own write function, and allocate there: so it
+ * is taken before the gate is closed, and that thread comes to its end first. The lock is
+ * recursive.
+ */
+static bool stdio_lock(void)
 {
-    sm_slab_lock_all();
-    for (unsigned p = 0; p < SM_PARTS; p++)
-        sm_lock_take(&sm_arena.part[p].lock);
-}
+    bool locks =
+        !__libc_single_threaded && _IO_list_lock && _IO_list_unlock && _IO_list_resetlock;
 
-static void unlock_all(void)
-{
-    for (unsigned p = SM_PARTS; p-- > 0;)
-        sm_lock_drop(&sm_arena.part[p].lock);
-    sm_slab_unlock_all();
+    if (locks)
+        _IO_list_lock();
+    return locks;
 }
 
 /*
@@ -99,6 +122,28 @@ static void hold_for_fork(void)
     }
 }
 
+/*
+ * The list of streams, the lock of fork, the gate. A thread that was interrupted inside the
+ * allocator by a handler that forks may want the first of them: then all is let go for a
+ * moment.
+ */
+static void stop_others(void)
+{
+    bool stdio;
+
+    for (;;) {
+        stdio = stdio_lock();
+        hold_for_fork();
+        forking.stdio = stdio;
+        forking.started = sm_heap_started();
+        if (!forking.started || sm_gate_close(stdio ? GATE_DOZES : UINT_MAX))
+            return;
+        sm_gate_open();
+        sm_fork_release();
+        _IO_list_unlock();
+    }
+}
+
 static void prepare(void)
 {
     int error = errno;
@@ -112,14 +157,12 @@ static void prepare(void)
         nested++;
     if (sm_fork_holds() || sm_inside_now() || sm_unannounced())
         return;
-    hold_for_fork();
+    stop_others();
     announced = true;
-    forking.started = sm_heap_started();
     if (!forking.started)
         return;
     forking.error = error;
-    sm_gate_close();
-    lock_all();
+    forking.caught_up = false;
     forking.shared = NULL;
     forking.inherits = false;
     forking.copying = sm_fork_has_secrets();
@@ -132,15 +175,21 @@ static void prepare(void)
         sm_arena_inherit(false);
     else
         forking.inherits = sm_arena_inherit(true);
+    sm_window_open(!forking.copying);
     /* How the parent's handler learns whether there is a child at all: see there. */
     errno = 0;
 }
 
 static void finish(void)
 {
+    void *block;
+
     if (forking.shared)
         sm_pages_unmap(forking.shared, sm_os_page);
+    sm_window_close();
     sm_gate_open();
+    while ((block = sm_window_take_deferred()))
+        sm_free(block);
 }
 
 static bool word_change(struct shared *shared, uint32_t from, uint32_t to)
@@ -195,6 +244,25 @@ static void wait_for_child(struct shared *shared)
     sm_count(word == WORD_DONE ? &sm_stats.forks : &sm_stats.fork_failed, 1);
 }
 
+/*
+ * errno is not 0: the clone failed, or some handler of the program's that was called before
+ * ours left something there. A clone fails with few errors; where it is one of these, a child
+ * shows itself soon if there is one, and none is if it does not.
+ */
+static bool there_is_a_child(struct shared *shared, int failure)
+{
+    struct timespec slice = {0, 1000000000 / SLICES};
+
+    if (failure != EAGAIN && failure != ENOMEM && failure != EPERM && failure != ENOSPC)
+        return true;
+    for (int i = 0;
+         i < START_SLICES && __atomic_load_n(&shared->word, __ATOMIC_ACQUIRE) == WORD_START &&
+         !has_no_children();
+         i++)
+        sm_sys(SYS_futex, &shared->word, FUTEX_WAIT, WORD_START, &slice);
+    return !word_change(shared, WORD_START, WORD_ABANDONED);
+}
+
 static void after_in_parent(void)
 {
     /*
@@ -204,12 +272,9 @@ static void after_in_parent(void)
     int failure = errno;
 
     sm_arena_inherit(false);
-    /* Some other handler may have set errno: a child that began to copy is waited for. */
-    if (forking.shared &&
-        (failure == 0 || !word_change(forking.shared, WORD_START, WORD_ABANDONED)))
+    if (forking.shared && (failure == 0 || there_is_a_child(forking.shared, failure)))
         wait_for_child(forking.shared);
     errno = failure ? failure : forking.error;
-    unlock_all();
     finish();
 }
 
@@ -224,12 +289,17 @@ static bool passed(void)
 
 static void parent(void)
 {
+    bool stdio;
+
     if (passed())
         return;
+    stdio = forking.stdio;
     if (forking.started)
         after_in_parent();
     announced = false;
     sm_fork_release();
+    if (stdio)
+        _IO_list_unlock();
 }
 
 /* If this process dies, the kernel marks the word and wakes the parent. */
@@ -286,84 +356,8 @@ static void copy_secrets(void)
     if (error)
         sm_fatal(error, NULL);
     sm_stats.fork_pages = copy.pages;
-}
-
-static bool locked(uint32_t page)
-{
-    return sm_arena.pages[page].kind == SM_KIND_LOCKED && sm_arena.pages[page].present;
-}
-
-static int lock_range(uint32_t page, uint32_t end)
-{
-    return sm_pages_lock(sm_page_address(page), (size_t)(end - page) << SM_PAGE_SHIFT, true);
-}
-
-/* What is locked, undumpable memory was copied by the kernel; the locks were not. */
-static void lock_again(unsigned p)
-{
-    uint32_t page = sm_arena.part[p].first, end;
-
-    for (; page < sm_arena.part[p].mapped; page = end) {
-        int error;
-        for (end = page; end < sm_arena.part[p].mapped && locked(end); end++)
-            ;
-        if (end++ == page || lock_range(page, end - 1) == 0)
-            continue;
-        for (; page < end - 1; page++) {
-            error = lock_range(page, page + 1);
-            if (error == 0)
-                continue;
-            sm_arena.pages[page].kind = SM_KIND_PLAIN;
-            sm_backing_degraded(SM_KIND_PLAIN, error);
-        }
-    }
-}
-
-static void clear_slot(char *slot, size_t size)
-{
-    if (!sm_state_live(*sm_state_of(slot)) && sm_arena.pages[sm_page_number(slot)].present &&
-        sm_arena.pages[sm_page_number(slot + size - 1)].present)
-        memset(slot, 0, size);
-}
-
-/* With SECRETSSL_ZERO=0 pages that the kernel copied hold what was freed. */
-static void clear_free(unsigned p)
-{
-    struct sm_partition *part = &sm_arena.part[p];
-
-    for (uint32_t page = part->first; page < part->frontier; page++) {
-        struct sm_page *entry = &sm_arena.pages[page];
-        char *at = sm_page_address(page);
-        if (entry->use == SM_USE_SLAB) {
-            size_t size = sm_classes[entry->class].size;
-            for (unsigned s = sm_slab_slots(entry); s-- > 0;)
-                clear_slot(at + s * size, size);
-        } else if ((entry->use == SM_USE_FREE || entry->use == SM_USE_NONE) && entry->present) {
-            memset(at, 0, SM_PAGE);
-        }
-    }
-}
-
-static void count_pages(void)
-{
-    uint64_t now = 0;
-
-    sm_stats.uncached_pages = 0;
-    memset(sm_stats.pages, 0, sizeof(sm_stats.pages));
-    memset(sm_stats.part_pages, 0, sizeof(sm_stats.part_pages));
-    for (unsigned p = 0; p < SM_PARTS; p++) {
-        const struct sm_partition *part = &sm_arena.part[p];
-        for (uint32_t i = part->first; i < part->mapped; i++) {
-            const struct sm_page *page = &sm_arena.pages[i];
-            sm_stats.pages[page->kind] += page->present;
-            sm_stats.part_pages[p] += page->present;
-            sm_stats.uncached_pages += page->present && sm_backing_uncached(page);
-            now += page->present;
-        }
-    }
-    sm_stats.pages[SM_KIND_SECRET] += sm_outside_pages();
-    sm_stats.pages_peak = now + sm_outside_pages();
-    sm_stats.mapped = sm_arena.mapped;
+    /* The next signal would write what the copy left there to this child's stack. */
+    sm_registers_forget();
 }
 
 static void after_in_child(void)
@@ -372,6 +366,7 @@ static void after_in_child(void)
     int64_t bytes = 0;
 
     errno = forking.error;
+    sm_seal_settle();
     sm_helper_alone(true);
     if (!forking.inherits && sm_arena.mapped)
         sm_refuse("the secrets cannot be copied at fork (no memory, or a filter forbids it): "
@@ -382,18 +377,7 @@ static void after_in_child(void)
     if (sm_config.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold(SM_PART_BYTES)) || !sm_outside_withhold()))
         sm_refuse("key material could not be withheld from this child: it ends");
-    unlock_all();
-    sm_guard_forget();
-    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
-        lock_again(p);
-        sm_guard_rebuild(p);
-        if (!sm_config.zero)
-            clear_free(p);
-        sm_slab_rebuild(p, &blocks, &bytes);
-        sm_partition_rebuild(p);
-    }
-    if (sm_arena.span)
-        count_pages();
+    sm_fork_rebuild(&blocks, &bytes);
     sm_arena_inherit(false);
     sm_thread_cache_after_fork(blocks, 0, bytes);
     sm_helper_alone(false);
@@ -402,12 +386,27 @@ static void after_in_child(void)
 
 static void child(void)
 {
+    bool stdio;
+
     if (passed())
         return;
-    if (forking.started)
+    stdio = forking.stdio;
+    if (forking.started && !forking.caught_up)
         after_in_child();
     announced = false;
     sm_fork_release_in_child();
+    if (stdio)
+        _IO_list_resetlock();
+}
+
+/* A handler of the program's, called before ours, allocates: it needs what ours makes. */
+static bool catch_up(void)
+{
+    if (!announced || !forking.started || forking.caught_up)
+        return false;
+    forking.caught_up = true;
+    after_in_child();
+    return true;
 }
 
 void sm_fork_init(void)
@@ -418,6 +417,7 @@ void sm_fork_init(void)
      * As pthread_atfork() does, but for no object: ours is not unloaded, and its handlers must
      * not go when exit() runs its destructor, while another thread forks.
      */
+    sm_window_catch_up = catch_up;
     if (!registered)
         __register_atfork(prepare, parent, child, NULL);
     registered = true;

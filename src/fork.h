@@ -44,4 +44,7 @@ const char *sm_fork_copy_place(struct sm_fork_copy *copy);
 /* SECRETSSL_FORK=deny: a partition's places stay taken, and a touch is SIGSEGV. */
 bool sm_fork_withhold(unsigned part);
 
+/* fork_rebuild.c: in the child, after the copy is in place. What it counted is added. */
+void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes);
+
 #endif

@@ -2,6 +2,7 @@
 #include "backing.h"
 #include "config.h"
 #include "fork.h"
+#include "fork_window.h"
 #include "format.h"
 #include "heap_fast.h"
 #include "large.h"
@@ -10,6 +11,7 @@
 #include "pages.h"
 #include "registers.h"
 #include "report.h"
+#include "seal.h"
 #include "seccomp.h"
 #include "slab.h"
 #include "spill.h"
@@ -30,6 +32,7 @@ void sm_heap_start(void)
         sm_sweep_init();
         sm_registers_init();
         sm_seccomp_probe();
+        sm_seal_settle();
         sm_canary_init(sm_pages_random()); /* which a filter may forbid */
         sm_thread_cache_init();
         sm_fork_init();
@@ -45,6 +48,8 @@ static bool have_arena(void)
 
     if (sm_likely(__atomic_load_n(&sm_arena.span, __ATOMIC_ACQUIRE)))
         return true;
+    if (sm_window_is_empty())
+        return false;
     sm_lock_take(&start_lock);
     if (!sm_arena.span && !failed && !sm_arena.fixed && !sm_arena_init()) {
         failed = true;
@@ -128,10 +133,13 @@ static void block_end(void *p, size_t n)
 
     if (checked && !sm_canary_good(p, n))
         sm_misuse_overrun(p);
-    if (sm_config.zero && checked)
+    if (sm_config.zero && checked) {
         sm_sweep_clear(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
-    else if (sm_config.zero)
+        /* The sweep has looked at what it cleared. */
+        sm_registers_forget();
+    } else if (sm_config.zero) {
         memset(p, 0, n);
+    }
     *sm_state_of(p) = SM_STATE_FREE;
     sm_memcheck_free(p);
 }
@@ -281,6 +289,10 @@ void sm_free_slow(void *p)
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         sm_misuse_pointer("free", p);
     sm_assert_announced();
+    if (sm_unlikely(sm_window_defer(p))) {
+        sm_leave(cache);
+        return;
+    }
     if (state == SM_STATE_LOST) {
         *sm_state_of(p) = SM_STATE_FREE;
         size = 0;
@@ -335,7 +347,8 @@ static bool resize_counted(void *p, size_t n, size_t *old)
         sm_misuse_pointer("realloc", p);
     sm_assert_announced();
     *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
-    done = resize(p, state, n);
+    /* A child may be about to copy it as it is. */
+    done = !sm_window_is_mine() && resize(p, state, n);
     if (done) {
         sm_memcheck_resize(p, *old, n);
         if (sm_unlikely(sm_config.trace))
@@ -356,6 +369,8 @@ static void *move(void *p, size_t old, void *to, size_t n)
         return NULL;
     memcpy(to, p, sm_min(old, n));
     sm_free(p);
+    /* The copy went through them, and the next signal would write them to the stack. */
+    sm_registers_forget();
     return to;
 }
 

@@ -6,6 +6,7 @@
 #include "guard.h"
 #include "memcheck.h"
 #include "misuse.h"
+#include "registers.h"
 #include "sweep.h"
 #include "thread_cache.h"
 #include <string.h>
@@ -157,6 +158,8 @@ void sm_large_free(void *p)
         memset(p, 0, sm_large_size(page));
     else if (sm_config.zero)
         sm_sweep_clear(p, sm_round_up(sm_large_size(page), SM_GRANULE));
+    /* The sweep has looked at what it cleared. */
+    sm_registers_forget();
     sm_memcheck_free(p);
     *sm_state_of(p) = SM_STATE_FREE;
     if (sm_guarded(page, pages))

@@ -47,12 +47,29 @@ static void *reserve_at(uintptr_t at, size_t length, int prot, int flags)
 {
     long result = sm_sys(SYS_mmap, at, length, prot,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
-    return failed(result) ? NULL : (void *)result;
+    if (failed(result))
+        return NULL;
+    sm_pages_unlock((void *)result, length);
+    /* Gigabytes of nothing: gcore would write them. */
+    if (!sm_seccomp_forbids(SM_CALL_MADVISE))
+        sm_sys(SYS_madvise, result, length, MADV_DONTDUMP);
+    return (void *)result;
 }
 
 void *sm_pages_reserve_table(size_t length)
 {
-    /* Read-only is not charged, and any index may be looked up. */
+    /*
+     * Read-only is not charged, and any index may be looked up. In a program that has locked
+     * its future memory, what can be read is filled with pages at once, in minutes for a large
+     * table: so it becomes readable when it is not locked any more.
+     */
+    void *table = reserve_at(0, length, PROT_NONE, 0);
+
+    if (table && !sm_seccomp_forbids(SM_CALL_MPROTECT) &&
+        sm_sys(SYS_mprotect, table, length, PROT_READ) == 0)
+        return table;
+    if (table)
+        sm_pages_unmap(table, length);
     return reserve_at(0, length, PROT_READ, 0);
 }
 
@@ -259,6 +276,12 @@ int sm_pages_lock(void *address, size_t length, bool on_fault)
     return (int)sm_sys(SYS_mlock, address, length);
 }
 
+void sm_pages_unlock(void *address, size_t length)
+{
+    if (!sm_seccomp_forbids(SM_CALL_MUNLOCK))
+        sm_sys(SYS_munlock, address, length);
+}
+
 int sm_pages_withhold(void *address, size_t length)
 {
     long result = sm_sys(SYS_mmap, address, length, PROT_NONE,
@@ -302,21 +325,19 @@ int sm_pages_move(void *from, void *to, size_t length)
 
 void sm_pages_raise_limit(size_t more)
 {
-    struct rlimit now = {0}, wanted;
+    struct rlimit limit = {0};
+    rlim_t wanted;
 
     if (sm_seccomp_forbids(SM_CALL_PRLIMIT) ||
-        sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, NULL, &now) != 0 ||
-        now.rlim_cur == RLIM_INFINITY)
+        sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, NULL, &limit) != 0)
         return;
-    wanted.rlim_cur = now.rlim_cur + more;
-    if (wanted.rlim_cur < more)
-        wanted.rlim_cur = RLIM_INFINITY;
-    wanted.rlim_max = sm_max(now.rlim_max, wanted.rlim_cur);
-    if (sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &wanted, NULL) == 0)
+    /* The hard limit is the administrator's, and children of this process inherit it. */
+    wanted = limit.rlim_cur > RLIM_INFINITY - more ? RLIM_INFINITY : limit.rlim_cur + more;
+    wanted = sm_min(wanted, limit.rlim_max);
+    if (wanted <= limit.rlim_cur)
         return;
-    wanted.rlim_cur = sm_min(wanted.rlim_cur, now.rlim_max);
-    wanted.rlim_max = now.rlim_max;
-    sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &wanted, NULL);
+    limit.rlim_cur = wanted;
+    sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &limit, NULL);
 }
 
 size_t sm_pages_block_known = SM_BLOCK_NOT_ASKED;
@@ -362,6 +383,26 @@ size_t sm_pages_block(void)
         size = 0;
     __atomic_store_n(&sm_pages_block_known, size, __ATOMIC_RELAXED);
     return size;
+}
+
+bool sm_pages_readable(const void *address, size_t length)
+{
+    uintptr_t at = (uintptr_t)address, end = at + length;
+
+    /* No set of signals, which is what NULL means to the call, is no mistake. */
+    if (sm_seccomp_forbids(SM_CALL_SIGPROCMASK) || end < at || !address)
+        return false;
+    /*
+     * The call reads eight bytes before it finds that what is to be done with them is wrong.
+     * The last eight of each page and of the range are enough; a range of fewer has its first.
+     */
+    for (; at < end; at = (at | (sm_os_page - 1)) + 1) {
+        uintptr_t last = sm_min((at | (sm_os_page - 1)) + 1, end);
+        uintptr_t probe = last - at >= 8 ? last - 8 : at;
+        if (sm_sys(SYS_rt_sigprocmask, -1, probe, NULL, 8) == -EFAULT)
+            return false;
+    }
+    return true;
 }
 
 int sm_pages_probe(unsigned flags)

@@ -63,6 +63,12 @@ int sm_pages_map_anonymous(void *address, size_t length);
 /* on_fault: what is not there yet is locked when it comes */
 int sm_pages_lock(void *address, size_t length, bool on_fault);
 
+/*
+ * What a program's mlockall() has locked is no longer: address space counts as locked memory
+ * too, and the kernel goes through all of it. Secret pages stay locked, by their nature.
+ */
+void sm_pages_unlock(void *address, size_t length);
+
 /* Access or none; contents are kept. */
 int sm_pages_protect(void *address, size_t length, bool access);
 
@@ -75,11 +81,17 @@ int sm_pages_inherit(void *address, size_t length, bool inherit);
 /* Moves pages of one mapping to a place, over what is there. */
 int sm_pages_move(void *from, void *to, size_t length);
 
-/* Raises RLIMIT_MEMLOCK by this much if that is allowed. */
+/* Raises the soft RLIMIT_MEMLOCK by this much, to the hard one at most. */
 void sm_pages_raise_limit(size_t more);
 
 /* 0 if memfd_secret with these flags works now, else a negative errno value. */
 int sm_pages_probe(unsigned flags);
+
+/*
+ * Whether the program may read these bytes; false too where a filter forbids to ask. Does not
+ * touch them, and raises no signal.
+ */
+bool sm_pages_readable(const void *address, size_t length);
 
 /* A number that differs from run to run. */
 uint64_t sm_pages_random(void);

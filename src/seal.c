@@ -4,6 +4,8 @@
 #include "pages.h"
 #include "report.h"
 #include "seccomp.h"
+#include "sys.h"
+#include "thread_cache.h"
 
 /* Enough for a few dozen TLS connections; a program that needs more sets SECRETSSL_PREFAULT. */
 static const size_t reserve[SM_PARTS] = {
@@ -27,17 +29,37 @@ void sm_seal_reserve(void)
     }
 }
 
+static long home;
+
+void sm_seal_settle(void)
+{
+    if (!sm_seccomp_forbids(SM_CALL_GETPID))
+        home = sm_sys(SYS_getpid);
+}
+
+bool sm_seal_is_home(void)
+{
+    return sm_seccomp_forbids(SM_CALL_GETPID) || home == sm_sys(SYS_getpid);
+}
+
 void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
 {
     uint32_t killing;
 
     seal->killing = sm_seccomp_killing;
     seal->fixed = sm_arena.fixed;
-    if (!sm_heap_started())
+    /* A child of _Fork has a memory of its own, and so its own idea of what is forbidden. */
+    seal->foreign =
+        !sm_heap_started() || (!sm_seal_is_home() && !sm_unannounced()) ||
+        (program && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK) && !sm_seccomp_readable(program));
+    if (seal->foreign)
         return;
     sm_report_seal();
     killing = sm_seccomp_learn(program);
-    if (killing & GROW_CALLS && !sm_arena.fixed) {
+    if (sm_unannounced()) {
+        /* It has no secrets; the locks that it inherited may be held for ever. */
+        sm_arena.fixed = sm_arena.fixed || killing & GROW_CALLS;
+    } else if (killing & GROW_CALLS && !sm_arena.fixed) {
         sm_seal_reserve();
         /* A fork that is announced must be able to copy: there is no lifting it then. */
         if (killing & BIT(SM_CALL_MADVISE) && sm_arena.span)
@@ -49,12 +71,14 @@ void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
 
 void sm_seal_end(const struct sm_seal *seal, bool installed)
 {
+    if (seal->foreign)
+        return;
     if (installed) {
         sm_seccomp_installed = true;
         return;
     }
     sm_seccomp_killing = seal->killing;
-    if (sm_arena.fixed && !seal->fixed)
+    if (sm_arena.fixed && !seal->fixed && !sm_unannounced())
         sm_arena_inherit(false);
     sm_arena.fixed = seal->fixed;
 }

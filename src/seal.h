@@ -10,7 +10,18 @@ struct sock_fprog;
 struct sm_seal {
     uint32_t killing; /* what was forbidden before */
     bool fixed;
+    bool foreign; /* nothing was noted: this is not the process that has the arena */
 };
+
+/*
+ * Remembers which process has the arena: at start, and in a forked child that has its copy. A
+ * child of vfork or of clone(CLONE_VM) runs in its parent's memory, and what it does to itself
+ * must not change that.
+ */
+void sm_seal_settle(void);
+
+/* Whether this is that process. True too where a filter forbids to ask. */
+bool sm_seal_is_home(void);
 
 /*
  * Before the filter: if it would kill the process for asking for more secret memory, gets

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "seccomp.h"
 #include "bpf.h"
+#include "pages.h"
 #include "sys.h"
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -61,6 +63,7 @@ static const struct {
     [SM_CALL_FADVISE] = {SYS_fadvise64, {(uint64_t)-1, 0, 0, POSIX_FADV_DONTNEED}},
     [SM_CALL_FDATASYNC] = {SYS_fdatasync, {(uint64_t)-1}},
     [SM_CALL_MINCORE] = {SYS_mincore, {0, 0, 0}},
+    [SM_CALL_MUNLOCK] = {SYS_munlock, {0, 0}},
 };
 
 /* A limit of 1 byte means none at all, also where dumps go to a program. */
@@ -90,22 +93,42 @@ static void try_calls(volatile uint32_t *at)
 }
 
 /*
+ * Whether a file has a text. It is read in pieces: the list of a process's groups alone, which
+ * stands before the line about seccomp, can be longer than any buffer.
+ */
+static bool file_has(long fd, const char *text)
+{
+    char piece[1024];
+    size_t keep = strlen(text) - 1, have = 0;
+    long got;
+
+    while ((got = sm_sys(SYS_read, fd, piece + have, sizeof(piece) - have)) > 0) {
+        have += (size_t)got;
+        if (memmem(piece, have, text, keep + 1))
+            return true;
+        /* What may be the beginning of the text is looked at with the next piece. */
+        if (have > keep) {
+            memmove(piece, piece + have - keep, keep);
+            have = keep;
+        }
+    }
+    return false;
+}
+
+/*
  * From /proc, with system calls that the dynamic linker has just made: prctl may be one of
  * those that kill.
  */
 static bool under_filter(void)
 {
-    char text[4096];
-    const char *line;
-    long fd = sm_sys(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC), length;
+    long fd = sm_sys(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC);
+    bool has;
 
     if (fd < 0) /* no /proc: a chroot */
         return sm_sys(SYS_prctl, PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
-    length = sm_sys(SYS_read, fd, text, sizeof(text) - 1);
+    has = file_has(fd, "\nSeccomp:\t2\n");
     sm_sys(SYS_close, fd);
-    text[length > 0 ? length : 0] = '\0';
-    line = strstr(text, "\nSeccomp:");
-    return line && strstr(line, ":\t2") == line + 8;
+    return has;
 }
 
 void sm_seccomp_probe(void)
@@ -134,6 +157,12 @@ void sm_seccomp_probe(void)
             sm_seccomp_killing |= 1U << *at;
     }
     sm_sys(SYS_munmap, at, 4096);
+}
+
+bool sm_seccomp_readable(const struct sock_fprog *program)
+{
+    return sm_pages_readable(program, sizeof(*program)) &&
+           sm_pages_readable(program->filter, program->len * sizeof(*program->filter));
 }
 
 uint32_t sm_seccomp_learn(const struct sock_fprog *program)

@@ -41,6 +41,7 @@ enum sm_call {
     SM_CALL_FADVISE,
     SM_CALL_FDATASYNC,
     SM_CALL_MINCORE,
+    SM_CALL_MUNLOCK,
     SM_CALLS
 };
 
@@ -58,6 +59,12 @@ static inline bool sm_seccomp_forbids(enum sm_call call)
 void sm_seccomp_probe(void);
 
 struct sock_fprog;
+
+/*
+ * Whether a filter that the program hands over can be read at all. One that cannot is refused
+ * by the kernel, with EFAULT, and must not be looked at here.
+ */
+bool sm_seccomp_readable(const struct sock_fprog *program);
 
 /* What a filter that is about to be installed kills for, as bits. NULL: strict mode. */
 uint32_t sm_seccomp_learn(const struct sock_fprog *program);

@@ -10,6 +10,7 @@
 #include "stats.h"
 #include "thread_cache.h"
 #include "unwind.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -27,6 +28,20 @@ static void apply(void)
 }
 
 /*
+ * The handlers of fork and of a thread's end are never taken back. The shared library is linked
+ * so that it is not unloaded; a plugin with the archive in it would be, and the next fork would
+ * jump into nothing.
+ */
+static void stay_loaded(void)
+{
+    Dl_info info;
+
+    if (dladdr(&used, &info) != 0 && info.dli_fname && *info.dli_fname)
+        dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    dlerror(); /* A program that is linked statically has no such object. */
+}
+
+/*
  * Before main, so that the handlers of fork are the outermost, and while there is one thread.
  * A wrong value in the environment is not ours to end a program for: it is said and ignored.
  */
@@ -34,6 +49,7 @@ __attribute__((constructor)) static void start(void)
 {
     char error[256];
 
+    stay_loaded();
     sm_report_init("libsecretmem");
     if (!getauxval(AT_SECURE) && sm_config_from_env(environ, error, sizeof(error)) != 0)
         sm_report("%s: ignored", error);

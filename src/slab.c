@@ -272,6 +272,12 @@ void sm_slab_lock_all(void)
         sm_lock_take(&nth_shelf(n)->lock);
 }
 
+void sm_slab_reset_locks(void)
+{
+    for (unsigned n = 0; n < SHELVES; n++)
+        sm_lock_reset(&nth_shelf(n)->lock);
+}
+
 void sm_slab_unlock_all(void)
 {
     for (unsigned n = SHELVES; n-- > 0;)

@@ -40,4 +40,7 @@ void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes);
 void sm_slab_lock_all(void);
 void sm_slab_unlock_all(void);
 
+/* In a child: no other thread is left that could hold one. */
+void sm_slab_reset_locks(void);
+
 #endif

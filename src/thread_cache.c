@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "thread_cache.h"
 #include "config.h"
+#include "fork_window.h"
 #include "large.h"
 #include "memcheck.h"
 #include "pages.h"
@@ -229,10 +230,16 @@ bool sm_thread_caches_flush_runs(void)
     return any;
 }
 
+/* Whether the gate stands in this thread's way. The thread that has closed it passes. */
+static bool gate_is_closed(void)
+{
+    return __atomic_load_n(&sm_gate, __ATOMIC_RELAXED) && !sm_window_is_mine();
+}
+
 static void wait_at_gate(void)
 {
     sm_assert_announced(); /* In a raw fork's child nobody would open it. */
-    while (__atomic_load_n(&sm_gate, __ATOMIC_RELAXED))
+    while (gate_is_closed())
         sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
 }
 
@@ -242,10 +249,12 @@ static void enter_without(void)
         return;
     for (;;) {
         __atomic_fetch_add(&inside_without, 1, __ATOMIC_SEQ_CST);
-        if (!__atomic_load_n(&sm_gate, __ATOMIC_SEQ_CST))
+        if (!__atomic_load_n(&sm_gate, __ATOMIC_SEQ_CST) ||
+            (sm_window_is_mine() && !sm_unannounced()))
             return;
         __atomic_fetch_sub(&inside_without, 1, __ATOMIC_SEQ_CST);
         wait_at_gate();
+        inside_depth = 1; /* A child that has caught up begins with none. */
     }
 }
 
@@ -265,7 +274,7 @@ struct sm_thread_cache *sm_enter_slow(void)
             wait_at_gate();
             cache->inside = 1;
             sm_barrier();
-        } while (__atomic_load_n(&sm_gate, __ATOMIC_RELAXED));
+        } while (gate_is_closed());
         return cache;
     }
     enter_without();
@@ -294,7 +303,19 @@ static void doze(void)
     sm_sys(SYS_futex, &never, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &pause);
 }
 
-void sm_gate_close(void)
+/* Waits until a counter of those inside is 0; false: it took too many dozes. */
+static bool comes_to_zero(const volatile uint32_t *inside, unsigned *dozes)
+{
+    while (__atomic_load_n(inside, __ATOMIC_SEQ_CST)) {
+        if (*dozes == 0)
+            return false;
+        --*dozes;
+        doze();
+    }
+    return true;
+}
+
+bool sm_gate_close(unsigned dozes)
 {
     __atomic_store_n(&sm_gate, 1, __ATOMIC_SEQ_CST);
     /* A filter that came later may forbid it: then time must do what it does. */
@@ -303,13 +324,14 @@ void sm_gate_close(void)
         for (int i = 0; i < 100; i++)
             doze();
     }
-    while (__atomic_load_n(&inside_without, __ATOMIC_SEQ_CST))
-        doze();
+    if (!comes_to_zero(&inside_without, &dozes))
+        return false;
     /* A cache that is added now belongs to a thread that was counted above. */
     for (struct sm_thread_cache *c = all; c; c = c->next) {
-        while (__atomic_load_n(&c->inside, __ATOMIC_SEQ_CST))
-            doze();
+        if (!comes_to_zero(&c->inside, &dozes))
+            return false;
     }
+    return true;
 }
 
 void sm_gate_open(void)
@@ -360,6 +382,6 @@ bool sm_unannounced(void)
 
 void sm_assert_announced(void)
 {
-    if (sm_unannounced())
+    if (sm_unannounced() && !(sm_window_catch_up && sm_window_catch_up()))
         sm_fatal("allocation in a child of _Fork or a raw fork, which has no secrets", NULL);
 }

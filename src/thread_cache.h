@@ -133,8 +133,12 @@ bool sm_thread_caches_flush_runs(void);
 /* Whether the calling thread is inside already (a signal handler interrupted it). */
 bool sm_inside_now(void);
 
-/* Fork: closes the gate and waits until no other thread is inside; opens it again. */
-void sm_gate_close(void);
+/*
+ * Fork: closes the gate and waits until no other thread is inside, for so many dozes of 20 us
+ * at most. False: some thread still is, and the caller opens the gate again, as it does in the
+ * end.
+ */
+bool sm_gate_close(unsigned dozes);
 void sm_gate_open(void);
 
 /* In an announced child: all caches are gone. allocations and so on: what they counted. */

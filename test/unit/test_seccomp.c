@@ -43,6 +43,7 @@ static const struct {
     {SM_CALL_FADVISE, SYS_fadvise64},
     {SM_CALL_FDATASYNC, SYS_fdatasync},
     {SM_CALL_MINCORE, SYS_mincore},
+    {SM_CALL_MUNLOCK, SYS_munlock},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 

@@ -6,6 +6,7 @@
 #include "support.h"
 #include "thread_cache.h"
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
@@ -312,7 +313,7 @@ Test(thread_cache, gate)
         unsigned seen, moving = turns;
         while (turns == moving)
             ;
-        sm_gate_close();
+        sm_gate_close(UINT_MAX);
         /* A thread may still count a turn that it finished before. */
         seen = turns;
         for (volatile int pause = 0; pause < 200000; pause++)
