@@ -6,9 +6,9 @@
  *
  * The first allocation reserves address space; secret pages come as they are needed, up to
  * ARENA_SIZE. Where there is no secret memory, blocks lie in locked memory that core dumps
- * leave out, then in unlocked such memory, then, when the arena is full, with the C
- * library: each step is counted (secretmem_get_stats) and logged once. With REQUIRE=1
- * allocation fails instead.
+ * leave out, then in unlocked such memory, then, when the arena has no room, with the C
+ * library: each step is counted (secretmem_get_stats) and logged once, with its reason. With
+ * REQUIRE=1 allocation fails instead.
  *
  * After fork(2) parent and child each have their own blocks at the same addresses. A child
  * made by _Fork() or by the system call itself has none and must exec or exit.
@@ -85,7 +85,8 @@ void *secretmem_calloc(size_t count, size_t size);
 
 /**
  * As realloc(3). p is NULL or a block of this library. Size 0 frees p and returns NULL.
- * What the block leaves behind when it moves or shrinks is cleared.
+ * What the block leaves behind when it moves or shrinks is cleared, and what it gains beyond
+ * secretmem_usable_size() is zero, unless ZERO=0.
  */
 void *secretmem_realloc(void *p, size_t size);
 

@@ -13,6 +13,7 @@
 #include "hooks.h"
 #include "libcrypto.h"
 #include "report.h"
+#include "shortage.h"
 #include "spill.h"
 #include "start.h"
 #include "stats.h"
@@ -35,7 +36,8 @@ static void *take(size_t size, const char *file, int line)
     if (size == 0)
         return NULL;
     __atomic_fetch_add(&early, 1, __ATOMIC_RELAXED);
-    return sm_spill_alloc(size, 1);
+    sm_short_of(SM_SHORT_EARLY);
+    return sm_short_may_spill(SM_PART_KEY) ? sm_spill_alloc(size, 1) : NULL;
 }
 
 static void *retake(void *p, size_t size, const char *file, int line)

@@ -4,6 +4,7 @@
 #include "next.h"
 #include "route.h"
 #include "secure_bits.h"
+#include "shortage.h"
 #include "spill.h"
 #include <dlfcn.h>
 #include <string.h>
@@ -24,7 +25,9 @@ static void *take(const struct sm_c_library *library, size_t size, const char *f
         return NULL;
     part = route(file, size);
     p = sm_arena_malloc(size, part);
-    return p || !sm_heap_may_spill(part) ? p : sm_spill_alloc_by(library, size);
+    if (!p && route_needed(file) && sm_short_needed())
+        return sm_spill_alloc_by(library, size);
+    return p || !sm_short_may_spill(part) ? p : sm_spill_alloc_by(library, size);
 }
 
 static void give(const struct sm_c_library *library, void *p)
@@ -51,7 +54,7 @@ static void *retake(const struct sm_c_library *library, void *p, size_t size, co
         return sm_spill_realloc_by(library, p, size);
     secure_bits_drop(p); /* as hook_realloc() */
     to = sm_arena_realloc(p, size);
-    if (to || !sm_heap_may_spill(sm_part_of(p)))
+    if (to || !sm_short_may_spill(sm_part_of(p)))
         return to;
     to = sm_spill_alloc_by(library, size);
     if (to) {

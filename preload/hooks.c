@@ -6,7 +6,10 @@
 
 static __attribute__((noinline)) void *malloc_slow(size_t size, const char *file)
 {
-    return size ? sm_malloc(size, route(file, size)) : NULL;
+    if (size == 0)
+        return NULL;
+    return sm_unlikely(route_needed(file)) ? sm_malloc_needed(size, SM_PART_PUBLIC)
+                                           : sm_malloc(size, route(file, size));
 }
 
 void *hook_malloc(size_t size, const char *file, int line)

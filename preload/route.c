@@ -23,7 +23,7 @@ static const struct rule rules[] = {
     {"ssl/record/", SM_PART_IO},
     {"crypto/conf/conf_mod.c", SM_PART_PUBLIC},
     {"crypto/core_", SM_PART_PUBLIC},
-    {"crypto/err/", SM_PART_PUBLIC},
+    {"crypto/err/", ROUTE_NEEDED},
     {"crypto/evp/evp_fetch.c", SM_PART_PUBLIC},
     {"crypto/ex_data.c", SM_PART_PUBLIC},
     {"crypto/init", SM_PART_PUBLIC},
@@ -32,7 +32,8 @@ static const struct rule rules[] = {
     {"crypto/property/", SM_PART_PUBLIC},
     {"crypto/provider", SM_PART_PUBLIC},
     {"crypto/stack/", SM_PART_PUBLIC},
-    {"crypto/threads_", SM_PART_PUBLIC},
+    {"crypto/sparse_array.c", ROUTE_NEEDED}, /* where threads_ keeps a thread's values */
+    {"crypto/threads_", ROUTE_NEEDED},
     {"crypto/x509/x509_vpm.c", SM_PART_PUBLIC},
 };
 
@@ -87,12 +88,24 @@ static unsigned route_slow(const char *file)
     return (unsigned)(entry & 0xff);
 }
 
-unsigned route(const char *file, size_t size)
+static uint64_t route_answer(const char *file)
 {
     uint64_t answer = route_fast(file);
 
-    if (answer > ROUTE_OCTETS)
-        answer = route_slow(file);
+    return answer > ROUTE_NEEDED ? route_slow(file) : answer;
+}
+
+bool route_needed(const char *file)
+{
+    return route_answer(file) == ROUTE_NEEDED;
+}
+
+unsigned route(const char *file, size_t size)
+{
+    uint64_t answer = route_answer(file);
+
+    if (answer == ROUTE_NEEDED)
+        return SM_PART_PUBLIC;
     if (answer == ROUTE_OCTETS)
         return size <= ROUTE_OCTETS_MAX ? SM_PART_BYTES : SM_PART_KEY;
     return (unsigned)answer;

@@ -13,6 +13,12 @@ unsigned route_classify(const char *file);
 #define ROUTE_OCTETS_MAX 64 /* bytes of the largest octet key: Ed448 has 57 */
 
 /*
+ * What it says for a file without whose blocks OpenSSL cannot report an error (from 3.6 on it
+ * calls itself until the stack ends): public, and the C library's where the arena has no room.
+ */
+#define ROUTE_NEEDED (SM_PARTS + 1)
+
+/*
  * File pointer << 8 | answer, in one word, so that it is never torn; a pointer has 56 bits at
  * most. Sets of a cache line: the fast path looks at the first of a set only.
  */
@@ -36,5 +42,8 @@ static inline uint64_t route_fast(const char *file)
 
 /* The partition, whatever the cache says or does not say */
 unsigned route(const char *file, size_t size);
+
+/* Whether a file is one of ROUTE_NEEDED. */
+bool route_needed(const char *file);
 
 #endif

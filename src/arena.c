@@ -6,6 +6,7 @@
 #include "outside.h"
 #include "pages.h"
 #include "seccomp.h"
+#include "shortage.h"
 #include "stats.h"
 #include <string.h>
 #include <sys/resource.h>
@@ -213,7 +214,7 @@ static uint32_t take_frontier(unsigned p, uint32_t pages, uint32_t align)
     uint32_t need = pages + skip;
 
     if (need < pages)
-        return 0;
+        return sm_short_of(SM_SHORT_CAP);
     if (part->mapped - part->frontier < need &&
         !sm_backing_grow(p, need - (part->mapped - part->frontier)))
         return 0;

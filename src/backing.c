@@ -5,17 +5,17 @@
 #include "pages.h"
 #include "report.h"
 #include "seccomp.h"
+#include "shortage.h"
 #include "stats.h"
 #include <errno.h>
 
-#define CHUNK_FIRST  (64 * SM_KIB)
 #define CHUNK_MOST   (4 * SM_MIB)
 #define COMMIT_PAGES 1024 /* entries of the tables that are committed at a time */
 
 static struct sm_lock present_lock; /* kernel pages larger than ours are shared by runs */
-static bool limit_raised, said_unavailable, said_limit, said_plain, said_cap, said_uncached;
-static bool never_uncached;   /* this machine cannot */
-static bool uncached_refused; /* though it was required */
+static bool said_uncached;
+static bool never_uncached; /* this machine cannot */
+static int uncached_error;  /* why it was refused though it was required, or 0 */
 
 bool sm_backing_secret(unsigned part)
 {
@@ -28,6 +28,15 @@ unsigned sm_backing_flags(unsigned part)
         __atomic_load_n(&never_uncached, __ATOMIC_RELAXED))
         return 0;
     return SM_SECRET_UNCACHED;
+}
+
+void sm_backing_raise_limit(void)
+{
+    static bool raised;
+
+    /* Twice the arena: under the accounting by user a child's copy counts as well. */
+    if (!__atomic_exchange_n(&raised, true, __ATOMIC_RELAXED))
+        sm_pages_raise_limit(2 * (sm_arena.span ? sm_arena.cap : sm_config.arena_size));
 }
 
 /* Not in this kernel, not on this processor, or a privilege that was perhaps given up. */
@@ -51,11 +60,7 @@ static void refuse_cached(struct sm_secret_map *map, int error)
 {
     sm_pages_withhold(map->address, map->length);
     map->error = error;
-    __atomic_store_n(&uncached_refused, true, __ATOMIC_RELAXED);
-    sm_report_once(&said_uncached,
-                   "SECRETSSL_UNCACHED=require: the kernel refuses more uncached "
-                   "memory (%s): allocations of key bytes fail",
-                   sm_errno_name(error));
+    __atomic_store_n(&uncached_error, error, __ATOMIC_RELAXED);
 }
 
 int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
@@ -82,52 +87,12 @@ int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
 
 bool sm_backing_refused(unsigned part)
 {
-    return part == SM_PART_BYTES && __atomic_load_n(&uncached_refused, __ATOMIC_RELAXED);
+    return part == SM_PART_BYTES && __atomic_load_n(&uncached_error, __ATOMIC_RELAXED);
 }
 
 bool sm_backing_may_degrade(unsigned part)
 {
     return !sm_config.require && !sm_backing_refused(part);
-}
-
-void sm_backing_check(void)
-{
-    int error;
-
-    if (sm_config.uncached == SM_UNCACHED_REQUIRE) {
-        error = sm_pages_probe(SM_SECRET_UNCACHED);
-        if (error)
-            sm_refuse("SECRETSSL_UNCACHED=require: the kernel refuses uncached memory (%s)",
-                      sm_errno_name(error));
-    }
-    if (sm_config.require) {
-        error = sm_pages_probe(0);
-        if (error)
-            sm_refuse("SECRETSSL_REQUIRE=1: no secret memory (%s)%s", sm_errno_name(error),
-                      error == -ENOSYS ? ": does the kernel have memfd_secret and is "
-                                         "secretmem.enable on?"
-                      : error == -EAGAIN || error == -EFAULT ? ": raise RLIMIT_MEMLOCK"
-                                                             : "");
-    }
-}
-
-void sm_backing_degraded(enum sm_kind kind, long error)
-{
-    if (kind == SM_KIND_PLAIN)
-        sm_report_once(&said_plain,
-                       "memory cannot be locked (%s): secrets are in undumpable "
-                       "memory that may be swapped out",
-                       sm_errno_name(error));
-    else if (error == -EAGAIN || error == -EFAULT || error == -ENOMEM)
-        sm_report_once(&said_limit,
-                       "the limit on secret memory is reached (%s): more secrets "
-                       "are in locked memory; raise RLIMIT_MEMLOCK",
-                       sm_errno_name(error));
-    else
-        sm_report_once(&said_unavailable,
-                       "no secret memory (memfd_secret: %s): secrets are in "
-                       "locked, undumpable memory",
-                       sm_errno_name(error));
 }
 
 /* The part of a table, entries of size bytes, that begins at one and ends before another */
@@ -140,22 +105,25 @@ static int commit_table(const void *table, size_t size, uint32_t from, uint32_t 
 }
 
 /* Tables up to a page, in steps: few system calls for every 4 MiB of blocks. */
-static bool commit(struct sm_partition *part, uint32_t pages)
+static int commit(struct sm_partition *part, uint32_t pages)
 {
     uint32_t from = part->committed;
     uint32_t last = (uint32_t)(sm_arena.span >> SM_PAGE_SHIFT);
     uint32_t to;
+    int error;
 
     if (pages <= part->committed && part->committed > part->first)
-        return true;
+        return 0;
     to = (uint32_t)sm_min(sm_round_up(pages + 1, COMMIT_PAGES), last);
-    if (commit_table(sm_arena.pages, sizeof(*sm_arena.pages), from, to) != 0 ||
-        commit_table(sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state), from, to) !=
-            0 ||
-        commit_table(sm_arena.bins, sizeof(*sm_arena.bins), from, to) != 0)
-        return false;
-    part->committed = to - 1;
-    return true;
+    error = commit_table(sm_arena.pages, sizeof(*sm_arena.pages), from, to);
+    if (!error)
+        error = commit_table(sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state), from,
+                             to);
+    if (!error)
+        error = commit_table(sm_arena.bins, sizeof(*sm_arena.bins), from, to);
+    if (!error)
+        part->committed = to - 1;
+    return error;
 }
 
 /* What a chunk is */
@@ -174,9 +142,7 @@ static int map_some(unsigned p, size_t length, struct chunk *chunk)
         chunk->kind = SM_KIND_ORDINARY;
         return sm_pages_map_anonymous(at, length);
     }
-    /* Twice: under the accounting by user a child's copy counts as well. */
-    if (!__atomic_exchange_n(&limit_raised, true, __ATOMIC_RELAXED))
-        sm_pages_raise_limit(2 * sm_arena.cap);
+    sm_backing_raise_limit();
     chunk->kind = SM_KIND_SECRET;
     error = sm_backing_map_secret(p, &map);
     chunk->uncached = map.flags == SM_SECRET_UNCACHED;
@@ -191,13 +157,23 @@ static size_t in_blocks(uintptr_t start, size_t length)
     return block == 0 || start % block != 0 ? 0 : length & ~(block - 1);
 }
 
+/* Uncached memory that was refused is the reason, whatever was tried then. */
+static bool note(unsigned part, int error, size_t length)
+{
+    if (!sm_backing_refused(part))
+        return sm_short_by(error, length);
+    sm_short_now = (struct sm_short){
+        .why = SM_SHORT_UNCACHED, .error = __atomic_load_n(&uncached_error, __ATOMIC_RELAXED)};
+    return false;
+}
+
 /* Returns how many bytes it mapped. */
 static size_t map_chunk(unsigned p, size_t need, size_t wish)
 {
     struct sm_partition *part = &sm_arena.part[p];
     struct chunk chunk = {SM_KIND_NONE, false};
     size_t length = wish, blocks = 0;
-    int error = map_some(p, length, &chunk);
+    int error = map_some(p, length, &chunk), refused;
 
     /* Where mapped length counts against the limit, a smaller chunk may still fit. */
     while (error == -EAGAIN && length > need) {
@@ -205,14 +181,18 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
         error = map_some(p, length, &chunk);
     }
     if (error && chunk.kind == SM_KIND_SECRET && sm_backing_may_degrade(p)) {
-        sm_backing_degraded(SM_KIND_LOCKED, error);
+        refused = error;
         chunk = (struct chunk){SM_KIND_LOCKED, false};
         /* Short of secret memory now, perhaps not later: little at a time. */
-        length = error == -EAGAIN ? sm_max(need, sm_min(wish, CHUNK_FIRST)) : wish;
+        length = error == -EAGAIN ? sm_max(need, sm_min(wish, SM_CHUNK_FIRST)) : wish;
         error = sm_pages_map_anonymous(sm_page_address(part->mapped), length);
+        if (!error)
+            sm_short_degraded(SM_KIND_LOCKED, refused);
     }
-    if (error)
+    if (error) {
+        note(p, error, length);
         return 0;
+    }
     if (chunk.kind == SM_KIND_SECRET)
         blocks = in_blocks((uintptr_t)sm_page_address(part->mapped), length);
     for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++) {
@@ -222,9 +202,11 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
         page->uncached = chunk.uncached;
     }
     /* In a handler of fork, after the arena was made inheritable for this child. */
-    if (sm_window_is_mine() && !(sm_config.fork == SM_FORK_DENY && p == SM_PART_BYTES) &&
-        sm_pages_inherit(sm_page_address(part->mapped), length, true) != 0)
-        return 0;
+    if (sm_window_is_mine() && !(sm_config.fork == SM_FORK_DENY && p == SM_PART_BYTES)) {
+        error = sm_pages_inherit(sm_page_address(part->mapped), length, true);
+        if (error)
+            return sm_short_by(error, length);
+    }
     part->mapped += (uint32_t)(length >> SM_PAGE_SHIFT);
     return length;
 }
@@ -265,30 +247,28 @@ bool sm_backing_grow(unsigned p, uint32_t pages)
     size_t need = sm_round_up((size_t)pages << SM_PAGE_SHIFT, sm_os_page);
     size_t room = room_left();
     size_t have = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
-    size_t wish = sm_min(sm_max(have, CHUNK_FIRST), CHUNK_MOST);
+    size_t wish = sm_min(sm_max(have, SM_CHUNK_FIRST), CHUNK_MOST);
     uint32_t end =
         (uint32_t)sm_min(part->first + (sm_arena.cap >> SM_PAGE_SHIFT), sm_part_end(p));
     size_t got;
+    int error;
 
     if (sm_arena.fixed)
-        return false;
-    if (need > room || part->mapped + (need >> SM_PAGE_SHIFT) > end) {
-        sm_report_once(&said_cap, "the arena is full (SECRETSSL_ARENA_SIZE, %zu bytes): %s",
-                       sm_arena.cap,
-                       sm_config.require ? "allocations fail" : "more goes to the C library");
-        return false;
-    }
+        return sm_short_of(SM_SHORT_FIXED);
+    if (need > room || part->mapped + (need >> SM_PAGE_SHIFT) > end)
+        return sm_short_of(SM_SHORT_CAP);
     /* A small arena is shared by all partitions: small bites. */
     wish = sm_min(wish, sm_round_up(sm_arena.cap / 16, sm_os_page));
     wish = whole_blocks(p, need, sm_max(wish, need));
     wish = sm_min(wish, room & ~(sm_os_page - 1));
     wish = sm_min(wish, (size_t)(end - part->mapped) << SM_PAGE_SHIFT);
-    if (!commit(part, part->mapped + (uint32_t)(wish >> SM_PAGE_SHIFT)))
-        return false;
+    error = commit(part, part->mapped + (uint32_t)(wish >> SM_PAGE_SHIFT));
+    if (error)
+        return sm_short_by(error, wish);
     /* Other partitions grow at the same time: first the claim, then the memory. */
     if (__atomic_add_fetch(&sm_arena.mapped, wish, __ATOMIC_RELAXED) > sm_arena.cap) {
         __atomic_fetch_sub(&sm_arena.mapped, wish, __ATOMIC_RELAXED);
-        return false;
+        return sm_short_of(SM_SHORT_CAP);
     }
     got = map_chunk(p, need, wish);
     __atomic_fetch_sub(&sm_arena.mapped, wish - got, __ATOMIC_RELAXED);
@@ -302,7 +282,7 @@ static int lock_page(struct sm_page *page, char *at)
 
     if (error) {
         page->kind = SM_KIND_PLAIN;
-        sm_backing_degraded(SM_KIND_PLAIN, error);
+        sm_short_degraded(SM_KIND_PLAIN, error);
     }
     sm_count(&sm_stats.degraded, 1);
     return 0;
@@ -320,7 +300,7 @@ static int present_page(struct sm_page *page, char *at)
             return 0;
         if (sm_config.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
             return error;
-        sm_backing_degraded(SM_KIND_LOCKED, error);
+        sm_short_degraded(SM_KIND_LOCKED, error);
         page->kind = SM_KIND_LOCKED;
         return lock_page(page, at);
     case SM_KIND_LOCKED:
@@ -334,6 +314,16 @@ static int present_page(struct sm_page *page, char *at)
 static bool may_present(const struct sm_page *page)
 {
     return page->kind != SM_KIND_SECRET || !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
+}
+
+static bool make_present(struct sm_page *page, char *at)
+{
+    int error;
+
+    if (!may_present(page))
+        return sm_short_of(SM_SHORT_FIXED);
+    error = present_page(page, at);
+    return error ? sm_short_by(error, sm_os_page) : true;
 }
 
 bool sm_backing_uncached(const struct sm_page *page)
@@ -360,7 +350,7 @@ bool sm_backing_present(uint32_t first, uint32_t pages)
         struct sm_page *page = &sm_arena.pages[os];
         if (sm_arena.pages[i].present)
             continue;
-        good = may_present(page) && present_page(page, sm_page_address(os)) == 0;
+        good = make_present(page, sm_page_address(os));
         sm_count(&sm_stats.faults, good);
         for (uint32_t j = os; good && j < os + per_os; j++) {
             sm_arena.pages[j].kind = page->kind;

@@ -4,6 +4,9 @@
 #define SM_BACKING_H
 
 #include "arena.h"
+#include "shortage.h"
+
+#define SM_CHUNK_FIRST (64 * SM_KIB) /* what a partition maps first */
 
 /*
  * Maps more memory at the end of a partition: at least so many pages, more if that is
@@ -38,6 +41,9 @@ bool sm_backing_refused(unsigned part);
 /* Whether a partition may have locked memory where there is no secret memory. */
 bool sm_backing_may_degrade(unsigned part);
 
+/* Raises RLIMIT_MEMLOCK for this arena, once, as far as that is allowed. */
+void sm_backing_raise_limit(void);
+
 /* Whether a page, if it is present, is in no cache of the CPU's. */
 bool sm_backing_uncached(const struct sm_page *page);
 
@@ -47,7 +53,10 @@ bool sm_backing_uncached(const struct sm_page *page);
  */
 void sm_backing_check(void);
 
-/* Memory is only of this kind, for that reason: says so once. The caller counts. */
-void sm_backing_degraded(enum sm_kind kind, long error);
+/* Memory is only of this kind, for that reason: counted, and said once. */
+static inline void sm_backing_degraded(enum sm_kind kind, long error)
+{
+    sm_short_degraded(kind, error);
+}
 
 #endif

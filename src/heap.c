@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "backing.h"
+#include "borrow.h"
 #include "config.h"
 #include "fork.h"
 #include "fork_window.h"
@@ -13,6 +13,7 @@
 #include "report.h"
 #include "seal.h"
 #include "seccomp.h"
+#include "shortage.h"
 #include "slab.h"
 #include "spill.h"
 #include "stats.h"
@@ -49,15 +50,14 @@ static bool have_arena(void)
     if (sm_likely(__atomic_load_n(&sm_arena.span, __ATOMIC_ACQUIRE)))
         return true;
     if (sm_window_is_empty())
-        return false;
+        return sm_short_of(SM_SHORT_FORKING);
     sm_lock_take(&start_lock);
-    if (!sm_arena.span && !failed && !sm_arena.fixed && !sm_arena_init()) {
-        failed = true;
-        sm_report("no address space for the arena: %s",
-                  sm_config.require ? "allocations fail" : "secrets go to the C library");
-    }
+    if (!sm_arena.span && !failed && !sm_arena.fixed)
+        failed = !sm_arena_init();
     sm_lock_drop(&start_lock);
-    return sm_arena.span != 0;
+    if (!sm_arena.span)
+        return sm_short_of(sm_arena.fixed ? SM_SHORT_FIXED : SM_SHORT_SPACE);
+    return true;
 }
 
 bool sm_heap_started(void)
@@ -162,11 +162,13 @@ static bool slot_is_aligned(size_t size, size_t align)
 static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, unsigned part)
 {
     size_t room = n + margin();
-    void *p;
+    void *p = NULL;
 
     if (n > sm_arena.cap)
-        return NULL;
-    if (room > SM_SLOT_MAX || (align > SM_GRANULE && !slot_is_aligned(room, align)))
+        sm_short_of(n > SIZE_MAX >> 16 ? SM_SHORT_ABSURD : SM_SHORT_BLOCK);
+    else if (align > sm_arena.cap)
+        sm_short_of(SM_SHORT_ALIGNMENT);
+    else if (room > SM_SLOT_MAX || (align > SM_GRANULE && !slot_is_aligned(room, align)))
         p = sm_large_alloc(part, n, align);
     else
         p = small_alloc(cache, n, part,
@@ -176,36 +178,22 @@ static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, 
     return p;
 }
 
-/*
- * A partition that is full and cannot grow: keys go among other keys, then among what is
- * public, rather than out of secret memory, but not where record buffers are. When a filter
- * forbids to map more, any secret memory is better than none.
- */
-static bool may_borrow(unsigned part, unsigned other)
-{
-    bool keys = part == SM_PART_KEY || part == SM_PART_BYTES;
-
-    if (part == other || sm_backing_refused(part))
-        return false;
-    /* Key bytes are treated in a way that other things would not stand. */
-    if (other == SM_PART_BYTES &&
-        (sm_config.fork == SM_FORK_DENY || sm_config.uncached != SM_UNCACHED_OFF))
-        return false;
-    return sm_arena.fixed || (keys && other != SM_PART_IO && sm_backing_secret(other));
-}
-
 static void *arena_malloc(size_t n, size_t align, unsigned part)
 {
     struct sm_thread_cache *cache = sm_enter();
+    struct sm_short why;
     void *p = NULL;
 
     sm_assert_announced();
+    sm_short_of(SM_SHORT_UNKNOWN);
     if (have_arena()) {
         p = arena_alloc(cache, n, align, part);
         if (!p && n <= sm_arena.cap && sm_thread_caches_flush_runs())
             p = arena_alloc(cache, n, align, part);
+        why = sm_short_now; /* and not why no other partition helped */
         for (unsigned other = 0; !p && other < SM_PARTS; other++)
-            p = may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
+            p = sm_may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
+        sm_short_now = why;
     }
     if (p) {
         count_alloc(cache, n);
@@ -221,19 +209,11 @@ void *sm_arena_malloc(size_t n, unsigned part)
     return arena_malloc(n, 1, part);
 }
 
-bool sm_heap_may_spill(unsigned part)
-{
-    if (!sm_backing_refused(part))
-        return true;
-    sm_count(&sm_stats.failed, 1);
-    return false;
-}
-
 static void *malloc_slow(size_t n, size_t align, unsigned part)
 {
     void *p = arena_malloc(n, align, part);
 
-    return p || !sm_heap_may_spill(part) ? p : sm_spill_alloc(n, align);
+    return p || !sm_short_may_spill(part) ? p : sm_spill_alloc(n, align);
 }
 
 void *sm_malloc_slow(size_t n, unsigned part)
@@ -244,6 +224,13 @@ void *sm_malloc_slow(size_t n, unsigned part)
 void *sm_malloc(size_t n, unsigned part)
 {
     return sm_malloc_fast(n + (n == 0), part);
+}
+
+void *sm_malloc_needed(size_t n, unsigned part)
+{
+    void *p = arena_malloc(n, 1, part);
+
+    return p || !sm_short_needed() ? p : sm_spill_alloc(n, 1);
 }
 
 void *sm_aligned_malloc(size_t align, size_t n, unsigned part)

@@ -16,8 +16,8 @@ bool sm_heap_started(void);
 size_t sm_heap_reserve(unsigned part, size_t bytes);
 
 /*
- * n bytes, zero unless SECRETSSL_ZERO=0, aligned to 16. n == 0 is one byte. NULL: none, errno
- * may be set by the C library when the arena is full. Thread-safe; not
+ * n bytes, zero unless SECRETSSL_ZERO=0, aligned to 16. n == 0 is one byte. NULL: none, for
+ * the reason that shortage.h has; errno may be set by the C library. Thread-safe; not
  * async-signal-safe.
  */
 void *sm_malloc(size_t n, unsigned part);
@@ -36,9 +36,8 @@ void *sm_realloc(void *p, size_t n);
 void *sm_arena_malloc(size_t n, unsigned part);
 void *sm_arena_realloc(void *p, size_t n);
 
-/* Whether the C library may have what got no room in a partition. False is counted as failed.
- */
-bool sm_heap_may_spill(unsigned part);
+/* As sm_malloc, of n not 0, for what OpenSSL cannot do without (sm_short_needed). */
+void *sm_malloc_needed(size_t n, unsigned part);
 
 /* The bytes of the block that may be used: for ours, those asked for. */
 size_t sm_usable_size(const void *p);

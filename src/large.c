@@ -7,6 +7,7 @@
 #include "memcheck.h"
 #include "misuse.h"
 #include "registers.h"
+#include "shortage.h"
 #include "sweep.h"
 #include "thread_cache.h"
 #include <string.h>
@@ -132,12 +133,18 @@ void *sm_large_alloc(unsigned part, size_t n, size_t align)
     uint32_t page;
     char *p;
 
-    if (n > sm_arena.cap)
+    if (n > sm_arena.cap) {
+        sm_short_of(SM_SHORT_BLOCK);
         return NULL;
+    }
     pages = pages_for(n);
     page = take(part, pages, (uint32_t)(sm_max(align, sm_os_page) >> SM_PAGE_SHIFT));
-    if (!page)
+    if (!page) {
+        /* What lies before the aligned place would have filled the arena, not the block. */
+        if (sm_short_now.why == SM_SHORT_CAP && align > SM_MIB && align > n)
+            sm_short_of(SM_SHORT_ALIGNMENT);
         return NULL;
+    }
     p = sm_page_address(page);
     if (SM_CHECK_REUSE && sm_config.zero && !sm_on_valgrind() &&
         !sm_sweep_look(p, sm_round_up(n, SM_GRANULE)))

@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spill.h"
 #include "config.h"
-#include "stats.h"
+#include "shortage.h"
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct sm_c_library ours = {malloc, realloc, free, malloc_usable_size};
 
-static bool refused(void)
+/* What the C library gives holds what it held: from here on it does not. */
+static void clear_from(const struct sm_c_library *library, void *p, size_t from)
 {
-    if (sm_config.require)
-        sm_count(&sm_stats.failed, 1);
-    return sm_config.require;
+    size_t size = sm_config.zero ? library->usable_size(p) : 0;
+
+    if (size > from)
+        memset((char *)p + from, 0, size - from);
 }
 
-static void *counted(void *p, size_t n)
+static void *counted(const struct sm_c_library *library, void *p, size_t n)
 {
     if (p) {
-        sm_count(&sm_stats.spilled, 1);
-        sm_count(&sm_stats.spilled_bytes, n);
+        sm_short_spilled(n);
+        clear_from(library, p, 0);
     } else {
-        sm_count(&sm_stats.failed, 1);
+        sm_short_failed();
     }
     return p;
 }
 
 void *sm_spill_alloc_by(const struct sm_c_library *library, size_t n)
 {
-    return refused() ? NULL : counted(library->malloc(n), n);
+    return counted(library, library->malloc(n), n);
 }
 
 void *sm_spill_alloc(size_t n, size_t align)
@@ -37,9 +39,7 @@ void *sm_spill_alloc(size_t n, size_t align)
 
     if (align <= SM_GRANULE)
         return sm_spill_alloc_by(&ours, n);
-    if (refused())
-        return NULL;
-    return counted(posix_memalign(&p, align, n) == 0 ? p : NULL, n);
+    return counted(&ours, posix_memalign(&p, align, n) == 0 ? p : NULL, n);
 }
 
 void sm_spill_free_by(const struct sm_c_library *library, void *p)
@@ -68,6 +68,7 @@ void *sm_spill_realloc_by(const struct sm_c_library *library, void *p, size_t n)
     if (!to)
         return NULL;
     memcpy(to, p, sm_min(old, n));
+    clear_from(library, to, sm_min(old, n));
     sm_spill_free_by(library, p);
     return to;
 }

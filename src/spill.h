@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The C library's allocator, for when the arena is full, and for pointers that were never
- * ours. Never called inside (sm_enter): its locks are not ours to wait for.
+ * The C library's allocator, for what the arena has no room for (shortage.h decides that), and
+ * for pointers that were never ours. Never called inside (sm_enter): its locks are not ours to
+ * wait for.
  */
 #ifndef SM_SPILL_H
 #define SM_SPILL_H
@@ -16,9 +17,11 @@ struct sm_c_library {
     size_t (*usable_size)(void *);
 };
 
+/* Counted. Zero, up to the usable size, unless SECRETSSL_ZERO=0. */
 void *sm_spill_alloc(size_t n, size_t align);
 /* Cleared first unless SECRETSSL_ZERO=0. */
 void sm_spill_free(void *p);
+/* What it gains beyond its usable size is zero likewise. */
 void *sm_spill_realloc(void *p, size_t n);
 size_t sm_spill_size(const void *p);
 

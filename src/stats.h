@@ -9,8 +9,9 @@
 
 #include "arena.h"
 
-#define SM_STATS_MAGIC   0x5453544154534d53ULL
-#define SM_STATS_VERSION 2
+#define SM_STATS_MAGIC     0x5453544154534d53ULL
+#define SM_STATS_VERSION   2
+#define SM_STATS_SHORTAGES 24 /* with room for more: their number is part of the layout */
 
 struct sm_stats {
     uint64_t magic;
@@ -39,6 +40,8 @@ struct sm_stats {
     uint64_t messages_lost;          /* that could be written nowhere */
     uint64_t uncached;               /* threads that found no caches are to be had, ever */
     uint64_t uncached_pages; /* of those present: secret, and in no cache of the CPU's */
+    uint64_t spilled_public; /* of those, though REQUIRE=1: OpenSSL's error state */
+    uint64_t shortages[SM_STATS_SHORTAGES]; /* by enum sm_shortage: how often it came to it */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

@@ -61,6 +61,23 @@ def scenario_memlock_64k(env, rep):
     degraded(env, rep, ["secret", "large"], env.preloaded(), "64K, 16 MB", **options)
 
 
+def scenario_memlock_required(env, rep):
+    """A limit that has room for a page, and not for what a small program takes: refused at start."""
+    for limit in 64, 100:
+        options = as_plain_user(env, limit << 10)
+        result = process.run(env, [options["path"], "secret", "small"],
+                             env.preloaded(SECRETSSL_REQUIRE="1", SECRETSSL_UNCACHED="off"),
+                             user=options["user"], limits=options["limits"])
+        rep.ok(result.status == 78 and len(result.err.splitlines()) == 1
+               and result.err.endswith("): raise RLIMIT_MEMLOCK\n"),
+               f"{limit}K: status 78 and one line with the remedy", result)
+    options = as_plain_user(env, 8 << 20)
+    found = degraded(env, rep, ["secret", "small"],
+                     env.preloaded(SECRETSSL_REQUIRE="1", SECRETSSL_UNCACHED="off"), "8M", said=False,
+                     **options)
+    rep.equal(found.get("secret"), 20, "8M: all of it is secret")
+
+
 def scenario_memlock_soft(env, rep):
     """A soft limit below the hard one is raised, where there is need for it."""
     options = as_plain_user(env, (64 << 10, 8 << 20))
@@ -97,6 +114,8 @@ def scenario_filters(env, rep):
                                  env.preloaded(SECRETSSL_REQUIRE="1"))
             rep.ok(result.status == 78 and len(result.err.splitlines()) == 1 == len(result.messages),
                    f"{action} with SECRETSSL_REQUIRE=1: status 78 and one line", result)
+            remedy = {"EPERM": "SystemCallFilter=memfd_secret", "ENOSYS": "secretmem.enable=1"}[action]
+            rep.ok(remedy in result.err, f"{action}: the line has the remedy", result)
     found = degraded(env, rep, ["secret", "small"], env.preloaded(), "a filter that allows it",
                      [env.helper("with_filter"), "ALLOW"], said=False)
     rep.equal(found.get("secret"), 20, "a filter that allows it: all of it is secret")

@@ -103,6 +103,12 @@ def scenario_degraded(env, rep):
            "a full arena: spilled", found)
     text = figures.stat(env, figures.seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K"), "plain").pid)
     rep.ok(re.search(r"degraded: \d+ allocations went to the C library", text.out), "in words", text)
+    child = figures.seclude(env, env.preloaded(SECRETSSL_ARENA_SIZE="64K", SECRETSSL_REQUIRE="1"), "refused")
+    found = figures.of(env, child.pid)
+    rep.ok(found["state"] == "degraded" and found["failed_allocations"] > 0
+           and found["spilled_allocations"] == 0, "a full arena, required: refusing", found)
+    text = figures.stat(env, child.pid)
+    rep.ok(re.search(r"degraded: refusing: \d+ allocations failed", text.out), "refusing, in words", text)
 
 
 def scenario_uncached(env, rep):

@@ -90,6 +90,9 @@ static void fill_all(void *arg)
     for (unsigned p = 0; p < SM_PARTS; p++)
         n += take_all(p);
     CHECK(n == 16);
+    CHECK((sm_malloc(100, SM_PART_KEY) == NULL) == sm_config.require);
+    CHECK((sm_malloc(100, SM_PART_KEY) == NULL) == sm_config.require);
+    CHECK(sm_stats.shortages[SM_SHORT_CAP] == 2);
 }
 
 Test(backing, cap)
@@ -97,11 +100,11 @@ Test(backing, cap)
     sm_config.require = 0;
     cr_assert_eq(in_child_saying(fill_all, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert_eq(count_of(text, "the arena is full (SECRETSSL_ARENA_SIZE, 65536 bytes): more "
-                                "goes to the C library\n"),
+                                "goes to the C library; raise SECRETSSL_ARENA_SIZE\n"),
                  1, "%s", text);
     sm_config.require = 1;
     cr_assert_eq(in_child_saying(fill_all, NULL, text, sizeof(text)), 0, "%s", text);
-    cr_assert_eq(count_of(text, "bytes): allocations fail\n"), 1, "%s", text);
+    cr_assert_eq(count_of(text, "bytes): allocations fail; "), 1, "%s", text);
 }
 
 #define LIMIT (96 * SM_KIB)
@@ -437,7 +440,7 @@ Test(backing, uncached_required_later)
 {
     cr_assert_eq(in_child_saying(require_refused, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert_eq(count_of(text, "SECRETSSL_UNCACHED=require: the kernel refuses more uncached "
-                                "memory (EPERM): allocations of key bytes fail\n"),
+                                "memory (EPERM): allocations of key bytes fail; "),
                  1, "%s", text);
     cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
 }

@@ -253,6 +253,9 @@ static void judge(struct process_state *process)
     else if (weak != 0)
         set(process, STATE_DEGRADED, "%" PRIu64 " KiB are in memory that is not secret",
             (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN]) * (SM_PAGE / 1024));
+    else if (sum->failed != 0)
+        set(process, STATE_DEGRADED,
+            "refusing: %" PRIu64 " allocations failed for want of secret memory", sum->failed);
     else if (sum->spilled != 0)
         set(process, STATE_DEGRADED, "%" PRIu64 " allocations went to the C library",
             sum->spilled);

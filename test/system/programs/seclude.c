@@ -2,11 +2,12 @@
 /* Holds blocks of OpenSSL's, makes itself hard to look at, and waits to be killed.
  *
  *   seclude plain|closed|user|chroot|fork|raw_fork|leaderless NAME BLOCKS
+ *   seclude refused NAME BLOCKS
  *   seclude numbers|renounce NAME BLOCKS
  *
- * The latter hold numbers instead, most of them made after renounce gave up root, and have a
- * child that was forked at the end. It has done so when its name (comm) is NAME. Children are
- * called NAME too. */
+ * refused asks for them and takes no answer. The latter hold numbers instead, most of them made
+ * after renounce gave up root, and have a child that was forked at the end. It has done so when
+ * its name (comm) is NAME. Children are called NAME too. */
 #include "common.h"
 
 #include <errno.h>
@@ -26,6 +27,13 @@
 enum { SIZE = 1000, USER = 64017 };
 
 static const char *name;
+
+/* Most are not to be had. */
+static void ask(int blocks)
+{
+    for (int i = 0; i < blocks; i++)
+        OPENSSL_malloc(SIZE);
+}
 
 static void hold(int blocks)
 {
@@ -129,7 +137,10 @@ int main(int argc, char **argv)
     name = argv[2];
     if (strcmp(argv[1], "numbers") == 0 || strcmp(argv[1], "renounce") == 0)
         numbers(atoi(argv[3]), argv[1][0] == 'r');
-    hold(atoi(argv[3]));
+    if (strcmp(argv[1], "refused") == 0)
+        ask(atoi(argv[3]));
+    else
+        hold(atoi(argv[3]));
     seclude(argv[1]);
     wait_for_the_end();
 }

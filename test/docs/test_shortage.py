@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nobody in the way of an allocation answers "none" without a reason that is counted and said."""
+
+import os
+import re
+import sys
+
+import messages
+import pages
+from harness import report
+
+# What answers "none" there, and why that needs no reason of its own.
+KNOWN = {
+    "heap.c": {
+        "take_slot": "the slabs noted it",
+        "resize": "a block that stays as it is: then it moves, or fails as an allocation does",
+        "move": "whoever had no block to move to noted it",
+        "sm_usable_size": "no allocation",
+        "sm_is_secret": "no allocation",
+        "slot_is_aligned": "no allocation",
+    },
+    "large.c": {
+        "take": "the run, or its memory, noted it",
+        "sm_large_alloc": "notes it before",
+        "grow": "as resize",
+        "sm_large_resize": "as resize",
+        "sm_large_flush": "no allocation",
+        "own_runs": "no allocation",
+    },
+    "slab.c": {
+        "new_run": "the arena noted it",
+        "sm_slab_fetch": "the arena noted it",
+        "put_slot": "no allocation",
+    },
+    "arena.c": {
+        "reserve": "have_arena notes it for all",
+        "sm_arena_init": "have_arena notes it for all",
+        "take_listed": "then there is more to be mapped, which notes it",
+        "take_frontier": "sm_backing_grow noted it",
+        "sm_run_take_present": "sm_backing_present noted it",
+        "sm_run_extend": "as resize",
+        "sm_run_take_kept": "then there is more to be mapped",
+    },
+    "backing.c": {
+        "sm_backing_flags": "no allocation",
+        "map_chunk": "notes it before",
+        "room_left": "no allocation",
+        "note": "notes it before",
+        "commit": "sm_backing_grow notes the error",
+        "lock_page": "says so",
+        "present_page": "sm_backing_present notes the error",
+    },
+    "spill.c": {
+        "sm_spill_realloc_by": "the C library's answer, for a block that it has",
+    },
+}
+NONE = re.compile(r"\breturn (NULL|false|0);")
+FUNCTION = re.compile(r"^(?:static )?(?:inline )?[\w ]+[ *](\w+)\([^;{}]*\)\n\{\n(.*?)^\}\n", re.M | re.S)
+
+
+def answers(source):
+    """The functions that answer none without noting why."""
+    return {name for name, body in FUNCTION.findall(source) if NONE.search(body)}
+
+
+def read(name):
+    with open(os.path.join(pages.ROOT, "src", name), encoding="utf-8") as file:
+        return file.read()
+
+
+def scenario_reasons(_env, rep):
+    for name, known in KNOWN.items():
+        found = answers(read(name))
+        rep.equal(sorted(found - set(known)), [], f"{name}: each has a reason (see src/shortage.h)")
+        rep.equal(sorted(known.keys() & (known.keys() - set(re.findall(r"\w+", read(name))))), [],
+                  f"{name}: each of the list is there still")
+
+
+def scenario_control(_env, rep):
+    """A new way to fail is seen; one with its reason is not."""
+    with_none = read("heap.c") + "\nstatic void *fresh(size_t n)\n{\n    return NULL;\n}\n"
+    rep.equal(sorted(answers(with_none) - set(KNOWN["heap.c"])), ["fresh"], "return NULL")
+    noted = read("heap.c") + "\nstatic bool fresh(void)\n{\n    return sm_short_of(SM_SHORT_CAP);\n}\n"
+    rep.equal(sorted(answers(noted) - set(KNOWN["heap.c"])), [], "with a reason")
+
+
+def scenario_documented(_env, rep):
+    """Each reason has its row in the table, with its remedy; each of the enum has its words."""
+    source = read("shortage.c")
+    names = re.findall(r"^    (SM_SHORT_\w+),", read("shortage.h"), re.M)
+    rep.ok(len(names) >= 16, f"{len(names)} reasons")
+    table = source[source.index("reasons[SM_SHORTAGES]"):source.index("static bool limited")]
+    rows = re.findall(r"^\| (.*) \|$", messages.section(pages.page("docs/operations.md")), re.M)
+    for name in names:
+        entry = re.search(rf"\[{name}\] =\s*\{{(.*?)\}},", table, re.S)
+        rep.ok(entry, f"{name} has an entry")
+        texts = messages.literals(entry[1]) if entry else []
+        if not texts:
+            rep.ok(name in ("SM_SHORT_EARLY", "SM_SHORT_ABSURD"),
+                   f"{name} is said elsewhere, or is no lack")
+            continue
+        words, remedy = texts
+        rep.ok(any(words in row.split(" | ")[0] for row in rows), f"{name}: {words!r} has a row")
+        rep.ok(any(remedy in row for row in rows), f"{name}: {remedy!r} is in one")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
