@@ -75,8 +75,8 @@ int secretmem_configure(const char *name, const char *value);
 const char *secretmem_strerror(int error);
 
 /**
- * As malloc(3). size in bytes; 0 gives a block of its own. NULL and ENOMEM if there is none.
- * The block is zero, unless ZERO=0.
+ * As malloc(3). size in bytes; 0 gives a block of its own, of no bytes. NULL and ENOMEM if
+ * there is none. The block is zero, unless ZERO=0.
  */
 void *secretmem_malloc(size_t size);
 

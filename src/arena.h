@@ -99,10 +99,12 @@ struct sm_arena {
 extern SM_LOCAL struct sm_arena sm_arena;
 
 /*
- * State of a granule. At the start of a live block the requested size, or LARGE, or LOST (a
- * child was not given the contents); 0: never given out, or interior. A state outlives its
- * page run until a slab takes the pages, so that a late second free is recognised.
+ * State of a granule. At the start of a live block the requested size, or LARGE, EMPTY (the
+ * size is 0), or LOST (a child was not given the contents); 0: never given out, or interior. A
+ * state outlives its page run until a slab takes the pages, so that a late second free is
+ * recognised.
  */
+#define SM_STATE_EMPTY     0x7ffd
 #define SM_STATE_LOST      0x7ffe
 #define SM_STATE_LARGE     0x7fff
 #define SM_STATE_FREE      0x8000
@@ -111,6 +113,12 @@ extern SM_LOCAL struct sm_arena sm_arena;
 static inline bool sm_state_live(uint16_t state)
 {
     return state && !(state & SM_STATE_FREE);
+}
+
+/* Of a live block in a slab */
+static inline size_t sm_state_size(uint16_t state)
+{
+    return state == SM_STATE_EMPTY ? 0 : state;
 }
 
 static inline bool sm_arena_owns(const void *p)

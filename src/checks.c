@@ -30,6 +30,20 @@ void sm_canary_drop(void *p, size_t n)
         *sm_canary_word(p, n) &= below(n);
 }
 
+bool sm_rest_good(const char *p, size_t n, size_t size)
+{
+    size_t from = SM_EXTENT(n);
+
+    if (!SM_CHECK_SLACK || !sm_config.zero || from >= size)
+        return true;
+    if (from % SM_GRANULE) {
+        if (*(const sm_word *)(p + from) != 0)
+            return false;
+        from += sizeof(sm_word);
+    }
+    return sm_sweep_look(p + from, size - from);
+}
+
 void sm_check_growth(char *p, size_t old, size_t n)
 {
     size_t from, to;

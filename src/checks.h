@@ -58,6 +58,20 @@ static inline bool sm_canary_good(void *p, size_t n)
     return ((*sm_canary_word(p, n) ^ (sm_canary << (n % 8 * 8))) >> (n % 8 * 8)) == 0;
 }
 
+/*
+ * Between the canary and the end of a slot, or of a run of pages: an overrun may have jumped
+ * over the canary. Cleared memory only (not with SECRETSSL_ZERO=0, nor under Valgrind).
+ */
+bool sm_rest_good(const char *p, size_t n, size_t size);
+
+/* The same for slots of whole granules: the rest is the last word, or there is none. */
+static inline bool sm_rest_good_inline(const char *p, size_t n)
+{
+    uint64_t last = *(const sm_word *)(p + (n | 15) - 7);
+
+    return !SM_CHECK_SLACK || (last & ((uint64_t)(n >> 3 & 1) - 1)) == 0;
+}
+
 /* For a live block, whose bytes of the word are kept: the canary comes, and goes. */
 void sm_canary_put(void *p, size_t n);
 void sm_canary_drop(void *p, size_t n);

@@ -30,7 +30,7 @@ static void visit_slab(uint32_t page, visit fn, void *arg)
     for (unsigned s = 0; s < slots; s++, slot += size) {
         uint16_t state = *sm_state_of(slot);
         if (live(state))
-            fn(slot, SM_EXTENT(state), arg);
+            fn(slot, SM_EXTENT(sm_state_size(state)), arg);
     }
 }
 

@@ -124,15 +124,22 @@ static void block_begin(void *p, size_t n, unsigned class)
             sm_misuse_dirty(p, sm_classes[class].size);
         sm_canary_set(p, n);
     }
-    *sm_state_of(p) = (uint16_t)n;
+    *sm_state_of(p) = n ? (uint16_t)n : SM_STATE_EMPTY;
+}
+
+/* Nobody wrote past the end of a block in a slab? */
+static void check_end(void *p, size_t n)
+{
+    if (!sm_on_valgrind() &&
+        (!sm_canary_good(p, n) || !sm_rest_good(p, n, sm_classes[sm_slab_class(p)].size)))
+        sm_misuse_overrun(p);
 }
 
 static void block_end(void *p, size_t n)
 {
     bool checked = !sm_on_valgrind();
 
-    if (checked && !sm_canary_good(p, n))
-        sm_misuse_overrun(p);
+    check_end(p, n);
     if (sm_config.zero && checked) {
         sm_sweep_clear(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
         /* The sweep has looked at what it cleared. */
@@ -223,7 +230,7 @@ void *sm_malloc_slow(size_t n, unsigned part)
 
 void *sm_malloc(size_t n, unsigned part)
 {
-    return sm_malloc_fast(n + (n == 0), part);
+    return sm_likely(n != 0) ? sm_malloc_fast(n, part) : sm_malloc_slow(0, part);
 }
 
 void *sm_malloc_needed(size_t n, unsigned part)
@@ -247,11 +254,11 @@ void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
     return malloc_slow(n + (n == 0), align, part);
 }
 
-static void free_slot(struct sm_thread_cache *cache, void *p, uint16_t state)
+static void free_slot(struct sm_thread_cache *cache, void *p, size_t n)
 {
     unsigned part = sm_part_of(p), class = sm_slab_class(p), b = sm_bin_of(part, class);
 
-    block_end(p, state);
+    block_end(p, n);
     if (!cache) {
         sm_slab_return(part, class, &p, 1);
         return;
@@ -272,7 +279,8 @@ void sm_free_slow(void *p)
         return;
     }
     cache = sm_enter();
-    size = state = *sm_state_of(p);
+    state = *sm_state_of(p);
+    size = sm_state_size(state);
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         sm_misuse_pointer("free", p);
     sm_assert_announced();
@@ -287,7 +295,7 @@ void sm_free_slow(void *p)
         size = sm_large_size(sm_page_number(p));
         sm_large_free(p);
     } else {
-        free_slot(cache, p, state);
+        free_slot(cache, p, size);
     }
     count_free(cache, size);
     sm_leave(cache);
@@ -301,7 +309,7 @@ void sm_free(void *p)
 /* In place? Inside; the state is live. */
 static bool resize(void *p, uint16_t state, size_t n)
 {
-    size_t room = n + margin();
+    size_t room = n + margin(), old;
 
     if (n > sm_arena.cap)
         return false;
@@ -310,13 +318,12 @@ static bool resize(void *p, uint16_t state, size_t n)
     if (state == SM_STATE_LOST || room > SM_SLOT_MAX ||
         sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT] != sm_slab_class(p))
         return false;
-    if (!sm_on_valgrind() && !sm_canary_good(p, state))
-        sm_misuse_overrun(p);
-    sm_check_growth(p, state, n);
-    if (n < state && sm_config.zero)
-        memset((char *)p + n, 0, state - n);
+    old = sm_state_size(state);
+    check_end(p, old);
+    if (n < old && sm_config.zero)
+        memset((char *)p + n, 0, old - n);
     if (!sm_on_valgrind()) {
-        sm_canary_drop(p, state);
+        sm_canary_drop(p, old);
         sm_canary_put(p, n);
     }
     *sm_state_of(p) = (uint16_t)n;
@@ -333,7 +340,7 @@ static bool resize_counted(void *p, size_t n, size_t *old)
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         sm_misuse_pointer("realloc", p);
     sm_assert_announced();
-    *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
+    *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
     /* A child may be about to copy it as it is. */
     done = !sm_window_is_mine() && resize(p, state, n);
     if (done) {
@@ -389,7 +396,7 @@ size_t sm_usable_size(const void *p)
         sm_misuse_pointer("usable size", p);
     if (state == SM_STATE_LOST)
         return 0;
-    return state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : state;
+    return state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
 }
 
 bool sm_is_secret(const void *p)

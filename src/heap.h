@@ -16,8 +16,8 @@ bool sm_heap_started(void);
 size_t sm_heap_reserve(unsigned part, size_t bytes);
 
 /*
- * n bytes, zero unless SECRETSSL_ZERO=0, aligned to 16. n == 0 is one byte. NULL: none, for
- * the reason that shortage.h has; errno may be set by the C library. Thread-safe; not
+ * n bytes, zero unless SECRETSSL_ZERO=0, aligned to 16. n == 0 is a block of its own. NULL:
+ * none, for the reason that shortage.h has; errno may be set by the C library. Thread-safe; not
  * async-signal-safe.
  */
 void *sm_malloc(size_t n, unsigned part);

@@ -34,13 +34,16 @@ static inline void sm_fast_begin(void *p, size_t n)
     *sm_state_at(p) = (uint16_t)n;
 }
 
-/* A block becomes a free slot: nobody wrote past its end? */
+/* A block becomes a free slot: nobody wrote past its end, nor further in the slot? */
 static inline void sm_fast_end(void *p, size_t n)
 {
     if (sm_unlikely(!sm_canary_good(p, n)))
         sm_misuse_overrun(p);
-    if (sm_likely(sm_config.zero))
+    if (sm_likely(sm_config.zero)) {
+        if (sm_unlikely(!sm_rest_good_inline(p, n)))
+            sm_misuse_overrun(p);
         sm_clear(p, SM_LAST(n));
+    }
     *sm_state_at(p) = SM_STATE_FREE;
 }
 

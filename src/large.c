@@ -31,12 +31,15 @@ static void mark(uint32_t page, size_t pages)
     run->pages = (uint32_t)pages;
 }
 
+static size_t run_bytes(const char *p)
+{
+    return (size_t)sm_arena.pages[sm_page_number(p)].pages << SM_PAGE_SHIFT;
+}
+
 /* Bytes between the block's end and its guard? Valgrind has its own. */
 static bool has_slack(const char *p, size_t n)
 {
-    size_t bytes = (size_t)sm_arena.pages[sm_page_number(p)].pages << SM_PAGE_SHIFT;
-
-    return bytes > n && !sm_on_valgrind();
+    return run_bytes(p) > n && !sm_on_valgrind();
 }
 
 static void slack_begin(char *p, size_t n)
@@ -45,12 +48,12 @@ static void slack_begin(char *p, size_t n)
         sm_canary_put(p, n);
 }
 
-/* Somebody wrote behind the block? What lies further behind is looked at with the next use. */
+/* Somebody wrote behind the block, up to its guard? */
 static void slack_end(char *p, size_t n)
 {
     if (!has_slack(p, n))
         return;
-    if (!sm_canary_good(p, n))
+    if (!sm_canary_good(p, n) || !sm_rest_good(p, n, run_bytes(p)))
         sm_misuse_overrun(p);
     sm_canary_drop(p, n);
 }
@@ -147,8 +150,8 @@ void *sm_large_alloc(unsigned part, size_t n, size_t align)
     }
     p = sm_page_address(page);
     if (SM_CHECK_REUSE && sm_config.zero && !sm_on_valgrind() &&
-        !sm_sweep_look(p, sm_round_up(n, SM_GRANULE)))
-        sm_misuse_dirty(p, n);
+        !sm_sweep_look(p, run_bytes(p)))
+        sm_misuse_dirty(p, run_bytes(p));
     slack_begin(p, n);
     sm_arena.pages[page].size = n;
     *sm_state_of(p) = SM_STATE_LARGE;
@@ -231,7 +234,9 @@ bool sm_large_resize(void *p, size_t n)
         slack_begin(p, old);
         return false;
     }
-    sm_check_growth(p, old, n);
+    /* All of what was free before. What it had behind its end was looked at above. */
+    if (need > have)
+        sm_check_growth(p, old, need << SM_PAGE_SHIFT);
     if (n < old && sm_config.zero)
         memset((char *)p + n, 0, old - n);
     if (need < have)

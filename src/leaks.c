@@ -45,7 +45,7 @@ static void walk_slab(uint32_t page, struct leaks *leaks)
     for (unsigned s = 0; s < slots; s++, slot += size) {
         uint16_t state = __atomic_load_n(sm_state_of(slot), __ATOMIC_RELAXED);
         if (sm_state_live(state) && state != SM_STATE_LOST)
-            add_block(leaks, slot, state);
+            add_block(leaks, slot, sm_state_size(state));
     }
 }
 

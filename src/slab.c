@@ -228,7 +228,7 @@ static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t 
         run->free_slots[slot / 64] &= ~(1ULL << (slot % 64));
         run->free_count--;
         (*blocks)++;
-        *bytes += state;
+        *bytes += (int64_t)sm_state_size(state);
     }
     run->listed = false;
     if (run->free_count == slots) {

@@ -123,6 +123,19 @@ def scenario_overrun(env, rep):
         fails(env, rep, "overrun", OVERRUN, size, -1)
 
 
+def scenario_overrun_that_jumps(env, rep):
+    """Past the canary, to what else the block has for itself: its slot, its last page."""
+    for size, far in ((1, 14), (17, 9), (100, 11), (1000, 20), (5000, 100), (9000, 3000), (20000, 479)):
+        fails(env, rep, "overrun_jump", OVERRUN, size, far)
+
+
+def scenario_empty_block(env, rep):
+    """One of size 0 has no byte to write to. OpenSSL gives none."""
+    fails(env, rep, "overrun_jump", OVERRUN, 0, 0, ways=["library"])
+    fails(env, rep, "overrun_jump", OVERRUN, 0, 7, ways=["library"])
+    fails(env, rep, "overrun_jump", OVERRUN, 0, 15, ways=["library"])
+
+
 def scenario_overrun_then_realloc(env, rep):
     for size, other in ((100, 110), (100, 90), (100, 1000), (1000, 10), (20000, 20001),
                         (20000, 100000), (20000, 10000), (20000, 10)):
