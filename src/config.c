@@ -5,6 +5,7 @@
 
 #define PREFIX     "SECRETSSL_"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
+#define NAME_MAX_  40 /* of a wrong name */
 #define SHOWN_MAX  80 /* bytes of a wrong value: what is accepted must fit on the line */
 
 struct sm_config sm_config = {
@@ -169,6 +170,58 @@ static const struct setting *find(const char *name)
     return NULL;
 }
 
+/* Of another program of ours: `secretssl run` says so for which process PREFAULT is. */
+static bool is_internal(const char *name)
+{
+    static const char internal[] = "PREFAULT_PID=";
+
+    return strncmp(name, internal, sizeof(internal) - 1) == 0;
+}
+
+/* Letters to be changed, added or left out to make a name of another */
+static unsigned distance(const char *a, size_t length, const char *b)
+{
+    unsigned row[NAME_MAX_ + 1];
+    size_t columns = strlen(b);
+
+    for (size_t j = 0; j <= columns; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 0; i < length; i++) {
+        unsigned above = row[0]++;
+        for (size_t j = 1; j <= columns; j++) {
+            unsigned here = above + (a[i] != b[j - 1]);
+            above = row[j];
+            here = sm_min(here, above + 1);
+            row[j] = sm_min(here, row[j - 1] + 1);
+        }
+    }
+    return row[columns];
+}
+
+/* name without the prefix; ends at '=' or at its end */
+static void no_such(const char *name, char *error, size_t size)
+{
+    size_t length = strcspn(name, "=");
+    const char *nearest = NULL;
+    unsigned best = 0;
+    char shown[NAME_MAX_ + 1];
+
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        unsigned far = distance(name, sm_min(length, NAME_MAX_), settings[i].name);
+        /* Half a name is nearer to its whole than to another one of its length. */
+        if (length > 2 && strncmp(name, settings[i].name, length) == 0)
+            far = 1;
+        if (!nearest || far < best) {
+            nearest = settings[i].name;
+            best = far;
+        }
+    }
+    memcpy(shown, name, sm_min(length, NAME_MAX_));
+    shown[sm_min(length, NAME_MAX_)] = '\0';
+    sm_format(error, size, PREFIX "%s%s: no such setting; the nearest is " PREFIX "%s", shown,
+              length > NAME_MAX_ ? "..." : "", nearest);
+}
+
 int sm_config_set(const char *name, const char *value, char *error, size_t size)
 {
     const struct setting *s;
@@ -177,7 +230,7 @@ int sm_config_set(const char *name, const char *value, char *error, size_t size)
         name += PREFIX_LEN;
     s = find(name);
     if (!s || strchr(name, '=')) {
-        sm_format(error, size, "%s: no such setting", name);
+        no_such(name, error, size);
         return -2;
     }
     return apply(s, value, error, size);
@@ -185,6 +238,9 @@ int sm_config_set(const char *name, const char *value, char *error, size_t size)
 
 int sm_config_from_env(char *const *envp, char *error, size_t size)
 {
+    char more[256], *to = error;
+    int result = 0;
+
     for (; envp && *envp; envp++) {
         const struct setting *s;
         const char *value;
@@ -193,10 +249,16 @@ int sm_config_from_env(char *const *envp, char *error, size_t size)
         s = find(*envp + PREFIX_LEN);
         value = strchr(*envp, '=');
         /* An empty value is an unset one, as for most tools. */
-        if (!s || !value || value[1] == '\0')
+        if (!value || value[1] == '\0' || is_internal(*envp + PREFIX_LEN))
             continue;
-        if (apply(s, value + 1, error, size) != 0)
-            return -1;
+        if (!s)
+            no_such(*envp + PREFIX_LEN, to, size);
+        if (s && apply(s, value + 1, to, size) == 0)
+            continue;
+        /* The first is said; what is right is taken all the same, where that goes on. */
+        result = -1;
+        to = more;
+        size = sm_min(size, sizeof(more));
     }
-    return 0;
+    return result;
 }

@@ -32,7 +32,8 @@ extern SM_LOCAL struct sm_config sm_config;
 
 /*
  * Reads every SECRETSSL_ variable of envp. Returns 0, or -1 with one line in error
- * that names the variable, its value and what is accepted.
+ * that names the first wrong one: the variable, its value and what is accepted, or that there
+ * is none of the name, and the nearest.
  */
 int sm_config_from_env(char *const *envp, char *error, size_t size);
 

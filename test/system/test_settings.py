@@ -89,6 +89,24 @@ def scenario_two_bad_values(env, rep):
            result)
 
 
+def scenario_unknown_names(env, rep):
+    """A misspelt name is refused like a wrong value, and names what was probably meant."""
+    for name, nearest in (("REQUIER", "REQUIRE"), ("ARENA", "ARENA_SIZE"), ("log", "LOG"),
+                          ("FORKS", "FORK"), ("X" * 3000, "")):
+        result = openssl(env, **{f"SECRETSSL_{name}": "1"})
+        rep.ok(result.status == 78 and result.out == "" and len(result.err.splitlines()) == 1
+               and f"SECRETSSL_{name[:40]}" in result.err
+               and f"no such setting; the nearest is SECRETSSL_{nearest}" in result.err,
+               f"SECRETSSL_{name[:20]}=1 is refused in one line", result)
+        result = process.run(env, ["true"], env.preloaded(**{f"SECRETSSL_{name}": "1"}))
+        rep.equal((result.status, result.err), (0, ""), f"true with SECRETSSL_{name[:20]}")
+    for name in "SECRETSSL_PREFAULT_PID", "XSECRETSSL_REQUIER", "SECRETSSL":
+        result = openssl(env, **{name: "1"})
+        rep.equal((result.status, result.err), (0, ""), f"{name} is nobody's mistake")
+    result = openssl(env, SECRETSSL_REQUIER="")
+    rep.equal((result.status, result.err), (0, ""), "a variable without a value is not set")
+
+
 def scenario_bystanders(env, rep):
     """Programs without libcrypto do not care about any value."""
     for name, values in BAD.items():

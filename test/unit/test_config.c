@@ -222,7 +222,7 @@ Test(config, environment)
                    "SECRETSSL_ARENA_SIZE=2M",
                    "SECRETSSL_PREFAULT=",
                    "SECRETSSL_PREFAULT_PID=1",
-                   "SECRETSSL_UNKNOWN=1",
+                   "SECRETSSL_UNKNOWN=",
                    "SECRETSSL_ROUTE=keys",
                    "XSECRETSSL_ZERO=0",
                    "SECRETSSL_REQUIRE=1",
@@ -239,6 +239,40 @@ Test(config, environment)
     cr_assert_eq(sm_config.require, 1);
     cr_assert_eq(sm_config.zero, 1);
     cr_assert_str_eq(sm_config.log_path, "/tmp/a=b");
+}
+
+/* A name of ours that is none, and the one that was probably meant */
+Test(config, unknown_in_environment)
+{
+    static const char *const names[][2] = {
+        {"REQUIER", "REQUIRE"},      {"require", "REQUIRE"},      {"UNCACHE", "UNCACHED"},
+        {"ARENASIZE", "ARENA_SIZE"}, {"ROUTES", "ROUTE"},         {"DROPCACHE", "DROP_CACHE"},
+        {"ARENA", "ARENA_SIZE"},     {"PREFAULT_PI", "PREFAULT"}, {"STAT", "STATS"}};
+    char variable[64], wanted[128];
+    char *env[] = {"SECRETSSL_ZERO=0", variable, "SECRETSSL_FORK=deny", NULL};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(variable, sizeof(variable), "SECRETSSL_%s=1", names[i][0]);
+        snprintf(wanted, sizeof(wanted),
+                 "SECRETSSL_%s: no such setting; the nearest is SECRETSSL_%s", names[i][0],
+                 names[i][1]);
+        sm_config.fork = SM_FORK_COPY;
+        cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), -1);
+        cr_assert_str_eq(error, wanted);
+        cr_assert_eq(sm_config.fork, SM_FORK_DENY, "what follows is read");
+    }
+}
+
+Test(config, long_unknown_name)
+{
+    static char variable[5000] = "SECRETSSL_";
+    char *env[] = {variable, NULL};
+
+    memset(variable + 10, 'X', 4000);
+    strcpy(variable + 4010, "=1");
+    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), -1);
+    cr_assert(strstr(error, "XX...: no such setting; the nearest is SECRETSSL_"), "%s", error);
+    cr_assert_lt(strlen(error), 150);
 }
 
 /* execve() passes any strings on; one without '=' is no variable. */
