@@ -120,12 +120,29 @@ bool start_late(void)
     return true;
 }
 
+/* As the dynamic linker does with its own variables */
+static void forget_settings(char **envp)
+{
+    static const char prefix[] = "SECRETSSL_";
+    char **to = envp;
+
+    for (; envp && *envp; envp++) {
+        if (strncmp(*envp, prefix, sizeof(prefix) - 1) != 0)
+            *to++ = *envp;
+    }
+    if (to)
+        *to = NULL;
+}
+
 __attribute__((constructor)) static void begin(int argc, char **argv, char **envp)
 {
     (void)argc, (void)argv;
-    /* A set-id program takes no orders, and no path of a log file, from who starts it. */
+    /*
+     * A set-id program takes no orders, and no path of a log file, from who starts it; nor do
+     * the programs that it starts, which do not know any more where these came from.
+     */
     if (getauxval(AT_SECURE))
-        envp = NULL;
+        forget_settings(envp);
     next_resolve();
     sm_report_init("libsecretssl");
     if (sm_config_from_env(envp, wrong_setting, sizeof(wrong_setting)) == 0)

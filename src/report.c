@@ -111,8 +111,10 @@ static int current_pid(void)
 static void write_file(void *arg)
 {
     struct line *line = arg;
-    long fd = sm_sys(SYS_openat, AT_FDCWD, sm_config.log_path,
-                     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+    /* Not by a symbolic link, which who may write to the directory points anywhere. */
+    long fd = sm_sys(
+        SYS_openat, AT_FDCWD, sm_config.log_path,
+        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0600);
 
     if (fd < 0)
         return;

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-from harness import process, report
+from harness import environment, process, report
 
 # A process with so small an arena has something to say.
 SMALL = {"SECRETSSL_ARENA_SIZE": "64K"}
@@ -59,6 +59,42 @@ def scenario_file(env, rep):
         rep.ok(len(lines) == run and process.MESSAGE.fullmatch(lines[-1])
                and f"[{result.pid}]" in lines[-1], f"run {run}: one line more in the file", lines)
     rep.equal(os.stat(name).st_mode & 0o022, 0, "nobody else may write to it")
+
+
+def scenario_linked_file(env, rep):
+    """A symbolic link may be another user's: nothing is written to what it points to."""
+    for target in "precious", "none":
+        os.symlink(env.path(target), env.path(f"to {target}"))
+    with open(env.path("precious"), "w", encoding="ascii"):
+        pass
+    for target in "precious", "none":
+        result = overfill(env, SECRETSSL_LOG=env.path(f"to {target}"))
+        rep.ok(result.status == 0 and len(result.messages) == 1, f"to {target}: on stderr", result)
+    rep.equal(os.path.getsize(env.path("precious")), 0, "the file is as it was")
+    rep.ok(not os.path.exists(env.path("none")), "none is made")
+
+
+# What the whole machine would have in /etc, for one program, as another user
+SET_ID = 'mount --bind "$1" /etc && shift && exec setpriv --reuid %d --clear-groups "$@"'
+
+
+def scenario_set_id(env, rep):
+    """Settings of whoever starts a set-id program reach neither it nor what it starts."""
+    os.mkdir(env.path("etc"))
+    program = env.reachable("/usr/bin/env")
+    with open(env.path("etc/ld.so.preload"), "w", encoding="ascii") as file:
+        file.write(env.reachable(env.preload) + "\n")
+    command = ["unshare", "-m", "sh", "-c", SET_ID % environment.PLAIN_USER, "sh", env.path("etc")]
+    settings = {"SECRETSSL_LOG": env.path("log"), "SECRETSSL_STATS": "1", "SECRETSS": "x", "XSECRETSSL_LOG": "y"}
+    for mode in 0o755, 0o4755:
+        os.chmod(program, mode)
+        for arguments in ([], ["/usr/bin/env"]):
+            result = process.run(env, [*command, program, *arguments], env.plain(**settings))
+            found = {name for name in settings if re.search(f"^{name}=", result.out, re.M)}
+            wanted = settings.keys() if mode == 0o755 else {"SECRETSS", "XSECRETSSL_LOG"}
+            rep.equal((result.status, result.err, found), (0, "", set(wanted)),
+                      f"{mode:o}: what {'its child' if arguments else 'it'} has of the settings")
+            rep.ok("PATH=" in result.out, "the rest is there", result)
 
 
 def scenario_unused_file(env, rep):
