@@ -9,6 +9,7 @@
 #include "common.h"
 #include "config.h"
 #include "crypto.h"
+#include "engine.h"
 #include "heap.h"
 #include "hooks.h"
 #include "libcrypto.h"
@@ -50,6 +51,13 @@ static void *retake(void *p, size_t size, const char *file, int line)
         return sm_spill_realloc(p, size);
     sm_spill_free(p);
     return NULL;
+}
+
+/* What a libcrypto that is left alone is asked to change the size of may be ours all the same.
+ */
+static bool is_for(void *instead, const void *p)
+{
+    return sm_unlikely(instead != NULL) && (!sm_arena_owns(p) || engine_has(instead));
 }
 
 /* Ours may be asked to free what another libcrypto gave, and the other way round. */
@@ -95,8 +103,8 @@ SM_EXPORT void *CRYPTO_realloc(void *p, size_t size, const char *file, int line)
 {
     crypto_realloc *instead = (crypto_realloc *)libcrypto_instead(CALLER, "CRYPTO_realloc");
 
-    return sm_unlikely(instead != NULL) && !sm_arena_owns(p) ? instead(p, size, file, line)
-                                                             : retake(p, size, file, line);
+    return is_for((void *)instead, p) ? instead(p, size, file, line)
+                                      : retake(p, size, file, line);
 }
 
 SM_EXPORT void CRYPTO_free(void *p, const char *file, int line)
@@ -125,7 +133,7 @@ SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const cha
             CALLER, "CRYPTO_clear_realloc");
     void *to;
 
-    if (sm_unlikely(instead != NULL) && !sm_arena_owns(p))
+    if (is_for((void *)instead, p))
         return instead(p, old, size, file, line);
     if (!p)
         return take(size, file, line);
@@ -178,9 +186,14 @@ SM_EXPORT char *CRYPTO_strndup(const char *from, size_t most, const char *file, 
     return from ? text_copy(take_for(CALLER, length + 1, file, line), from, length) : NULL;
 }
 
+static bool are_ours(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
+{
+    return (!m || m == hook_malloc) && (!r || r == hook_realloc) && (!f || f == hook_free);
+}
+
 /*
- * Success for the caller, who may end if it is refused; its functions are not called. Once
- * they were in place, its free would be given our blocks.
+ * Refused, as OpenSSL does it once it has allocated: its free would be given our blocks.
+ * Success would be a promise to call them, by which programs go. An engine's are called.
  */
 SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 {
@@ -188,14 +201,16 @@ SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, cryp
         (int (*)(crypto_malloc *, crypto_realloc *, crypto_free *))libcrypto_instead(
             CALLER, "CRYPTO_set_mem_functions");
 
-    if (instead)
+    if (instead && !engine_has((void *)instead))
         return instead(m, r, f);
     if (!start_ready())
         return 0;
-    if (m != hook_malloc)
-        sm_report_once(&said_set, "the program's own memory functions for OpenSSL "
-                                  "(CRYPTO_set_mem_functions) are not used: ours stay");
-    return 1;
+    if (are_ours(m, r, f) || engine_shares(CALLER, m, r, f))
+        return 1;
+    sm_report_once(&said_set, "the program's own memory functions for OpenSSL "
+                              "(CRYPTO_set_mem_functions) are refused, as OpenSSL does it once "
+                              "it has allocated: ours stay");
+    return 0;
 }
 
 /* Those that are in use. */

@@ -43,14 +43,21 @@ static unsigned of_name(const char *name)
     return by_file;
 }
 
-/* With which libcrypto an object is linked, if that is not what it has by default. */
-static unsigned linked_with(const struct elf_object *object)
+unsigned callers_linked_with(const struct elf_object *object)
 {
     unsigned of = USERS_NONE;
     const char *name;
 
     for (unsigned i = 0; of == USERS_NONE && (name = elf_needed(object, i)); i++)
         of = of_name(name);
+    return of;
+}
+
+/* With which libcrypto an object is linked, if that is not what it has by default. */
+static unsigned linked_with(const struct elf_object *object)
+{
+    unsigned of = callers_linked_with(object);
+
     if (of == USERS_NONE || (known[of].unserved ? of : USERS_NONE) == by_default)
         return USERS_NONE;
     return of;

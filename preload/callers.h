@@ -3,6 +3,11 @@
 #ifndef PRELOAD_CALLERS_H
 #define PRELOAD_CALLERS_H
 
+#include "elf_symbol.h"
+
+/* The number of the libcrypto that an object is linked with by name; USERS_NONE: with none. */
+unsigned callers_linked_with(const struct elf_object *object);
+
 /* At start, if there is a libcrypto and none of them is served: the first is the default. */
 void callers_default_to_first(void);
 

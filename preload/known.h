@@ -26,6 +26,12 @@ struct libcrypto {
 extern SM_LOCAL struct libcrypto known[LIBCRYPTOS_MAX];
 extern SM_LOCAL unsigned known_count;
 
+/*
+ * With the start lock: its blocks are not to be ours from now on, because they cross to a
+ * libcrypto that is not hooked (engine.h). Reported, or ends the process.
+ */
+void libcrypto_is_shared(struct libcrypto *lib);
+
 static inline unsigned count(const unsigned *counter)
 {
     return __atomic_load_n(counter, __ATOMIC_ACQUIRE);

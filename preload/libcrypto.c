@@ -75,10 +75,15 @@ static bool hooked(const struct elf_object *object)
     return m == hook_malloc || elsewhere_is_hook(m);
 }
 
-static void not_served(struct libcrypto *lib, const char *name)
+static const char *name_of(const char *name)
 {
-    bool late = lib->owner == OPENSSL;
+    return name && *name ? name : "the program itself";
+}
 
+/* why, in the words of a refusal and of a warning */
+static void not_served(struct libcrypto *lib, const char *name, const char *refusal,
+                       const char *warning, const char *whose)
+{
     if (lib->unserved)
         return;
     lib->unserved = true;
@@ -86,12 +91,17 @@ static void not_served(struct libcrypto *lib, const char *name)
     any_unserved = true;
     __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELEASE);
     if (sm_config.require)
-        sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name,
-                  late ? "it allocated memory already" : "it is ",
-                  late ? "" : owner_name(lib->owner));
-    sm_report("%s is not protected: %s%s", name,
-              late ? "the hook comes too late, it allocated memory already" : "it is ",
-              late ? "" : owner_name(lib->owner));
+        sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name, refusal, whose);
+    sm_report("%s is not protected: %s%s", name, warning, whose);
+}
+
+void libcrypto_is_shared(struct libcrypto *lib)
+{
+    static const char why[] =
+        "an ENGINE shares its blocks with a libcrypto of the program's that is not hooked";
+
+    not_served(lib, name_of(lib->path), why, why, "");
+    callers_look();
 }
 
 static void hook(struct libcrypto *lib, const char *name)
@@ -101,7 +111,7 @@ static void hook(struct libcrypto *lib, const char *name)
     bool good;
 
     if (lib->owner != OPENSSL) {
-        not_served(lib, name);
+        not_served(lib, name, "it is ", "it is ", owner_name(lib->owner));
         return;
     }
     if (lib->unserved || hooked(&lib->object))
@@ -111,12 +121,8 @@ static void hook(struct libcrypto *lib, const char *name)
     if (good)
         sm_count(&sm_stats.hooks, 1);
     else
-        not_served(lib, name);
-}
-
-static const char *name_of(const char *name)
-{
-    return name && *name ? name : "the program itself";
+        not_served(lib, name, "it allocated memory already",
+                   "the hook comes too late, it allocated memory already", "");
 }
 
 struct look {

@@ -81,9 +81,30 @@ def scenario_members(env, rep):
 
 
 def scenario_staying_hooked(env, rep):
-    """The program's own functions, however it gets at CRYPTO_set_mem_functions."""
-    for case in "set_by_handle", "set_by_default", "set_by_next", "set_by_version":
-        both(env, rep, case, ["CRYPTO_set_mem_functions.* ours stay"], "staying")
+    """The program's own functions, however it gets at CRYPTO_set_mem_functions: refused."""
+    for case in "set_by_handle", "set_by_default", "set_by_next", "set_by_version", "believes":
+        both(env, rep, case, ["CRYPTO_set_mem_functions.* are refused.*: ours stay"], "staying")
+
+
+def scenario_engine(env, rep):
+    """A program with a libcrypto that nobody sees, and an engine with another: blocks cross."""
+    shared = r"libcrypto\.so\.3 is not protected: an ENGINE shares its blocks"
+    for environ, title, messages in ((env.plain(), "without the preload", ()),
+                                     (env.preloaded(), "with it", [shared])):
+        process.run_checks(env, rep, "engine_host", ["ordinary", "crossing"], environ, title=title,
+                           messages=messages)
+    result = process.run(env, [env.helper("engine_host"), "ordinary", "crossing"],
+                         env.preloaded(SECRETSSL_REQUIRE="1"))
+    rep.ok(result.status == 78 and len(result.err.splitlines()) == 1
+           and "cannot be hooked: an ENGINE shares" in result.err, "required: status 78", result)
+    result = process.run(env, [env.helper("engine_host"), "ordinary", "crossing"],
+                         env.preloaded(SECRETSSL_STATS="1"))
+    rep.ok("; 1 libcrypto hooked" in result.err and "not protected" in result.err, "counted", result)
+
+
+def scenario_engine_of_same(env, rep):
+    """Program and engine are linked with the same libcrypto: nothing is shared or said."""
+    both(env, rep, "same", program="engine_user")
 
 
 def scenario_new_space(env, rep):

@@ -32,7 +32,10 @@ static void own_free(void *p, const char *file, int line)
     free(p);
 }
 
-/* The functions of the program are accepted, and what is there stays in use. */
+/*
+ * The functions of the program are refused, as OpenSSL refuses them once it has allocated, and
+ * what is there stays in use. Without us they are accepted, and called.
+ */
 static void set_by(void *where, void *libcrypto, const char *version, const char *how)
 {
     static const char name[] = "CRYPTO_set_mem_functions";
@@ -47,7 +50,7 @@ static void set_by(void *where, void *libcrypto, const char *version, const char
     void *before = served ? m(100, __FILE__, __LINE__) : NULL,
          *number = served ? key(NULL) : NULL, *after;
 
-    check(set(own_malloc, own_realloc, own_free) == 1, "%s: set says 1", how);
+    check(set(own_malloc, own_realloc, own_free) == !served, "%s: set says %d", how, !served);
     get(&now, NULL, &now_free);
     check((now == own_malloc) == !served, "%s: get says what is so", how);
     after = now(100, __FILE__, __LINE__);
@@ -83,14 +86,31 @@ static void set_by_version(void)
     set_by(handle, handle, "OPENSSL_3.0.0", "dlvsym of the handle");
 }
 
+/* As MariaDB does it: whoever is told that its functions are used takes it at its word. */
+static void believes(void)
+{
+    void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+    set_fn *set = (set_fn *)symbol(handle, "CRYPTO_set_mem_functions");
+    get_fn *get = (get_fn *)symbol(handle, "CRYPTO_get_mem_functions");
+    malloc_fn *m = (malloc_fn *)symbol(handle, "CRYPTO_malloc"), *now = NULL;
+    free_fn *f = (free_fn *)symbol(handle, "CRYPTO_free");
+    realloc_fn *r = NULL;
+    free_fn *now_free = NULL;
+    int told = set(own_malloc, own_realloc, own_free);
+    void *block = m(100, __FILE__, __LINE__);
+
+    check(own_calls == (unsigned)told, "told %d, and %u calls", told, own_calls);
+    f(block, __FILE__, __LINE__);
+    get(&now, &r, &now_free);
+    check(set(now, r, now_free) == 1, "those that are in use may be installed again");
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        {"set_by_handle", set_by_handle},
-        {"set_by_default", set_by_default},
-        {"set_by_next", set_by_next},
-        {"set_by_version", set_by_version},
-        {NULL, NULL},
+        {"set_by_handle", set_by_handle}, {"set_by_default", set_by_default},
+        {"set_by_next", set_by_next},     {"set_by_version", set_by_version},
+        {"believes", believes},           {NULL, NULL},
     };
 
     return run_case(cases, argc, argv);
