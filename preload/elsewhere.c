@@ -42,6 +42,7 @@ static void give(const struct sm_c_library *library, void *p)
 
 static void *retake(const struct sm_c_library *library, void *p, size_t size, const char *file)
 {
+    bool secure;
     void *to;
 
     if (!p)
@@ -52,15 +53,17 @@ static void *retake(const struct sm_c_library *library, void *p, size_t size, co
     }
     if (!sm_arena_owns(p))
         return sm_spill_realloc_by(library, p, size);
-    secure_bits_drop(p); /* as hook_realloc() */
+    secure = secure_bits_drop(p); /* as hook_realloc() */
     to = sm_arena_realloc(p, size);
-    if (to || !sm_short_may_spill(sm_part_of(p)))
-        return to;
-    to = sm_spill_alloc_by(library, size);
-    if (to) {
-        memcpy(to, p, sm_min(sm_usable_size(p), size));
-        sm_free(p);
+    if (!to && sm_short_may_spill(sm_part_of(p))) {
+        to = sm_spill_alloc_by(library, size);
+        if (to) {
+            memcpy(to, p, sm_min(sm_usable_size(p), size));
+            sm_free(p);
+        }
     }
+    if (secure && !to)
+        secure_bits_set(p);
     return to;
 }
 

@@ -22,16 +22,26 @@ void *hook_malloc(size_t size, const char *file, int line)
     return sm_malloc_fast(size, (unsigned)part);
 }
 
+/*
+ * A secure block is an ordinary one afterwards: OpenSSL has no way to do that to one. The mark
+ * goes first, because another thread may have the old place at once; what stays keeps its mark.
+ */
 void *hook_realloc(void *p, size_t size, const char *file, int line)
 {
+    bool secure;
+    void *to;
+
     if (!p)
         return hook_malloc(size, file, line);
     if (size == 0) {
         hook_free(p, file, line);
         return NULL;
     }
-    secure_bits_drop(p); /* OpenSSL does not do that to one */
-    return sm_realloc(p, size);
+    secure = secure_bits_drop(p);
+    to = sm_realloc(p, size);
+    if (sm_unlikely(secure) && !to)
+        secure_bits_set(p);
+    return to;
 }
 
 void hook_free(void *p, const char *file, int line)

@@ -9,6 +9,7 @@
 
 uint64_t *secure_bits;
 static int64_t used; /* bytes */
+static size_t least = SM_GRANULE;
 
 static uint64_t *word_of(const void *p)
 {
@@ -43,10 +44,25 @@ bool secure_bits_has(const void *p)
            __atomic_load_n(word_of(p), __ATOMIC_RELAXED) & bit_of(p);
 }
 
+void secure_bits_round_to(size_t size)
+{
+    __atomic_store_n(&least, size, __ATOMIC_RELAXED);
+}
+
+/* Powers of two, as the blocks of OpenSSL's heap are */
+static int64_t counted(const void *p)
+{
+    size_t size = sm_usable_size(p), block = __atomic_load_n(&least, __ATOMIC_RELAXED);
+
+    while (block < size)
+        block *= 2;
+    return (int64_t)block;
+}
+
 void secure_bits_set(const void *p)
 {
     __atomic_fetch_or(word_of(p), bit_of(p), __ATOMIC_RELAXED);
-    __atomic_fetch_add(&used, (int64_t)sm_usable_size(p), __ATOMIC_RELAXED);
+    __atomic_fetch_add(&used, counted(p), __ATOMIC_RELAXED);
 }
 
 size_t secure_bits_used(void)
@@ -59,7 +75,7 @@ bool secure_bits_drop(const void *p)
     if (!secure_bits_has(p))
         return false;
     __atomic_fetch_and(word_of(p), ~bit_of(p), __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&used, (int64_t)sm_usable_size(p), __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&used, counted(p), __ATOMIC_RELAXED);
     return true;
 }
 

@@ -16,7 +16,13 @@ bool secure_bits_make(void);
 
 bool secure_bits_has(const void *p);
 
-/* p is a block of ours. How much they hold together is counted. */
+/*
+ * How large OpenSSL would make the least block of its heap: a power of two. Only while nothing
+ * is secure, or what is counted is wrong.
+ */
+void secure_bits_round_to(size_t size);
+
+/* p is a block of ours. How much of OpenSSL's heap they would take together is counted. */
 void secure_bits_set(const void *p);
 size_t secure_bits_used(void);
 

@@ -17,6 +17,7 @@
 
 #define CALLER        __builtin_return_address(0)
 #define INSTEAD(name) libcrypto_instead(CALLER, name)
+#define SH_LIST       (2 * sizeof(void *)) /* what OpenSSL keeps in a free block */
 
 static bool on;
 
@@ -31,13 +32,14 @@ static bool power_of_two(size_t n)
 }
 
 /* 1: the pages are secret; 2, as for OpenSSL's own when it cannot be locked: they are not. */
-static int switch_on(void)
+static int switch_on(size_t least)
 {
     void *probe;
     int answer = 0;
 
     start_lock();
     if (!on && secure_bits_make()) {
+        secure_bits_round_to(least);
         probe = sm_malloc(1, SM_PART_BYTES);
         answer = probe && sm_is_secret(probe) ? 1 : 2;
         if (probe)
@@ -57,10 +59,9 @@ SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
 
     if (instead)
         return instead(size, least);
-    if (!start_ready() || !power_of_two(size) ||
-        (block > 2 * sizeof(void *) && !power_of_two(block)))
+    if (!start_ready() || !power_of_two(size) || (block > SH_LIST && !power_of_two(block)))
         return 0;
-    return switch_on();
+    return switch_on(block > SH_LIST ? block : SH_LIST);
 }
 
 SM_EXPORT int CRYPTO_secure_malloc_done(void)
@@ -97,22 +98,32 @@ static void *take(size_t size, const char *file, int line)
     return p;
 }
 
-SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
+static void *take_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)INSTEAD("CRYPTO_secure_malloc");
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_secure_malloc");
 
     return instead ? instead(size, file, line) : take(size, file, line);
 }
 
-SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)
+SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)INSTEAD("CRYPTO_secure_zalloc");
+    return take_for(CALLER, size, file, line);
+}
+
+static void *zero_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_secure_zalloc");
     void *p;
 
     if (instead)
         return instead(size, file, line);
     p = take(size, file, line);
     return p ? memset(p, 0, size) : NULL;
+}
+
+SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)
+{
+    return zero_for(CALLER, size, file, line);
 }
 
 SM_EXPORT void CRYPTO_secure_free(void *p, const char *file, int line)

@@ -2,6 +2,7 @@
 /* OpenSSL's allocation contract: the answers of its own defaults. */
 #include "heap.h"
 #include "hooks.h"
+#include "secure_bits.h"
 #include "stats.h"
 #include "support.h"
 #include "thread_cache.h"
@@ -48,6 +49,24 @@ Test(hooks, nothing)
     sm_thread_caches_sum(&allocations, &frees, &live);
     cr_assert_eq(allocations, 1);
     cr_assert_eq(frees, 1);
+}
+
+/* A secure block is like any other once it has moved, and stays what it is if it cannot. */
+Test(hooks, realloc_of_secure)
+{
+    void *p;
+
+    cr_assert(secure_bits_make());
+    p = hook_malloc(100, HERE);
+    secure_bits_set(p);
+    cr_assert_eq(secure_bits_used(), 128);
+    cr_assert_null(hook_realloc(p, SIZE_MAX / 4, HERE));
+    cr_assert(secure_bits_has(p));
+    cr_assert_eq(secure_bits_used(), 128);
+    p = hook_realloc(p, 5000, HERE);
+    cr_assert(p && !secure_bits_has(p));
+    cr_assert_eq(secure_bits_used(), 0);
+    hook_free(p, HERE);
 }
 
 Test(hooks, no_file)

@@ -41,7 +41,8 @@ static void family(void)
     check(!CRYPTO_secure_allocated(ordinary), "an ordinary one is none of them");
     check(!CRYPTO_secure_allocated(&one), "nor is the stack");
     check(OPENSSL_secure_actual_size(one) >= 100, "the size is at least what was asked for");
-    check(CRYPTO_secure_used() >= 1100, "%zu bytes are used", CRYPTO_secure_used());
+    check(CRYPTO_secure_used() == 128 + 1024 + (none ? 32 : 0),
+          "%zu bytes are used: powers of two", CRYPTO_secure_used());
     check(CRYPTO_secure_malloc_done() == 0, "it cannot be switched off while it is used");
     OPENSSL_secure_free(ordinary);
     OPENSSL_secure_free(NULL);
@@ -55,8 +56,11 @@ static void family(void)
     one = OPENSSL_secure_malloc(100);
     check(one && !CRYPTO_secure_allocated(one), "a block without it is like any other");
     OPENSSL_secure_clear_free(one, 100);
-    check(CRYPTO_secure_malloc_init(SIZE, 32) == 1 && CRYPTO_secure_malloc_done() == 1,
-          "on and off again");
+    check(CRYPTO_secure_malloc_init(SIZE, 1) == 1, "on again, with a least size of 1");
+    one = OPENSSL_secure_malloc(1);
+    check(CRYPTO_secure_used() == 16, "which is 16: %zu bytes are used", CRYPTO_secure_used());
+    OPENSSL_secure_free(one);
+    check(CRYPTO_secure_malloc_done() == 1, "and off");
 }
 
 /* What is freed is cleared, whatever SECRETSSL_ZERO says; but OpenSSL begins a list there. */
