@@ -14,6 +14,7 @@
 #include "hooks.h"
 #include "libcrypto.h"
 #include "report.h"
+#include "route.h"
 #include "shortage.h"
 #include "spill.h"
 #include "start.h"
@@ -86,6 +87,14 @@ static void *take_for(const void *caller, size_t size, const char *file, int lin
     return sm_unlikely(instead != NULL) ? instead(size, file, line) : take(size, file, line);
 }
 
+static void *zero_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_zalloc");
+
+    return sm_unlikely(instead != NULL) ? instead(size, file, line)
+                                        : zeroed(take(size, file, line), size);
+}
+
 SM_EXPORT void *CRYPTO_malloc(size_t size, const char *file, int line)
 {
     return take_for(CALLER, size, file, line);
@@ -93,18 +102,20 @@ SM_EXPORT void *CRYPTO_malloc(size_t size, const char *file, int line)
 
 SM_EXPORT void *CRYPTO_zalloc(size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(CALLER, "CRYPTO_zalloc");
+    return zero_for(CALLER, size, file, line);
+}
 
-    return sm_unlikely(instead != NULL) ? instead(size, file, line)
-                                        : zeroed(take(size, file, line), size);
+static void *retake_for(const void *caller, void *p, size_t size, const char *file, int line)
+{
+    crypto_realloc *instead = (crypto_realloc *)libcrypto_instead(caller, "CRYPTO_realloc");
+
+    return is_for((void *)instead, p) ? instead(p, size, file, line)
+                                      : retake(p, size, file, line);
 }
 
 SM_EXPORT void *CRYPTO_realloc(void *p, size_t size, const char *file, int line)
 {
-    crypto_realloc *instead = (crypto_realloc *)libcrypto_instead(CALLER, "CRYPTO_realloc");
-
-    return is_for((void *)instead, p) ? instead(p, size, file, line)
-                                      : retake(p, size, file, line);
+    return retake_for(CALLER, p, size, file, line);
 }
 
 SM_EXPORT void CRYPTO_free(void *p, const char *file, int line)
@@ -125,12 +136,12 @@ SM_EXPORT void CRYPTO_clear_free(void *p, size_t size, const char *file, int lin
 }
 
 /* OpenSSL's own moves a block that grows, and clears the tail of one that shrinks. */
-SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const char *file,
-                                     int line)
+static void *clear_and_retake(const void *caller, void *p, size_t old, size_t size,
+                              const char *file, int line)
 {
     void *(*instead)(void *, size_t, size_t, const char *, int) =
         (void *(*)(void *, size_t, size_t, const char *, int))libcrypto_instead(
-            CALLER, "CRYPTO_clear_realloc");
+            caller, "CRYPTO_clear_realloc");
     void *to;
 
     if (is_for((void *)instead, p))
@@ -138,7 +149,7 @@ SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const cha
     if (!p)
         return take(size, file, line);
     if (size == 0) {
-        clear_and_give(CALLER, p, old, file, line);
+        clear_and_give(caller, p, old, file, line);
         return NULL;
     }
     if (size < old) {
@@ -148,9 +159,93 @@ SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const cha
     to = take(size, file, line);
     if (to) {
         memcpy(to, p, old);
-        clear_and_give(CALLER, p, old, file, line);
+        clear_and_give(caller, p, old, file, line);
     }
     return to;
+}
+
+SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const char *file,
+                                     int line)
+{
+    return clear_and_retake(CALLER, p, old, size, file, line);
+}
+
+typedef void *crypto_aligned(size_t, size_t, void **, const char *, int);
+
+/* From 3.4 on. What is freed is *free_this, whatever the alignment is. */
+static void *align_for(const void *caller, size_t size, size_t align, void **free_this,
+                       const char *file, int line)
+{
+    crypto_aligned *instead =
+        (crypto_aligned *)libcrypto_instead(caller, "CRYPTO_aligned_alloc");
+
+    if (sm_unlikely(instead != NULL))
+        return instead(size, align, free_this, file, line);
+    *free_this = NULL;
+    if (align == 0 || (align & (align - 1)) != 0 || size > SIZE_MAX - align)
+        return NULL;
+    if (align <= SM_PAGE && start_ready()) {
+        *free_this = sm_aligned_malloc(align, size, route(file, size));
+        return *free_this;
+    }
+    *free_this = take(size + align, file, line);
+    return *free_this ? (void *)sm_round_up((uintptr_t)*free_this, align) : NULL;
+}
+
+SM_EXPORT void *CRYPTO_aligned_alloc(size_t size, size_t align, void **free_this,
+                                     const char *file, int line)
+{
+    return align_for(CALLER, size, align, free_this, file, line);
+}
+
+/* Those for arrays are of 3.6: an array that is larger than memory can be has no room. */
+SM_EXPORT void *CRYPTO_aligned_alloc_array(size_t number, size_t size, size_t align,
+                                           void **free_this, const char *file, int line)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(number, size, &bytes)) {
+        *free_this = NULL;
+        return NULL;
+    }
+    return align_for(CALLER, bytes, align, free_this, file, line);
+}
+
+SM_EXPORT void *CRYPTO_malloc_array(size_t number, size_t size, const char *file, int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : take_for(CALLER, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_calloc(size_t number, size_t size, const char *file, int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : zero_for(CALLER, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_realloc_array(void *p, size_t number, size_t size, const char *file,
+                                     int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes)
+               ? NULL
+               : retake_for(CALLER, p, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_clear_realloc_array(void *p, size_t old, size_t number, size_t size,
+                                           const char *file, int line)
+{
+    size_t bytes, old_bytes;
+
+    if (__builtin_mul_overflow(number, size, &bytes) ||
+        __builtin_mul_overflow(old, size, &old_bytes))
+        return NULL;
+    return clear_and_retake(CALLER, p, old_bytes, bytes, file, line);
 }
 
 static void *copy(void *to, const void *from, size_t size)

@@ -126,6 +126,24 @@ SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)
     return zero_for(CALLER, size, file, line);
 }
 
+/* The next two are of 3.6. */
+SM_EXPORT void *CRYPTO_secure_malloc_array(size_t number, size_t size, const char *file,
+                                           int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : take_for(CALLER, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_secure_calloc(size_t number, size_t size, const char *file, int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : zero_for(CALLER, bytes, file, line);
+}
+
 SM_EXPORT void CRYPTO_secure_free(void *p, const char *file, int line)
 {
     crypto_free *instead = (crypto_free *)INSTEAD("CRYPTO_secure_free");

@@ -40,6 +40,15 @@ def scenario_keys(env, rep):
     both(env, rep, "keys")
 
 
+def scenario_newer_functions(env, rep):
+    """What OpenSSL has since 3.4 and 3.6, called by name and found by dlsym."""
+    process.run_both(env, rep, "arrays", "by_name")
+    process.run_both(env, rep, "arrays", "by_handle")
+    process.run_both(env, rep, "arrays", "none_in_older")
+    # Without the preload this library has no secure heap.
+    process.run_checks(env, rep, "arrays", ["secret", "secure"], env.preloaded())
+
+
 def scenario_by_handle(env, rep):
     both(env, rep, "by_handle")
 
