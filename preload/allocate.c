@@ -178,14 +178,16 @@ static void *align_for(const void *caller, size_t size, size_t align, void **fre
 {
     crypto_aligned *instead =
         (crypto_aligned *)libcrypto_instead(caller, "CRYPTO_aligned_alloc");
+    unsigned part;
 
     if (sm_unlikely(instead != NULL))
         return instead(size, align, free_this, file, line);
     *free_this = NULL;
+    part = route(file, size);
     if (align == 0 || (align & (align - 1)) != 0 || size > SIZE_MAX - align)
         return NULL;
-    if (align <= SM_PAGE && start_ready()) {
-        *free_this = sm_aligned_malloc(align, size, route(file, size));
+    if (align <= SM_PAGE && part < SM_PARTS && start_ready()) {
+        *free_this = sm_aligned_malloc(align, size, part);
         return *free_this;
     }
     *free_this = take(size + align, file, line);

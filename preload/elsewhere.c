@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "elsewhere.h"
 #include "heap.h"
+#include "job_stack.h"
 #include "next.h"
 #include "route.h"
 #include "secure_bits.h"
@@ -24,6 +25,12 @@ static void *take(const struct sm_c_library *library, size_t size, const char *f
     if (size == 0)
         return NULL;
     part = route(file, size);
+    if (part == ROUTE_STACK) {
+        p = library->malloc(size);
+        if (p)
+            job_stack_hide(p, size);
+        return p;
+    }
     p = sm_arena_malloc(size, part);
     if (!p && route_needed(file) && sm_short_needed())
         return sm_spill_alloc_by(library, size);

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks.h"
 #include "heap_fast.h"
+#include "job_stack.h"
 #include "route.h"
 #include "secure_bits.h"
 
 static __attribute__((noinline)) void *malloc_slow(size_t size, const char *file)
 {
+    unsigned part;
+
     if (size == 0)
         return NULL;
-    return sm_unlikely(route_needed(file)) ? sm_malloc_needed(size, SM_PART_PUBLIC)
-                                           : sm_malloc(size, route(file, size));
+    if (sm_unlikely(route_needed(file)))
+        return sm_malloc_needed(size, SM_PART_PUBLIC);
+    part = route(file, size);
+    return part == ROUTE_STACK ? job_stack(size) : sm_malloc(size, part);
 }
 
 void *hook_malloc(size_t size, const char *file, int line)
@@ -50,5 +55,7 @@ void hook_free(void *p, const char *file, int line)
     if (!p)
         return;
     secure_bits_free(p);
+    if (sm_unlikely(__atomic_load_n(&job_stacks, __ATOMIC_RELAXED)) && !sm_arena_owns(p))
+        job_stack_end(p);
     sm_free_fast(p);
 }

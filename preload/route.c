@@ -20,6 +20,7 @@ static const struct rule rules[] = {
     {"crypto/bn/bn_exp.c", SM_PART_BYTES}, /* tables of powers in modular exponentiation */
     {"crypto/rsa/rsa_ossl.c", SM_PART_BYTES},
     {"crypto/ec/ecx_key.c", ROUTE_OCTETS},
+    {"crypto/async/arch/", ROUTE_STACK},
     {"ssl/record/", SM_PART_IO},
     {"crypto/conf/conf_mod.c", SM_PART_PUBLIC},
     {"crypto/core_", SM_PART_PUBLIC},
@@ -92,7 +93,7 @@ static uint64_t route_answer(const char *file)
 {
     uint64_t answer = route_fast(file);
 
-    return answer > ROUTE_NEEDED ? route_slow(file) : answer;
+    return answer > ROUTE_STACK ? route_slow(file) : answer;
 }
 
 bool route_needed(const char *file)

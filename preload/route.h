@@ -18,6 +18,9 @@ unsigned route_classify(const char *file);
  */
 #define ROUTE_NEEDED (SM_PARTS + 1)
 
+/* A job's stack: it has no place in the arena (job_stack.h). */
+#define ROUTE_STACK (SM_PARTS + 2)
+
 /*
  * File pointer << 8 | answer, in one word, so that it is never torn; a pointer has 56 bits at
  * most. Sets of a cache line: the fast path looks at the first of a set only.
@@ -40,7 +43,7 @@ static inline uint64_t route_fast(const char *file)
     return __atomic_load_n(route_set(key), __ATOMIC_RELAXED) ^ key << 8;
 }
 
-/* The partition, whatever the cache says or does not say */
+/* The partition, or ROUTE_STACK, whatever the cache says or does not say */
 unsigned route(const char *file, size_t size);
 
 /* Whether a file is one of ROUTE_NEEDED. */

@@ -57,6 +57,11 @@ def scenario_signal_handler_inside(env, rep):
                        seconds=20)
 
 
+def scenario_in_async_job(env, rep):
+    """fork on the stack of one of OpenSSL's ASYNC jobs, which libcrypto allocates."""
+    both(env, rep, "async_job", "forks", "paused", seconds=20)
+
+
 def scenario_errno(env, rep):
     both(env, rep, "fork_edge", "errno")
 

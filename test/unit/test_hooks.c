@@ -7,6 +7,7 @@
 #include "support.h"
 #include "thread_cache.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,44 @@ Test(hooks, realloc_of_secure)
     cr_assert(p && !secure_bits_has(p));
     cr_assert_eq(secure_bits_used(), 0);
     hook_free(p, HERE);
+}
+
+/* Whether the kernel leaves a page out of core dumps */
+static bool left_out(const void *p)
+{
+    FILE *file = fopen("/proc/self/smaps", "r");
+    unsigned long from, to;
+    char line[512];
+    bool here = false, out = false;
+
+    cr_assert_not_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            here = (uintptr_t)p >= from && (uintptr_t)p < to;
+        else if (here && strncmp(line, "VmFlags:", 8) == 0)
+            out = strstr(line, " dd") != NULL;
+    }
+    fclose(file);
+    return out;
+}
+
+/* A child of fork must not run on its parent's. */
+Test(hooks, job_stack)
+{
+    static const char file[] = "../crypto/async/arch/async_posix.c";
+    char *stack = hook_malloc(32768, file, 1), *other;
+
+    cr_assert(stack && !sm_arena_owns(stack));
+    cr_assert(left_out(stack) && left_out(stack + 32767));
+    cr_assert_eq(sm_stats.spilled, 0, "it is where it belongs");
+    memset(stack, 1, 32768);
+    other = hook_malloc(1, file, 1);
+    cr_assert(other && !sm_arena_owns(other));
+    cr_assert_null(hook_malloc(0, file, 1));
+    cr_assert_null(hook_malloc(SIZE_MAX - 100, file, 1));
+    hook_free(stack, file, 1);
+    cr_assert_not(left_out(stack), "the C library's again");
+    hook_free(other, file, 1);
 }
 
 Test(hooks, no_file)

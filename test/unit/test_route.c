@@ -26,6 +26,14 @@ Test(route, key_bytes)
     check("crypto/ec/ecx_key.c", ROUTE_OCTETS);
 }
 
+Test(route, stacks)
+{
+    check("crypto/async/arch/async_posix.c", ROUTE_STACK);
+    check("crypto/async/async.c", SM_PART_KEY);
+    cr_assert_eq(route("../crypto/async/arch/async_posix.c", 32768), ROUTE_STACK);
+    cr_assert_eq(route("../crypto/async/arch/async_posix.c", 32768), ROUTE_STACK, "again");
+}
+
 /* Objects with locks or counters are never among the key bytes, which may be uncached. */
 Test(route, keys)
 {
