@@ -4,6 +4,7 @@
 #include "fork_window.h"
 #include "large.h"
 #include "memcheck.h"
+#include "outside.h"
 #include "pages.h"
 #include "report.h"
 #include "seccomp.h"
@@ -12,6 +13,7 @@
 #include "sys.h"
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <sys/single_threaded.h>
 #include <time.h>
 
 #define KEYS 32 /* of pthread_key_create(), whose values lie in the thread */
@@ -375,9 +377,28 @@ void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_
     sm_lock_drop(&list_lock);
 }
 
+/*
+ * Whoever forks before there is an arena loses nothing: the child begins as its parent did. But
+ * for locks, which another thread may have held.
+ */
+static bool starts_afresh(void)
+{
+    if (sm_arena.span || sm_outside_pages() || !__libc_single_threaded)
+        return false;
+    set_all(NULL);
+    caches = 1;
+    if (sm_cache) {
+        set_up(sm_cache);
+        sm_cache->used = true;
+        set_all(sm_cache);
+    }
+    *announced = 1;
+    return true;
+}
+
 bool sm_unannounced(void)
 {
-    return announced && !*announced;
+    return announced && !*announced && !starts_afresh();
 }
 
 void sm_assert_announced(void)

@@ -163,6 +163,13 @@ def scenario_unannounced(env, rep):
     both(env, rep, "fork_raw", "idle", "read", "write", "mmaps")
 
 
+def scenario_unannounced_before_use(env, rep):
+    """They lose nothing where there is nothing yet, as in vsftpd."""
+    both(env, rep, "fork_raw", "before_first_use")
+    process.run_checks(env, rep, "fork_raw", ["secret", "before_first_use"],
+                       env.preloaded(SECRETSSL_REQUIRE="1"), title="required")
+
+
 def scenario_unannounced_allocation(env, rep):
     process.run_checks(env, rep, "fork_raw", ["ordinary", "allocate"], env.plain(),
                        title="allocate without the preload")

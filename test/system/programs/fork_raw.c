@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Children that no fork handler announces: of _Fork and of the system calls themselves.
  *
- *   fork_raw KIND idle|read|write|allocate|mmaps
+ *   fork_raw KIND idle|read|write|allocate|mmaps|before_first_use
  *
  * In secret memory such a child cannot read, write or allocate, and never harms its parent. */
 #include "common.h"
@@ -124,6 +124,33 @@ static void allocate_in_child(void)
     in_each(allocating, ordinary ? 0 : 78, ordinary ? 0 : 1000 + SIGABRT, "allocates");
 }
 
+static int first_use(void)
+{
+    void *block = OPENSSL_malloc(100);
+    bool good = kind_of(block) == expected;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(OPENSSL_malloc(1000) ? 0 : 1);
+    good = status_within(pid, 20) == 0 && good;
+    OPENSSL_free(block);
+    return good ? 0 : 1;
+}
+
+/* As vsftpd does it: what first uses OpenSSL is a child that nobody announced. */
+static void before_first_use(void)
+{
+    for (int i = 0; i < WAYS; i++) {
+        pid_t pid = ways[i].make();
+        if (pid == 0)
+            _exit(first_use());
+        int status = status_within(pid, 20);
+        check(status == 0, "child of %s before OpenSSL is used: status %d", ways[i].name,
+              status);
+    }
+    check(first_use() == 0, "and its parent");
+}
+
 static struct range arena;
 
 /* Where the child maps memory of its own: never where its parent's secrets lie. */
@@ -166,6 +193,7 @@ int main(int argc, char **argv)
         {"write", write_in_child},
         {"allocate", allocate_in_child},
         {"mmaps", mmaps},
+        {"before_first_use", before_first_use},
         {NULL, NULL},
     };
     return run_case(cases, argc, argv);
