@@ -53,5 +53,10 @@ def scenario_before_start(env, rep):
            "SECRETSSL_REQUIRE=1: status 78 and one line", result)
 
 
+def scenario_unwound(env, rep):
+    """Call stacks go on beyond syscall(), which is ours."""
+    process.run_both(env, rep, "unwound", "waiting")
+
+
 if __name__ == "__main__":
     report.main(sys.modules[__name__])
