@@ -68,6 +68,31 @@ static void *own(const char *name)
     return NULL;
 }
 
+/*
+ * Our own dlsym and its like, for who asks the C library itself for them (a handle, or a
+ * version, which ours have not). RTLD_NEXT means what is behind ours: another preload may be
+ * asking.
+ */
+static void *linkers(const void *real)
+{
+    if (!real)
+        return NULL;
+    if (real == (void *)next_dlsym())
+        return (void *)dlsym;
+    if (real == next_function(NEXT_DLVSYM))
+        return (void *)dlvsym;
+    if (real == next_function(NEXT_DLOPEN))
+        return (void *)dlopen;
+    return real == next_function(NEXT_DLMOPEN) ? (void *)dlmopen : NULL;
+}
+
+static bool is_linkers(const char *name)
+{
+    return name && strncmp(name, "dl", 2) == 0 &&
+           (strcmp(name + 2, "sym") == 0 || strcmp(name + 2, "vsym") == 0 ||
+            strcmp(name + 2, "open") == 0 || strcmp(name + 2, "mopen") == 0);
+}
+
 #define NOTHING ((void *)UINTPTR_MAX) /* the program is to get NULL */
 
 struct program {
@@ -117,6 +142,8 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
     void *function = own(name), *real;
 
     dlopen_settle();
+    if (is_linkers(name) && handle != RTLD_DEFAULT && handle != RTLD_NEXT)
+        return linkers(next_dlsym()(handle, name));
     if (!function)
         return NULL;
     if (handle == RTLD_DEFAULT)
@@ -143,6 +170,8 @@ struct answer preload_dlvsym(void *handle, const char *name, const char *version
 
     if (function == NOTHING)
         return (struct answer){NULL, NULL};
+    if (is_linkers(name) && handle != RTLD_NEXT)
+        function = linkers(next(handle, name, version));
     if (function && next(handle, name, version))
         return (struct answer){function, NULL};
     return (struct answer){NULL, (void *)next};

@@ -82,7 +82,8 @@ def scenario_members(env, rep):
 
 def scenario_staying_hooked(env, rep):
     """The program's own functions, however it gets at CRYPTO_set_mem_functions: refused."""
-    for case in "set_by_handle", "set_by_default", "set_by_next", "set_by_version", "believes":
+    for case in ("set_by_handle", "set_by_default", "set_by_next", "set_by_version",
+                 "set_by_versioned_dlsym", "set_by_dlsym_of_libc", "believes"):
         both(env, rep, case, ["CRYPTO_set_mem_functions.* are refused.*: ours stay"], "staying")
 
 

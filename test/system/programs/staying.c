@@ -36,10 +36,9 @@ static void own_free(void *p, const char *file, int line)
  * The functions of the program are refused, as OpenSSL refuses them once it has allocated, and
  * what is there stays in use. Without us they are accepted, and called.
  */
-static void set_by(void *where, void *libcrypto, const char *version, const char *how)
+static void set_with(set_fn *set, void *libcrypto, const char *how)
 {
-    static const char name[] = "CRYPTO_set_mem_functions";
-    set_fn *set = (set_fn *)(version ? dlvsym(where, name, version) : symbol(where, name));
+    void *where = libcrypto;
     get_fn *get = (get_fn *)symbol(where, "CRYPTO_get_mem_functions");
     malloc_fn *m = (malloc_fn *)symbol(libcrypto, "CRYPTO_malloc"), *now = NULL;
     free_fn *f = (free_fn *)symbol(libcrypto, "CRYPTO_free"), *now_free = NULL;
@@ -62,6 +61,38 @@ static void set_by(void *where, void *libcrypto, const char *version, const char
     key_free(after);
     f(before, __FILE__, __LINE__);
     check((own_calls == 0) == served, "%s: %u calls of the program's own", how, own_calls);
+}
+
+static void set_by(void *where, void *libcrypto, const char *version, const char *how)
+{
+    static const char name[] = "CRYPTO_set_mem_functions";
+
+    set_with((set_fn *)(version ? dlvsym(where, name, version) : symbol(where, name)),
+             libcrypto, how);
+}
+
+/* dlsym itself was asked for, of the C library */
+static void set_by_found(void *(*found)(void *, const char *), const char *how)
+{
+    void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL);
+
+    set_with((set_fn *)found(handle, "CRYPTO_set_mem_functions"), handle, how);
+}
+
+static void set_by_versioned_dlsym(void)
+{
+    set_by_found((void *(*)(void *, const char *))dlvsym(RTLD_DEFAULT, "dlsym", "GLIBC_2.34"),
+                 "a dlsym with a version");
+}
+
+static void set_by_dlsym_of_libc(void)
+{
+    void *libc = opened("libc.so.6", RTLD_NOW);
+
+    set_by_found((void *(*)(void *, const char *))symbol(libc, "dlsym"),
+                 "the C library's dlsym");
+    check(!dlvsym(libc, "dlsym", "NONE") && dlerror(), "an unknown version is an error");
+    check(dlsym(RTLD_NEXT, "dlsym") != NULL, "there is one behind the program");
 }
 
 static void set_by_handle(void)
@@ -108,9 +139,14 @@ static void believes(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        {"set_by_handle", set_by_handle}, {"set_by_default", set_by_default},
-        {"set_by_next", set_by_next},     {"set_by_version", set_by_version},
-        {"believes", believes},           {NULL, NULL},
+        {"set_by_handle", set_by_handle},
+        {"set_by_default", set_by_default},
+        {"set_by_next", set_by_next},
+        {"set_by_version", set_by_version},
+        {"set_by_versioned_dlsym", set_by_versioned_dlsym},
+        {"set_by_dlsym_of_libc", set_by_dlsym_of_libc},
+        {"believes", believes},
+        {NULL, NULL},
     };
 
     return run_case(cases, argc, argv);
