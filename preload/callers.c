@@ -85,6 +85,13 @@ bool libcrypto_contains(const void *code)
     return of_code(code) != USERS_NONE;
 }
 
+bool libcrypto_serves(const void *code)
+{
+    unsigned of = of_code(code);
+
+    return of != USERS_NONE && !known[of].unserved;
+}
+
 void libcrypto_load_begin(void)
 {
     loads++;

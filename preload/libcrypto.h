@@ -20,6 +20,9 @@ void libcrypto_look_elsewhere(void *handle);
 /* Whether code at this address is a libcrypto's. Takes no lock. */
 bool libcrypto_contains(const void *code);
 
+/* Whether it is one that is hooked. */
+bool libcrypto_serves(const void *code);
+
 /*
  * Around the search for a library of this thread's, and its constructors: what calls ours
  * from there may be linked with a libcrypto that came along, and is not known yet.

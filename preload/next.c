@@ -24,6 +24,7 @@ static const char *const names[NEXT_NUMBER] = {
     [NEXT_PRLIMIT64] = "prlimit64",
     [NEXT_SETRLIMIT] = "setrlimit",
     [NEXT_SETRLIMIT64] = "setrlimit64",
+    [NEXT_SETSOCKOPT] = "setsockopt",
 };
 
 /* Weak: it is there without being needed by name, as a library of its own. */

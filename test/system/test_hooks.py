@@ -53,6 +53,12 @@ def scenario_before_start(env, rep):
            "SECRETSSL_REQUIRE=1: status 78 and one line", result)
 
 
+def scenario_kernel_tls(env, rep):
+    """A libcrypto that is served gives no keys to the kernel."""
+    process.run_both(env, rep, "ktls", "served", ["kernel TLS is refused"])
+    process.run_both(env, rep, "ktls", "left_alone", ["is not protected: it is LibreSSL"])
+
+
 def scenario_unwound(env, rep):
     """Call stacks go on beyond syscall(), which is ours."""
     process.run_both(env, rep, "unwound", "waiting")

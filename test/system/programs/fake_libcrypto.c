@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +27,16 @@ int fake_lock(void *p, size_t size, int by_syscall)
 {
     volatile int answer =
         by_syscall ? (int)syscall(SYS_mlock2, p, size, MLOCK_ONFAULT) : mlock(p, size);
+
+    return answer;
+}
+
+int fake_option(int fd, int level, int name, const void *value, unsigned size);
+
+/* As OpenSSL does it for kernel TLS. No tail call either. */
+int fake_option(int fd, int level, int name, const void *value, unsigned size)
+{
+    volatile int answer = setsockopt(fd, level, name, value, size);
 
     return answer;
 }
