@@ -3,7 +3,8 @@
  * Files that libcrypto reads: key files among them. Their text passes through the buffer of
  * a stdio stream, which the C library takes from the ordinary heap and does not clear.
  *
- * - A stream that libcrypto opens gets a buffer in secret memory.
+ * - A stream that libcrypto opens gets a buffer in secret memory. Where the file system cannot
+ * read into that (it pins the pages), the stream gets another, which is cleared.
  * - The buffer of one that the program opened, and libcrypto read, is cleared when it is
  * closed or opened anew.
  * - If what was read looked like a private key, the kernel's copy of the file is dropped then.
@@ -26,18 +27,21 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define STREAMS 64 /* open at a time; libcrypto has one or two */
 #define BUFFER  ((size_t)4096)
+#define PIECE   ((size_t)512)
 #define CALLER  __builtin_return_address(0)
 
 static struct sm_lock lock; /* taken inside (sm_enter): never held at fork */
 static struct stream {
     FILE *file;   /* NULL: free */
     void *buffer; /* secret; NULL: its own, to be cleared */
+    void *plain;  /* of the C library's, instead of a secret one */
     struct key_text text;
 } streams[STREAMS];
 static unsigned open_streams;
@@ -164,13 +168,85 @@ static void look(FILE *file, const void *bytes, size_t size)
     exchange(file, &text, true);
 }
 
+static void clear(char *from, const char *to)
+{
+    if (from && to > from)
+        memset(from, 0, (size_t)(to - from));
+    sm_barrier();
+}
+
+static void release(const struct stream *stream)
+{
+    if (stream->buffer)
+        sm_free(stream->buffer);
+    if (stream->plain)
+        clear(stream->plain, (char *)stream->plain + BUFFER);
+    free(stream->plain);
+}
+
+static bool has_secret_buffer(const FILE *file)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    const struct stream *stream;
+    bool has;
+
+    sm_lock_take(&lock);
+    stream = find(file);
+    has = stream && stream->buffer;
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return has;
+}
+
+/* Notes another buffer for a stream. Which of the two is not needed: its secret one, as a rule.
+ */
+static void *exchange_buffer(const FILE *file, void *plain)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    struct stream *stream;
+    void *was = plain;
+
+    sm_lock_take(&lock);
+    stream = find(file);
+    if (stream && stream->buffer) {
+        was = stream->buffer;
+        stream->buffer = NULL;
+        stream->plain = plain;
+    }
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return was;
+}
+
+/*
+ * Whether a read has failed because it was into secret memory (FUSE with direct_io, 9p without
+ * a cache): the stream's buffer is none then, and the next read may not be into another.
+ */
+static bool cannot_be_secret(FILE *file)
+{
+    void *plain, *was;
+
+    if (errno != EFAULT || !ferror(file) || !start_ready() || sm_unannounced())
+        return false;
+    if (has_secret_buffer(file)) {
+        plain = malloc(BUFFER);
+        if (!plain)
+            return false;
+        was = exchange_buffer(file, plain);
+        if (was != plain)
+            setvbuf(file, plain, _IOFBF, BUFFER);
+        sm_free(was);
+    }
+    clearerr(file);
+    return true;
+}
+
 /* Of the address that fopen returns a stream may be known that was closed in another way. */
 static FILE *opened(FILE *file, const void *caller)
 {
     struct stream stale = file ? take(file) : (struct stream){0};
 
-    if (stale.buffer)
-        sm_free(stale.buffer);
+    release(&stale);
     return libcrypto_contains(caller) ? with_secret_buffer(file) : file;
 }
 
@@ -199,6 +275,8 @@ SM_EXPORT char *fgets(char *text, int size, FILE *file)
         (char *(*)(char *, int, FILE *))next_function(NEXT_FGETS);
     char *result = next(text, size, file);
 
+    if (!result && libcrypto_contains(CALLER) && cannot_be_secret(file))
+        result = next(text, size, file);
     if (result && libcrypto_contains(CALLER))
         look(file, text, strlen(text));
     return result;
@@ -209,8 +287,15 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 {
     size_t (*next)(void *, size_t, size_t, FILE *) =
         (size_t (*)(void *, size_t, size_t, FILE *))next_function(NEXT_FREAD);
-    size_t result = next(to, size, number, file);
+    size_t result = next(to, size, number, file), more = 1;
 
+    /* What is as large as the buffer is read past it: a piece goes through it. */
+    if (result < number && size == 1 && libcrypto_contains(CALLER) && cannot_be_secret(file)) {
+        while (more && result < number) {
+            more = next((char *)to + result, 1, sm_min(number - result, PIECE), file);
+            result += more;
+        }
+    }
     if (libcrypto_contains(CALLER))
         look(file, to, result * size);
     return result;
@@ -224,13 +309,6 @@ static bool writable(void *buffer, size_t size)
 {
     return size < sizeof(uint64_t) || sm_seccomp_forbids(SM_CALL_SIGPROCMASK) ||
            sm_sys(SYS_rt_sigprocmask, SIG_BLOCK, NULL, buffer, sizeof(uint64_t)) != -EFAULT;
-}
-
-static void clear(char *from, const char *to)
-{
-    if (from && to > from)
-        memset(from, 0, (size_t)(to - from));
-    sm_barrier();
 }
 
 /*
@@ -257,15 +335,14 @@ static struct stream closing(FILE *file)
 
     if (stream.file && stream.text.found && sm_config.drop_cache)
         page_cache_drop(fileno(file));
-    if (stream.file && !stream.buffer)
+    if (stream.file && !stream.buffer && !stream.plain)
         clear_buffer(file);
     return stream;
 }
 
 static void closed(const struct stream *stream)
 {
-    if (stream->buffer)
-        sm_free(stream->buffer);
+    release(stream);
     if (stream->file)
         sm_registers_forget();
 }

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What reading a key file leaves behind: in the process, and in the kernel's page cache."""
 
+import base64
+import hashlib
 import mmap
 import os
 import re
 import subprocess
 import sys
 
-from harness import environment, memory, process, report, tls
+from harness import environment, fuse, memory, process, report, tls
 
 PASSPHRASE = "correct horse battery staple"
 KINDS = {
@@ -74,6 +76,49 @@ def scenario_p256(env, rep):
 
 def scenario_ed25519(env, rep):
     check_kind(env, rep, "ed25519")
+
+
+def scenario_direct_io(env, rep):
+    """A file system that pins the reader's pages cannot read into secret memory: the buffer is
+    ordinary memory then, and cleared. DER that is larger than the buffer is read past it."""
+    for name, file, ways, passphrase in forms(env, "rsa"):
+        with open(file, "rb") as stream:
+            contents = stream.read()
+        for way in ways:
+            if way == "pem_pipe":
+                continue
+            for protected in False, True:
+                title = f"{name} by {way}, direct_io, " + ("with the preload" if protected
+                                                          else "without")
+                served = fuse.Served(env.path(f"{way} {name} {protected}".replace("#", "")),
+                                     contents, direct=True)
+                try:
+                    child = reader(env, way, served.file, passphrase, env.chosen(protected))
+                    memory.check_scan(env, rep, [env.path("rsa.pem")], [child.pid], protected,
+                                      title)
+                    child.popen.stdin.close()
+                    result = child.wait(10)
+                finally:
+                    served.end()
+                rep.equal((result.status, result.err), (0, ""), f"{title}: ends well")
+
+
+def scenario_direct_io_large(env, rep):
+    """What libcrypto reads at once is more than a stream's buffer holds."""
+    contents = b"".join(b"%d\n" % number for number in range(20000))
+    served = fuse.Served(env.path("large"), contents, direct=True)
+    try:
+        for protected in False, True:
+            result = process.run(env, ["openssl", "dgst", "-sha256", "-r", served.file],
+                                 env.chosen(protected), seconds=20)
+            rep.equal(result.out.split(" ")[0], hashlib.sha256(contents).hexdigest(),
+                      f"digest, {'with the preload' if protected else 'without'}")
+            result = process.run(env, ["openssl", "enc", "-base64", "-in", served.file],
+                                 env.chosen(protected), seconds=20)
+            rep.ok(base64.b64decode(result.out) == contents,
+                   f"base64, {'with the preload' if protected else 'without'}")
+    finally:
+        served.end()
 
 
 def scenario_mapped_stream(env, rep):

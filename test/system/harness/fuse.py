@@ -17,8 +17,9 @@ FILE = 2  # its node; the directory is 1
 class Served:
     """DIRECTORY/file has the contents of a file; silence() leaves all that is asked unanswered."""
 
-    def __init__(self, directory, contents):
-        self.directory, self.contents = directory, contents
+    def __init__(self, directory, contents, direct=False):
+        """direct: the kernel reads past its page cache, into the reader's own pages."""
+        self.directory, self.contents, self.direct = directory, contents, direct
         os.mkdir(directory)
         self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
         options = f"fd={self.device},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
@@ -63,7 +64,7 @@ class Served:
         if opcode == GETATTR:
             return struct.pack("<Q2I", 0, 0, 0) + self.attributes(node)
         if opcode in (OPEN, OPENDIR):
-            return struct.pack("<QIi", 0, 0, 0)
+            return struct.pack("<QIi", 0, int(self.direct and opcode == OPEN), 0)
         if opcode == READ:
             offset, size = struct.unpack_from("<QI", body, 8)
             return self.contents[offset:offset + size]
