@@ -233,6 +233,20 @@ static void examine_degraded(struct patient *patient, const struct facts *facts)
         remedy_log(check, patient->process.pid);
 }
 
+/* What it has is secret: it wants more, or a limit that allows it. */
+static void examine_refusing(struct patient *patient)
+{
+    const struct process_state *process = &patient->process;
+    struct check *check = &patient->check;
+
+    check_say(check, VERDICT_FAILED, "%s: refusing: %s", process->name, process->reason);
+    if (process->stats.sum.failed > 0)
+        spilled_remedies(check, process->stats.sum.cap);
+    else
+        remedy_limit(check, process->stats.sum.cap >> 20);
+    remedy_log(check, process->pid);
+}
+
 void patient_examine(struct patient *patient, const struct facts *facts)
 {
     const struct process_state *process = &patient->process;
@@ -248,6 +262,9 @@ void patient_examine(struct patient *patient, const struct facts *facts)
         break;
     case STATE_DEGRADED:
         examine_degraded(patient, facts);
+        break;
+    case STATE_REFUSING:
+        examine_refusing(patient);
         break;
     case STATE_UNPROTECTED:
         examine_unprotected(patient);

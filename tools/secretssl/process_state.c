@@ -3,47 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "judgement.h"
 #include "presence.h"
 
-enum {
-    PATIENCE = 3, /* seconds for a file to answer */
-    KINDS = sizeof(((struct sm_stats *)0)->pages) / sizeof(uint64_t),
-};
-
-static const char *const kind_names[KINDS] = {
-    [SM_KIND_SECRET] = "secret",
-    [SM_KIND_LOCKED] = "locked",
-    [SM_KIND_PLAIN] = "plain",
-    [SM_KIND_ORDINARY] = "ordinary",
-};
-
 const char *const state_names[STATES] = {
-    [STATE_PROTECTED] = "protected", [STATE_DEGRADED] = "degraded",
-    [STATE_UNUSED] = "unused",       [STATE_UNPROTECTED] = "unprotected",
-    [STATE_UNREACHED] = "unreached", [STATE_NO_TLS] = "no-tls",
-    [STATE_UNKNOWN] = "unknown",     [STATE_GONE] = "gone",
+    [STATE_PROTECTED] = "protected",
+    [STATE_DEGRADED] = "degraded",
+    [STATE_REFUSING] = "refusing",
+    [STATE_UNUSED] = "unused",
+    [STATE_UNPROTECTED] = "unprotected",
+    [STATE_UNREACHED] = "unreached",
+    [STATE_NO_TLS] = "no-tls",
+    [STATE_UNKNOWN] = "unknown",
+    [STATE_GONE] = "gone",
 };
-
-static void set(struct process_state *process, enum protection_state state, const char *format,
-                ...) __attribute__((format(printf, 3, 4)));
-
-static void set(struct process_state *process, enum protection_state state, const char *format,
-                ...)
-{
-    va_list args;
-
-    process->state = state;
-    va_start(args, format);
-    vsnprintf(process->reason, sizeof(process->reason), format, args);
-    va_end(args);
-}
 
 /* A file below /proc/PID that stays this process's, whoever gets its number next. */
 static ssize_t read_small(int directory, const char *name, char *into, size_t size)
@@ -141,130 +119,15 @@ const char *mapping_file_name(const struct mapping *mapping)
     return slash != NULL ? slash + 1 : mapping->name;
 }
 
-static bool has_unhooked(const struct process_state *process)
-{
-    const struct sm_stats *sum = &process->stats.sum;
-
-    return process->tls.copy_count > sum->hooks &&
-           process->tls.copy_count - sum->hooks > sum->hooks_late;
-}
-
-/* Which of them is not hooked cannot be seen from here. */
-static void name_copies(struct process_state *process)
-{
-    const struct unreached_list *tls = &process->tls;
-    size_t length;
-
-    set(process, STATE_DEGRADED, "%zu copies of OpenSSL, %" PRIu64 " hooked: ", tls->copy_count,
-        process->stats.sum.hooks);
-    for (size_t i = 0; i < tls->copy_count; i++) {
-        length = strlen(process->reason);
-        snprintf(process->reason + length, sizeof(process->reason) - length, "%s%s",
-                 i > 0 ? ", " : "", mapping_file_name(tls->copies[i]));
-    }
-}
-
-static void judge_without_library(struct process_state *process)
-{
-    if (process->stats.other_version != 0)
-        set(process, STATE_UNKNOWN,
-            "its libsecretssl keeps figures of version %" PRIu32
-            ", this tool reads version %d; use the tool of its release",
-            process->stats.other_version, SM_STATS_VERSION);
-    else if (process->tls.openssl != NULL)
-        set(process, STATE_UNPROTECTED, "OpenSSL without libsecretssl, in %s",
-            process->tls.openssl->name);
-    else if (process->tls.count > 0)
-        set(process, STATE_UNREACHED, "TLS that libsecretssl cannot reach: %s",
-            process->tls.list[0].what);
-    else if (process->tls.stuck > 0)
-        set(process, STATE_UNKNOWN, "%u of its files gave no answer in %d seconds",
-            process->tls.stuck, PATIENCE);
-    else if (process->tls.closed > 0)
-        set(process, STATE_UNKNOWN, "%u of its files could not be looked into, the first is %s",
-            process->tls.closed, process->tls.closed_first->name);
-    else
-        set(process, STATE_NO_TLS, "no TLS library seen in it, nothing to protect");
-}
-
-static uint64_t pages_most(const struct process_state *process, int kind)
-{
-    return (kind == SM_KIND_SECRET ? process->secret_most : process->mapped) / SM_PAGE;
-}
-
-/* The first kind of memory of which more pages are claimed than are mapped; KINDS: none. */
-static int false_kind(const struct process_state *process)
-{
-    int kind = SM_KIND_SECRET;
-
-    while (kind < KINDS && process->stats.sum.pages[kind] <= pages_most(process, kind))
-        kind++;
-    return kind;
-}
-
 /* What it unmapped between the two looks is not there any more: once more, then. */
 static void read_figures(struct process_state *process, int mem)
 {
     for (int i = 0; i < 2; i++) {
         stats_read(process->thread, mem, &process->map, &process->stats);
         count_mapped(process, mem);
-        if (false_kind(process) == KINDS)
+        if (!judgement_false(process))
             return;
     }
-}
-
-static void judge_false(struct process_state *process, int kind)
-{
-    set(process, STATE_UNKNOWN,
-        "false figures: %" PRIu64 " pages of %s memory, where the kernel has %" PRIu64
-        " mapped",
-        process->stats.sum.pages[kind], kind_names[kind], pages_most(process, kind));
-}
-
-static void judge(struct process_state *process)
-{
-    const struct sm_stats *sum = &process->stats.sum;
-    uint64_t secret = sum->pages[SM_KIND_SECRET], weak, any = 0;
-
-    if (process->stats.count == 0) {
-        judge_without_library(process);
-        return;
-    }
-    for (int kind = 0; kind < KINDS; kind++)
-        any |= sum->pages[kind];
-    weak = sum->pages[SM_KIND_LOCKED] | sum->pages[SM_KIND_PLAIN];
-    if (secret != 0 && process->kernel_secret == 0)
-        set(process, STATE_UNKNOWN,
-            "the kernel knows of no secret memory here: a child of a raw fork, which has none, "
-            "or false figures");
-    else if (false_kind(process) < KINDS)
-        judge_false(process, false_kind(process));
-    else if (process->tls.openssl != NULL && sum->hooks == 0 && sum->hooks_late == 0)
-        set(process, STATE_UNPROTECTED, "the OpenSSL in %s is not hooked",
-            process->tls.openssl->name);
-    else if (sum->hooks == 0 && sum->hooks_late != 0)
-        set(process, STATE_UNPROTECTED,
-            "of %" PRIu64 " libcrypto none could be hooked; it logged why", sum->hooks_late);
-    else if (sum->hooks_late != 0)
-        set(process, STATE_DEGRADED, "%" PRIu64 " libcrypto could not be hooked",
-            sum->hooks_late);
-    else if (has_unhooked(process))
-        name_copies(process);
-    else if (weak != 0)
-        set(process, STATE_DEGRADED, "%" PRIu64 " KiB are in memory that is not secret",
-            (sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN]) * (SM_PAGE / 1024));
-    else if (sum->failed != 0)
-        set(process, STATE_DEGRADED,
-            "refusing: %" PRIu64 " allocations failed for want of secret memory", sum->failed);
-    else if (sum->spilled != 0)
-        set(process, STATE_DEGRADED, "%" PRIu64 " allocations went to the C library",
-            sum->spilled);
-    else if (any == 0 && sum->hooks == 0)
-        set(process, process->tls.count > 0 ? STATE_UNREACHED : STATE_UNUSED,
-            "libsecretssl is loaded, and %s",
-            process->tls.count > 0 ? "cannot reach the TLS that is here" : "not used so far");
-    else
-        set(process, STATE_PROTECTED, "%s", "");
 }
 
 /* It has ended, or is a thread of the kernel's: kernels differ in how they say so. */
@@ -278,11 +141,12 @@ static void judge_without_memory(struct process_state *process, int directory)
     /* Behind the name, which may hold anything. */
     state = strrchr(text, ')');
     if (state == NULL)
-        set(process, STATE_GONE, "it has ended");
+        judgement_set(process, STATE_GONE, "it has ended");
     else if (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0)
-        set(process, STATE_GONE, "it has ended, and was not waited for");
+        judgement_set(process, STATE_GONE, "it has ended, and was not waited for");
     else
-        set(process, STATE_NO_TLS, "it has no memory of its own: a thread of the kernel's");
+        judgement_set(process, STATE_NO_TLS,
+                      "it has no memory of its own: a thread of the kernel's");
 }
 
 static void look(struct process_state *process, int directory)
@@ -293,8 +157,9 @@ static void look(struct process_state *process, int directory)
     process->thread = process_thread(process->pid);
     if (!process_map_read_short(process->thread, &process->map) && errno != ESRCH &&
         errno != ENOENT) {
-        set(process, STATE_UNKNOWN,
-            "it may not be looked at: %s; run as root, with CAP_SYS_PTRACE", strerror(errno));
+        judgement_set(process, STATE_UNKNOWN,
+                      "it may not be looked at: %s; run as root, with CAP_SYS_PTRACE",
+                      strerror(errno));
         return;
     }
     if (process->map.count == 0) {
@@ -302,27 +167,28 @@ static void look(struct process_state *process, int directory)
         return;
     }
     if (is_32_bit(&process->map)) {
-        set(process, STATE_UNREACHED, "a 32-bit program, which libsecretssl cannot protect");
+        judgement_set(process, STATE_UNREACHED,
+                      "a 32-bit program, which libsecretssl cannot protect");
         return;
     }
     snprintf(path, sizeof(path), "task/%d/mem", (int)process->thread);
     mem = openat(directory, path, O_RDONLY | O_CLOEXEC);
     if (mem < 0) {
-        set(process, STATE_UNKNOWN,
-            "its memory may not be read: %s; run as root, with CAP_SYS_PTRACE",
-            strerror(errno));
+        judgement_set(process, STATE_UNKNOWN,
+                      "its memory may not be read: %s; run as root, with CAP_SYS_PTRACE",
+                      strerror(errno));
         return;
     }
     read_figures(process, mem);
     close(mem);
-    if (!unreached_find(process->thread, &process->map, PATIENCE, &process->tls)) {
-        set(process, STATE_UNKNOWN, "out of memory");
+    if (!unreached_find(process->thread, &process->map, UNREACHED_PATIENCE, &process->tls)) {
+        judgement_set(process, STATE_UNKNOWN, "out of memory");
         return;
     }
-    judge(process);
+    judgement_make(process);
     /* What was read by number may have been another process's by then. */
     if (read_small(directory, "comm", again, sizeof(again)) <= 0)
-        set(process, STATE_GONE, "it ended while it was looked at");
+        judgement_set(process, STATE_GONE, "it ended while it was looked at");
 }
 
 void process_state_read(pid_t pid, struct process_state *process)
@@ -334,9 +200,9 @@ void process_state_read(pid_t pid, struct process_state *process)
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0 || !read_name(process, directory))
-        set(process, STATE_GONE, "%s",
-            access("/proc/self", F_OK) == 0 ? "there is no such process"
-                                            : "/proc is not mounted");
+        judgement_set(process, STATE_GONE, "%s",
+                      access("/proc/self", F_OK) == 0 ? "there is no such process"
+                                                      : "/proc is not mounted");
     else
         look(process, directory);
     if (directory >= 0)

@@ -14,6 +14,7 @@
 enum protection_state {
     STATE_PROTECTED,   /* its OpenSSL's secrets are in secret memory; tls: what is not */
     STATE_DEGRADED,    /* protected, but not every secret */
+    STATE_REFUSING,    /* protected, and some allocations or children were refused for it */
     STATE_UNUSED,      /* the library is there, and no secret yet */
     STATE_UNPROTECTED, /* a libcrypto that could be protected and is not */
     STATE_UNREACHED,   /* TLS, and none of it can be reached */
@@ -22,6 +23,9 @@ enum protection_state {
     STATE_GONE,        /* it ended, or never was */
     STATES
 };
+
+/* For so many seconds a file is waited for. */
+enum { UNREACHED_PATIENCE = 3 };
 
 /* As --json and --prometheus name it */
 extern const char *const state_names[STATES];

@@ -91,7 +91,7 @@ _secretssl()
     case ${COMP_WORDS[1]}:$current in
     run:*) _secretssl_run ;;
     doctor:-*) _secretssl_words --json --help --version ;;
-    stat:-*) _secretssl_words --all --json --prometheus --help --version ;;
+    stat:-*) _secretssl_words --all --strict --json --prometheus --help --version ;;
     scan:-*) _secretssl_words --key --passin --kernel --json --help --version ;;
     doctor:* | stat:* | scan:*) _secretssl_processes ;;
     esac

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "judgement.h"
 #include "message.h"
 #include "options.h"
 #include "stat_report.h"
@@ -18,30 +19,38 @@
 enum { ALL_PROTECTED = 0, SOME_NOT = 1, COULD_NOT_LOOK = 2 };
 
 static const char help_text[] =
-    "Usage: secretssl stat [--json | --prometheus] [PID... | --all]\n"
+    "Usage: secretssl stat [--strict] [--json | --prometheus] [PID... | --all]\n"
     "Shows live figures of protected processes, which notice nothing of it.\n"
     "\n"
     "  --all         every process that is protected, or has TLS that is not (the default)\n"
     "  --json        one JSON object instead of lines of text\n"
     "  --prometheus  metrics, as node_exporter's textfile collector reads them\n"
+    "  --strict      status 1 unless every process is fully protected, and says on stderr\n"
+    "                which is not\n"
     "  --help, --version\n"
     "\n"
     "States: protected (its OpenSSL; 'not reached' names other TLS, which is not); degraded\n"
-    "(some of it is not in secret memory); unused (libsecretssl is loaded, nothing to protect\n"
-    "so far); unprotected (OpenSSL without libsecretssl); unreached (only TLS that\n"
+    "(some of it is not in secret memory); refusing (all of it is, and there was not enough:\n"
+    "allocations failed, or children were given up); unused (libsecretssl is loaded,\n"
+    "nothing to protect so far); unprotected (OpenSSL without libsecretssl); unreached (only "
+    "TLS that\n"
     "libsecretssl cannot protect); no-tls; unknown; gone.\n"
     "Other users' processes need root.\n"
     "\n"
-    "Exit status: 0 all of them are protected (or degraded), 1 some process is not, else 2 if\n"
-    "some could not be looked at; 2 as well if the arguments are wrong.\n";
+    "Exit status: 0 all of them are protected (or degraded, or refusing), 1 some process is "
+    "not, else 2 if\n"
+    "some could not be looked at; 2 as well if the arguments are wrong. With --strict 0 only "
+    "if\n"
+    "they are protected, nothing is degraded, refused or not reached, and all of it was "
+    "seen.\n";
 
 struct request {
-    bool all, json, prometheus;
+    bool all, strict, json, prometheus;
     pid_t *pids;
     size_t count;
 };
 
-static bool add(struct stat_result *result, pid_t pid, bool named)
+static bool add(struct stat_result *result, pid_t pid, bool named, bool strict)
 {
     struct process_state *more = reallocarray(result->list, result->count + 1, sizeof(*more));
     struct process_state *process;
@@ -54,7 +63,7 @@ static bool add(struct stat_result *result, pid_t pid, bool named)
     process = &more[result->count];
     process_state_read(pid, process);
     result->states[process->state]++;
-    if (named && process->state >= STATE_UNKNOWN)
+    if (named && !strict && process->state >= STATE_UNKNOWN)
         say("stat: process %d: %s", (int)pid, process->reason);
     /* Of the whole machine only what has to do with TLS; who has ended is nobody's business. */
     if (named || process->state < STATE_NO_TLS || process->stats.count > 0 ||
@@ -110,7 +119,7 @@ static bool add_all(struct stat_result *result)
 
         /* This program's own libcrypto holds nobody's keys; nor do those that run meanwhile. */
         if (good && pid != getpid() && !runs_this_tool(entries[i]->d_name))
-            good = add(result, pid, false);
+            good = add(result, pid, false, false);
         free(entries[i]);
     }
     if (count >= 0)
@@ -133,6 +142,29 @@ static int status_of(const struct stat_result *result)
     return ALL_PROTECTED;
 }
 
+/* Of the whole machine, what has no secrets (yet) is not asked about. */
+static bool counts(const struct stat_result *result, const struct process_state *process)
+{
+    return !result->all || (process->state != STATE_UNUSED && process->state != STATE_NO_TLS);
+}
+
+static int strict_status(const struct stat_result *result)
+{
+    int status = result->all && result->states[STATE_UNKNOWN] > 0 ? SOME_NOT : ALL_PROTECTED;
+    const char *missing;
+
+    for (size_t i = 0; i < result->count; i++) {
+        const struct process_state *process = &result->list[i];
+
+        if (!counts(result, process) || judgement_is_whole(process, &missing))
+            continue;
+        status = SOME_NOT;
+        say("stat: process %d is not fully protected (%s): %s", (int)process->pid,
+            state_names[process->state], missing);
+    }
+    return status;
+}
+
 static int look(const struct request *request)
 {
     struct stat_result result = {.all = request->all};
@@ -141,13 +173,15 @@ static int look(const struct request *request)
     if (request->all)
         good = add_all(&result);
     for (size_t i = 0; good && i < request->count; i++)
-        good = add(&result, request->pids[i], true);
+        good = add(&result, request->pids[i], true, request->strict);
     if (good)
         good = request->json         ? stat_print_json(&result)
                : request->prometheus ? stat_print_prometheus(&result)
                                      : stat_print_text(&result);
 
-    int status = good ? status_of(&result) : COULD_NOT_LOOK;
+    int status = !good             ? COULD_NOT_LOOK
+                 : request->strict ? strict_status(&result)
+                                   : status_of(&result);
 
     for (size_t i = 0; i < result.count; i++)
         process_state_free(&result.list[i]);
@@ -158,13 +192,11 @@ static int look(const struct request *request)
 /* -1: go on; else the exit status. */
 static int parse(const struct command *self, int argc, char **argv, struct request *request)
 {
-    enum { ALL = 256, JSON, PROMETHEUS, HELP };
+    enum { ALL = 256, STRICT, JSON, PROMETHEUS, HELP };
     static const struct option options[] = {
-        {"all", no_argument, NULL, ALL},
-        {"json", no_argument, NULL, JSON},
-        {"prometheus", no_argument, NULL, PROMETHEUS},
-        {"help", no_argument, NULL, HELP},
-        {0},
+        {"all", no_argument, NULL, ALL},   {"strict", no_argument, NULL, STRICT},
+        {"json", no_argument, NULL, JSON}, {"prometheus", no_argument, NULL, PROMETHEUS},
+        {"help", no_argument, NULL, HELP}, {0},
     };
     int answer;
 
@@ -173,6 +205,9 @@ static int parse(const struct command *self, int argc, char **argv, struct reque
         switch (answer) {
         case ALL:
             request->all = true;
+            break;
+        case STRICT:
+            request->strict = true;
             break;
         case JSON:
             request->json = true;

@@ -113,9 +113,11 @@ bool stat_print_text(const struct stat_result *result)
             print_process(&result->list[i]);
     }
     if (result->all)
-        printf("%zu protected, %zu degraded, %zu not used, %zu unprotected, %zu not reached, "
+        printf("%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, %zu "
+               "not reached, "
                "%zu not looked at\n",
-               states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_UNUSED],
-               states[STATE_UNPROTECTED], states[STATE_UNREACHED], states[STATE_UNKNOWN]);
+               states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
+               states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
+               states[STATE_UNKNOWN]);
     return output_written("stat");
 }

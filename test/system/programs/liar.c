@@ -2,7 +2,8 @@
 /* Says of itself what is not so, in the place where libsecretssl keeps its figures, and waits
  * to be killed.
  *
- *   liar CASE */
+ *   liar CASE
+ *   liar count COUNTER: one libcrypto is hooked, and the counter is 1 */
 #include "stats.h"
 
 #include <fcntl.h>
@@ -185,6 +186,37 @@ static void named(void)
         exit(2);
 }
 
+static void count(const char *name)
+{
+    struct sm_stats *figures = begin();
+    const struct {
+        const char *name;
+        uint64_t *counter;
+    } counters[] = {
+        {"nothing", &figures->hooks},
+        {"spilled", &figures->spilled},
+        {"failed", &figures->failed},
+        {"degraded", &figures->degraded},
+        {"locked", &figures->pages[SM_KIND_LOCKED]},
+        {"fork_failed", &figures->fork_failed},
+        {"hooks_late", &figures->hooks_late},
+        {"unguarded", &figures->unguarded},
+        {"files_cached", &figures->files_cached},
+        {"messages_lost", &figures->messages_lost},
+        {"uncached", &figures->uncached},
+        {"forks", &figures->forks},
+    };
+
+    figures->hooks = 1;
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        if (strcmp(name, counters[i].name) != 0)
+            continue;
+        *counters[i].counter = 1;
+        return;
+    }
+    exit(2);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -198,6 +230,12 @@ int main(int argc, char **argv)
         {"weaker", weaker},
     };
 
+    if (argc == 3 && strcmp(argv[1], "count") == 0) {
+        count(argv[2]);
+        prctl(PR_SET_NAME, "told");
+        for (;;)
+            pause();
+    }
     for (size_t i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
         if (strcmp(argv[1], cases[i].name) != 0)
             continue;
