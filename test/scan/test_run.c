@@ -79,6 +79,21 @@ Test(run, environment)
     cr_expect(has_line(outcome.out, "SECRETSSL_ROUTE=keys"));
 }
 
+/* Every setting can be had, by an option of its own or by its name. */
+Test(run, other_settings)
+{
+    struct outcome outcome = RUN("--fork=deny", "--log", "/a/file", "--stats", "--trace",
+                                 "--set", "ZERO=0", "--set", "SECRETSSL_DROP_CACHE=0", "env");
+
+    cr_expect_eq(outcome.status, 0, "%s", outcome.err);
+    cr_expect(has_line(outcome.out, "SECRETSSL_FORK=deny"));
+    cr_expect(has_line(outcome.out, "SECRETSSL_LOG=/a/file"));
+    cr_expect(has_line(outcome.out, "SECRETSSL_STATS=1"));
+    cr_expect(has_line(outcome.out, "SECRETSSL_TRACE=1"));
+    cr_expect(has_line(outcome.out, "SECRETSSL_ZERO=0"));
+    cr_expect(has_line(outcome.out, "SECRETSSL_DROP_CACHE=0"));
+}
+
 Test(run, what_is_not_asked_for_stays)
 {
     setenv("SECRETSSL_ARENA_SIZE", "8M", 1);
@@ -194,6 +209,10 @@ Test(run, bad_values)
     check_error(RUN("--prefault", "some", "env"), 125, "0 to 1T");
     check_error(RUN("--uncached", "maybe", "env"), 125, "off, prefer or require");
     check_error(RUN("--route", "none", "env"), 125, "all or keys");
+    check_error(RUN("--fork", "none", "env"), 125, "copy or deny");
+    check_error(RUN("--set", "ZERO", "env"), 125, "'ZERO'");
+    check_error(RUN("--set", "=1", "env"), 125, "not a setting");
+    check_error(RUN("--set", "LD-X=1", "env"), 125, "not a setting");
     check_error(RUN("--arena-size"), 125, "needs a value");
     check_error(RUN("--frobnicate", "env"), 125, "--frobnicate");
     check_error(RUN("--require=1", "env"), 125, "takes no value");

@@ -15,6 +15,7 @@
 #include "message.h"
 #include "options.h"
 #include "preload_path.h"
+#include "target.h"
 
 /* As env(1), nohup(1) and the shell have them. */
 enum { OWN_FAILURE = 125, CANNOT_RUN = 126, NOT_FOUND = 127 };
@@ -28,17 +29,26 @@ static const char help_text[] =
     "\n"
     "  --arena-size S   cap on secret memory for each process: 64K to 1T\n"
     "  --prefault S     secret memory that COMMAND itself makes present at its start\n"
-    "  --require        end a process that cannot have secret memory (status 78)\n"
+    "  --require        end a process that cannot have secret memory (status 78), and do not\n"
+    "                   start COMMAND if it cannot be protected (status 125)\n"
     "  --uncached MODE  off, prefer or require: uncached memory for plain key bytes\n"
     "  --route R        all, or keys: only what key-handling code allocates\n"
+    "  --fork MODE      copy, or deny: withhold keys from forked children\n"
+    "  --log WHERE      stderr, syslog, none or the absolute path of a file\n"
+    "  --stats          print a summary when a process ends\n"
+    "  --trace          print where each block that is live at the end comes from\n"
+    "  --set NAME=VALUE any setting, as ZERO=0 for SECRETSSL_ZERO\n"
     "  --help, --version\n"
     "\n"
     "S is a number of bytes, or has the suffix K, M, G or T.\n"
     "What LD_PRELOAD already holds is kept, and the soft RLIMIT_MEMLOCK is raised to the\n"
     "hard one. Options left out leave the SECRETSSL_* environment as it is.\n"
     "\n"
-    "Exit status: COMMAND's; 127 if it is not found, 126 if it cannot be run,\n"
-    "125 if 'secretssl run' itself fails.\n";
+    "A program that the dynamic linker preloads nothing into (static, set-id, with file\n"
+    "capabilities, of musl, of 32 bits; of a script, its interpreter) gets a warning.\n"
+    "\n"
+    "Exit status: COMMAND's; 127 if it is not found, 126 if it cannot be run, 125 if\n"
+    "'secretssl run' itself fails, or --require is given and COMMAND cannot be protected.\n";
 
 static int set_variable(const char *name, const char *value)
 {
@@ -81,9 +91,48 @@ static int set_word(const char *option, const char *variable, const char *text,
     return set_variable(variable, text);
 }
 
-static int add_preload(void)
+/*
+ * A variable of the preload's, which refuses what it does not know. "FORK=deny" is
+ * SECRETSSL_FORK=deny.
+ */
+static int set_setting(char *text)
+{
+    static const char prefix[] = "SECRETSSL_";
+    char *value = strchr(text, '=');
+    char name[64];
+
+    if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+        text += sizeof(prefix) - 1;
+    if (value == NULL || value <= text || value - text > 40 ||
+        strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") != (size_t)(value - text)) {
+        say("run: --set '%s' is not a setting; give NAME=VALUE, as ZERO=0 for SECRETSSL_ZERO",
+            text);
+        return OWN_FAILURE;
+    }
+    snprintf(name, sizeof(name), "%s%.*s", prefix, (int)(value - text), text);
+    return set_variable(name, value + 1);
+}
+
+/* Where it cannot be protected, nothing of ours runs in it that could refuse. */
+static int check_target(const char *command, const char *preload)
+{
+    const char *require = getenv("SECRETSSL_REQUIRE");
+    bool required = require != NULL && strcmp(require, "1") == 0;
+    struct target target;
+
+    if (!target_look(command, preload, &target) || target.why_not == NULL)
+        return 0;
+    if (required)
+        say("run: %s cannot be protected and was not started: %s", target.file, target.why_not);
+    else
+        say("run: %s cannot be protected: %s", target.file, target.why_not);
+    return required ? OWN_FAILURE : 0;
+}
+
+static int add_preload(const char *command)
 {
     char path[PRELOAD_PATH_ROOM];
+    int status;
 
     if (!preload_find(path)) {
         say("run: " PRELOAD " is in none of %s; build or install libsecretssl", path);
@@ -94,6 +143,10 @@ static int add_preload(void)
         return OWN_FAILURE;
     }
 
+    status = check_target(command, path);
+    if (status != 0)
+        return status;
+
     char *list = preload_list(path);
 
     if (list == NULL) {
@@ -101,8 +154,7 @@ static int add_preload(void)
         return OWN_FAILURE;
     }
 
-    int status = set_variable("LD_PRELOAD", list);
-
+    status = set_variable("LD_PRELOAD", list);
     free(list);
     return status;
 }
@@ -119,31 +171,13 @@ static void raise_memlock(void)
     }
 }
 
-/* A directory in PATH that may not be entered makes execvp(3) say "permission denied". */
-static bool is_in_path(const char *name)
-{
-    const char *path = getenv("PATH");
-
-    if (strchr(name, '/') != NULL || path == NULL)
-        return true;
-    for (; *path != '\0'; path += strcspn(path, ":"), path += *path == ':') {
-        char file[PATH_MAX];
-        int wanted =
-            snprintf(file, sizeof(file), "%.*s/%s", (int)strcspn(path, ":"), path, name);
-
-        if (wanted > 0 && (size_t)wanted < sizeof(file) && access(file, F_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
 static int execute(char **command)
 {
     execvp(command[0], command);
 
     int error = errno;
 
-    if (error == EACCES && !is_in_path(command[0]))
+    if (error == EACCES && !target_exists(command[0]))
         error = ENOENT;
     if (error == ENOENT) {
         say("run: cannot find %s: %s; check the name, or give its path", command[0],
@@ -159,13 +193,31 @@ static int run_main(const struct command *self, int argc, char **argv)
 {
     static const char *const uncached_words[] = {"off", "prefer", "require", NULL};
     static const char *const route_words[] = {"all", "keys", NULL};
-    enum { ARENA_SIZE = 256, PREFAULT, REQUIRE, UNCACHED, ROUTE, HELP };
+    static const char *const fork_words[] = {"copy", "deny", NULL};
+    enum {
+        ARENA_SIZE = 256,
+        PREFAULT,
+        REQUIRE,
+        UNCACHED,
+        ROUTE,
+        FORK,
+        LOG,
+        STATS,
+        TRACE,
+        SET,
+        HELP
+    };
     static const struct option options[] = {
         {"arena-size", required_argument, NULL, ARENA_SIZE},
         {"prefault", required_argument, NULL, PREFAULT},
         {"require", no_argument, NULL, REQUIRE},
         {"uncached", required_argument, NULL, UNCACHED},
         {"route", required_argument, NULL, ROUTE},
+        {"fork", required_argument, NULL, FORK},
+        {"log", required_argument, NULL, LOG},
+        {"stats", no_argument, NULL, STATS},
+        {"trace", no_argument, NULL, TRACE},
+        {"set", required_argument, NULL, SET},
         {"help", no_argument, NULL, HELP},
         {0},
     };
@@ -191,6 +243,21 @@ static int run_main(const struct command *self, int argc, char **argv)
         case ROUTE:
             status = set_word("--route", "SECRETSSL_ROUTE", optarg, route_words, "all or keys");
             break;
+        case FORK:
+            status = set_word("--fork", "SECRETSSL_FORK", optarg, fork_words, "copy or deny");
+            break;
+        case LOG:
+            status = set_variable("SECRETSSL_LOG", optarg);
+            break;
+        case STATS:
+            status = set_variable("SECRETSSL_STATS", "1");
+            break;
+        case TRACE:
+            status = set_variable("SECRETSSL_TRACE", "1");
+            break;
+        case SET:
+            status = set_setting(optarg);
+            break;
         case 'h':
         case HELP:
             return print_help(self);
@@ -204,7 +271,7 @@ static int run_main(const struct command *self, int argc, char **argv)
         say("run: no command to run; see 'secretssl run --help'");
         return OWN_FAILURE;
     }
-    status = add_preload();
+    status = add_preload(argv[optind]);
     if (status != 0)
         return status;
     raise_memlock();

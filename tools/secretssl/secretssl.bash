@@ -27,9 +27,11 @@ _secretssl_files()
 _secretssl_value()
 {
     case $1 in
-    --arena-size | --prefault) COMPREPLY=() ;;
+    --arena-size | --prefault | --set) COMPREPLY=() ;;
     --uncached) _secretssl_words off prefer require ;;
     --route) _secretssl_words all keys ;;
+    --fork) _secretssl_words copy deny ;;
+    --log) _secretssl_words stderr syslog none / ;;
     --key | --passin) _secretssl_files ;;
     *) return 1 ;;
     esac
@@ -42,7 +44,7 @@ _secretssl_run_command()
     for ((i = 2; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --) echo $((i + 1)) && return ;;
-        --arena-size | --prefault | --uncached | --route)
+        --arena-size | --prefault | --uncached | --route | --fork | --log | --set)
             [ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
             i=$((i + 1))
             ;;
@@ -64,7 +66,8 @@ _secretssl_run()
             _secretssl_files
         fi
     elif [[ $current == -* && -z $start ]]; then
-        _secretssl_words --arena-size --prefault --require --uncached --route --help --version --
+        _secretssl_words --arena-size --prefault --require --uncached --route --fork --log \
+            --stats --trace --set --help --version --
     else
         mapfile -t COMPREPLY < <(compgen -c -- "$current")
     fi

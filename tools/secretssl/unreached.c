@@ -131,6 +131,11 @@ static unsigned look_into(int fd)
     return has;
 }
 
+bool unreached_openssl(int fd)
+{
+    return (look_into(fd) & OPENSSL) != 0;
+}
+
 /* Most processes of a machine have the same libraries mapped. */
 static struct known {
     uint64_t device, inode;

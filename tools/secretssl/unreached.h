@@ -39,6 +39,9 @@ struct unreached_list {
 bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
                     struct unreached_list *found);
 
+/* Does the open file have a copy of OpenSSL that exports no symbols? */
+bool unreached_openssl(int fd);
+
 void unreached_free(struct unreached_list *found);
 
 #endif
