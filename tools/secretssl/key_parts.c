@@ -13,15 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "key_source.h"
 #include "message.h"
 #include "secret_heap.h"
 
-/* The key that parts are being taken from. */
+/* A key of libcrypto's, as a source. */
 struct source {
-    struct key_parts *keys;
-    const char *file;
+    struct key_source parts;
     const EVP_PKEY *pkey;
-    size_t taken; /* parts it has, new or not */
 };
 
 struct passphrase {
@@ -53,18 +52,16 @@ static bool known(const struct key_parts *keys, const uint8_t *bytes, size_t siz
     return false;
 }
 
-/* Takes bytes over. */
-static bool add(struct source *from, const char *name, bool integer, uint8_t *bytes,
-                size_t size)
+bool key_source_add(struct key_source *from, const char *name, enum key_form form,
+                    uint8_t *bytes, size_t size)
 {
     struct key_parts *keys = from->keys;
-    const char *type = EVP_PKEY_get0_type_name(from->pkey);
 
     from->taken++;
     if (size < KEY_PART_LEAST) {
         say("scan: %s of the %s key in %s has %zu bytes: shorter than %d it would be found by "
             "chance; give a key of usual size",
-            name, type, from->file, size, KEY_PART_LEAST);
+            name, from->type, from->file, size, KEY_PART_LEAST);
         secret_free(bytes);
         return false;
     }
@@ -84,9 +81,8 @@ static bool add(struct source *from, const char *name, bool integer, uint8_t *by
 
     struct key_part *part = &more[keys->count++];
 
-    *part =
-        (struct key_part){.file = from->file, .integer = integer, .size = size, .bytes = bytes};
-    snprintf(part->type, sizeof(part->type), "%s", type);
+    *part = (struct key_part){.file = from->file, .form = form, .size = size, .bytes = bytes};
+    snprintf(part->type, sizeof(part->type), "%s", from->type);
     snprintf(part->name, sizeof(part->name), "%s", name);
     return true;
 }
@@ -114,7 +110,7 @@ static bool add_number(struct source *from, const char *parameter, const char *n
     }
     BN_bn2bin(number, bytes);
     BN_clear_free(number);
-    return add(from, name, true, bytes, size);
+    return key_source_add(&from->parts, name, KEY_INTEGER, bytes, size);
 }
 
 static bool add_rsa(struct source *from)
@@ -152,42 +148,96 @@ static bool add_rsa(struct source *from)
     return true;
 }
 
-static bool add_raw(struct source *from, bool *is_raw)
+/* A string that a key may have. False after a message; NULL: it has none. */
+static bool string_of(const struct source *from, const char *parameter, uint8_t **bytes,
+                      size_t *size)
 {
-    size_t size = 0;
+    bool good = true;
 
+    *bytes = NULL;
+    *size = 0;
     ERR_set_mark();
-    *is_raw = EVP_PKEY_get_raw_private_key(from->pkey, NULL, &size) && size > 0;
-    ERR_pop_to_mark();
-    if (!*is_raw)
-        return true;
-
-    uint8_t *bytes = secret_alloc(size);
-
-    if (bytes == NULL || !EVP_PKEY_get_raw_private_key(from->pkey, bytes, &size)) {
-        say("scan: cannot take the private key out of %s", from->file);
-        secret_free(bytes);
-        return false;
+    if (EVP_PKEY_get_octet_string_param(from->pkey, parameter, NULL, 0, size) && *size > 0) {
+        *bytes = secret_alloc(*size);
+        good = *bytes != NULL &&
+               EVP_PKEY_get_octet_string_param(from->pkey, parameter, *bytes, *size, size);
     }
-    return add(from, "private", false, bytes, size);
+    ERR_pop_to_mark();
+    if (!good) {
+        say("scan: cannot take the private key out of %s", from->parts.file);
+        secret_free(*bytes);
+    }
+    return good;
+}
+
+/* What it was made from, which is all of it, if the file has that. */
+static bool add_seed(struct source *from)
+{
+    uint8_t *bytes;
+    size_t size;
+    bool good = string_of(from, "seed", &bytes, &size);
+
+    if (good && bytes != NULL)
+        good = key_lattice_add_seed(&from->parts, bytes, size);
+    else if (good && strncmp(from->parts.type, "SLH-", 4) != 0)
+        say("scan: %s holds no seed of its %s key: where a process has it from elsewhere, it "
+            "is not looked for",
+            from->parts.file, from->parts.type);
+    secret_free(bytes);
+    return good;
+}
+
+/* Keys that are strings, all of which is private. */
+static bool is_plain(const EVP_PKEY *pkey)
+{
+    static const char *const types[] = {"X25519", "X448", "ED25519", "ED448"};
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (EVP_PKEY_is_a(pkey, types[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool add_string(struct source *from)
+{
+    uint8_t *bytes;
+    size_t size;
+    bool known = false, good = string_of(from, OSSL_PKEY_PARAM_PRIV_KEY, &bytes, &size);
+
+    if (!good || bytes == NULL)
+        return good;
+    if (is_plain(from->pkey))
+        return key_source_add(&from->parts, "private", KEY_STRING, bytes, size);
+    good = key_lattice_add(&from->parts, bytes, size, &known);
+    if (good && !known) {
+        say("scan: how %s keys lie in memory is not known: of the one in %s only the form in "
+            "the file is looked for",
+            from->parts.type, from->parts.file);
+        from->parts.keys->incomplete = true;
+        return key_source_add(&from->parts, "private", KEY_STRING, bytes, size);
+    }
+    secret_free(bytes);
+    return good && add_seed(from);
 }
 
 static bool add_key(struct key_parts *keys, const char *file, const EVP_PKEY *pkey)
 {
-    struct source from = {.keys = keys, .file = file, .pkey = pkey};
-    bool added, is_raw;
+    const char *type = EVP_PKEY_get0_type_name(pkey);
+    struct source from = {.parts = {.keys = keys, .file = file, .type = type}, .pkey = pkey};
+    bool added;
 
     if (EVP_PKEY_is_a(pkey, "RSA") || EVP_PKEY_is_a(pkey, "RSA-PSS")) {
         added = add_rsa(&from);
     } else {
-        added = add_raw(&from, &is_raw);
-        if (added && !is_raw)
-            added = add_number(&from, OSSL_PKEY_PARAM_PRIV_KEY, "private");
+        added = add_number(&from, OSSL_PKEY_PARAM_PRIV_KEY, "private");
+        if (added && from.parts.taken == 0)
+            added = add_string(&from);
     }
-    if (added && from.taken == 0) {
+    if (added && from.parts.taken == 0) {
         say("scan: the %s key in %s has no private part that libcrypto gives out; give "
             "another key",
-            EVP_PKEY_get0_type_name(pkey), file);
+            type, file);
         return false;
     }
     return added;

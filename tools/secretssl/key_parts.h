@@ -7,11 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum key_form {
+    KEY_STRING,
+    KEY_INTEGER, /* a big-endian number without leading zeros */
+    KEY_WORDS,   /* as it lies in memory, and in no other form */
+};
+
 struct key_part {
     const char *file; /* as the user named it */
-    char type[16];    /* libcrypto's name: RSA, EC, X25519, ... */
+    char type[24];    /* libcrypto's name: RSA, EC, X25519, ... */
     char name[16];    /* d, p, q, dP, dQ, qInv, ..., or private */
-    bool integer;     /* bytes is a big-endian number without leading zeros, else a string */
+    enum key_form form;
     size_t size;
     uint8_t *bytes; /* in secret memory */
 };
@@ -19,6 +25,7 @@ struct key_part {
 struct key_parts {
     struct key_part *parts;
     size_t count;
+    bool incomplete; /* some key may have parts that are not known here */
 };
 
 /* Shorter parts would be found by chance. */

@@ -10,7 +10,7 @@
 
 #include "secret_heap.h"
 
-enum { ANCHOR = 8, SET_BITS = 17 };
+enum { ANCHOR = 8, SET_BITS = 17, NEAR = 64 };
 
 struct anchor {
     uint64_t word;
@@ -57,6 +57,29 @@ static void insert(struct matcher *matcher, const struct needle *needle, size_t 
         (struct anchor){.word = word, .needle = (uint32_t)index, .skip = (uint32_t)skip};
 }
 
+/* How many different bytes an anchor has: with few it would be found all over memory. */
+static unsigned variety(const uint8_t *at)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < ANCHOR; i++)
+        count += memchr(at + i + 1, at[i], ANCHOR - 1 - i) == NULL;
+    return count;
+}
+
+/* The best place for an anchor, no later than `last`, and not much before it. */
+static size_t place(const struct needle *needle, size_t last, size_t stride)
+{
+    size_t first = stride / 2 < NEAR ? stride / 2 : NEAR, best = last;
+
+    first = last > first ? last - first : 0;
+    for (size_t at = first; at < last; at++) {
+        if (variety(needle->bytes + at) > variety(needle->bytes + best))
+            best = at;
+    }
+    return best;
+}
+
 /* Calls insert() for each anchor of a needle, or only counts them. */
 static size_t anchors_of(struct matcher *matcher, size_t index)
 {
@@ -64,9 +87,12 @@ static size_t anchors_of(struct matcher *matcher, size_t index)
     size_t stride = needle->least - ANCHOR + 1;
     size_t count = 0;
 
-    for (size_t skip = 0; skip + ANCHOR <= needle->size; skip += stride, count++) {
+    for (size_t last = stride - 1; last + ANCHOR <= needle->size; count++) {
+        size_t skip = place(needle, last, stride);
+
         if (matcher->anchors != NULL)
             insert(matcher, needle, index, skip);
+        last = skip + stride;
     }
     return count;
 }

@@ -53,15 +53,17 @@ static struct needle *add(struct needles *needles, const struct key_part *part,
 /* Numbers have no leading zeros here: fixed-width forms hold them too, on either side. */
 static bool add_bytes(struct needles *needles, const struct key_part *part)
 {
-    struct needle *needle =
-        add(needles, part, part->integer ? BIG_ENDIAN_BYTES : RAW_BYTES, part->size);
+    struct needle *needle = add(
+        needles, part, part->form == KEY_INTEGER ? BIG_ENDIAN_BYTES : RAW_BYTES, part->size);
 
     if (needle == NULL)
         return false;
     memcpy(needle->bytes, part->bytes, part->size);
+    if (part->form == KEY_WORDS)
+        return true;
 
-    needle =
-        add(needles, part, part->integer ? LITTLE_ENDIAN_BYTES : REVERSED_BYTES, part->size);
+    needle = add(needles, part,
+                 part->form == KEY_INTEGER ? LITTLE_ENDIAN_BYTES : REVERSED_BYTES, part->size);
     if (needle == NULL)
         return false;
     for (size_t i = 0; i < part->size; i++)
@@ -75,6 +77,8 @@ static bool add_bytes(struct needles *needles, const struct key_part *part)
  */
 static bool add_text(struct needles *needles, const struct key_part *part)
 {
+    if (part->form == KEY_WORDS)
+        return true;
     for (size_t skip = 0; skip < 3; skip++) {
         size_t whole = (part->size - skip) / 3;
         struct needle *needle = add(needles, part, PEM_TEXT, whole * 4);
@@ -90,17 +94,15 @@ bool needles_make(struct needles *needles, const struct key_parts *keys, bool te
 {
     size_t each = text ? 3 : 2;
 
-    *needles = (struct needles){.list = calloc(keys->count * each, sizeof(*needles->list))};
-    for (size_t i = 0; needles->list != NULL && i < keys->count; i++) {
-        const struct key_part *part = &keys->parts[i];
+    bool good;
 
-        if (!(text ? add_text(needles, part) : add_bytes(needles, part)))
-            break;
-    }
-    if (needles->count == keys->count * each)
-        return true;
-    say("scan: out of memory");
-    return false;
+    *needles = (struct needles){.list = calloc(keys->count * each, sizeof(*needles->list))};
+    good = needles->list != NULL;
+    for (size_t i = 0; good && i < keys->count; i++)
+        good = text ? add_text(needles, &keys->parts[i]) : add_bytes(needles, &keys->parts[i]);
+    if (!good)
+        say("scan: out of memory");
+    return good;
 }
 
 /* Do the bytes before `at` end with this tag and the length `size`? */

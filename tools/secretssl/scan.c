@@ -36,9 +36,10 @@ static const char help_text[] =
     "  --json         one JSON object instead of lines of text\n"
     "  --help, --version\n"
     "\n"
-    "Looked for are d, p, q, dP, dQ and qInv of RSA keys and the private value of others:\n"
-    "big-endian (or as DER), little-endian, and as base64 text (PEM). At least half of a\n"
-    "part counts as a copy of it. Each copy is shown with its address, mapping and offset.\n"
+    "Looked for are d, p, q, dP, dQ and qInv of RSA keys, seeds and vectors of ML-KEM, ML-DSA\n"
+    "and SLH-DSA keys, and the private value of others: big-endian (or as DER), little-endian,\n"
+    "and as base64 text (PEM). At least half of a part counts as a copy of it. Each copy is\n"
+    "shown with its address, mapping and offset.\n"
     "Secret memory cannot be read, by nobody: it is listed, and so is what else could not\n"
     "be searched, and TLS that libsecretssl cannot reach, as far as its files show it.\n"
     "Reading other users' processes, and the kernel, needs root.\n"
@@ -184,6 +185,9 @@ static int scan(void *argument)
     if (report == NULL)
         return status;
     status = search_all(request, searcher, report);
+    /* Not having found what was not looked for says nothing. */
+    if (status == NO_COPY && keys.incomplete)
+        status = COULD_NOT_LOOK;
     if (!scan_report_end(report))
         status = COULD_NOT_LOOK;
     return status;
