@@ -100,6 +100,17 @@ Test(cli, files_without_a_key)
     check_error(TOOL_RUN("scan", "--key", "/dev/zero", "1"), 2, "larger than 1M");
 }
 
+/* An error names the option that is wrong, whatever stands before it. */
+Test(cli, combined_options)
+{
+    check_error(TOOL_RUN("scan", "--json", "-xy"), 2, "option -x;");
+    check_error(TOOL_RUN("scan", "--json", "-x"), 2, "option -x;");
+    check_error(TOOL_RUN("scan", "--jsonx"), 2, "option --jsonx;");
+    check_error(TOOL_RUN("scan", "--key", "a", "--json=1"), 2,
+                "option --json=1 takes no value");
+    check_error(TOOL_RUN("scan", "--json", "--key"), 2, "option --key needs a value");
+}
+
 static void write_encrypted(EVP_PKEY *pkey, const char *file, const char *passphrase)
 {
     FILE *stream = fopen(file, "w");

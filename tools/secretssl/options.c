@@ -12,16 +12,18 @@
 
 int option_error(const struct command *command, int answer, char **argv)
 {
-    /* A short option met in a cluster leaves optind at that cluster: name the letter itself. */
+    /*
+     * The values of long options are above all letters. A letter within a cluster leaves optind
+     * at that cluster, where the word before it is another option.
+     */
+    bool is_letter = optopt > 0 && optopt < 256;
     char letter[3] = {'-', (char)optopt, '\0'};
-    const char *option = optind > 1 ? argv[optind - 1] : argv[optind];
+    const char *option = is_letter ? letter : argv[optind - 1];
 
-    if (option == NULL || strncmp(option, "--", 2) != 0)
-        option = letter;
     if (answer == ':')
         say("%s: option %s needs a value; see 'secretssl %s --help'", command->name, option,
             command->name);
-    else if (optopt != 0 && option != letter)
+    else if (optopt != 0 && !is_letter)
         say("%s: option %s takes no value; see 'secretssl %s --help'", command->name, option,
             command->name);
     else
