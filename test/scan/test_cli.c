@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "keys.h"
 #include "plant.h"
@@ -109,6 +110,81 @@ Test(cli, combined_options)
     check_error(TOOL_RUN("scan", "--key", "a", "--json=1"), 2,
                 "option --json=1 takes no value");
     check_error(TOOL_RUN("scan", "--json", "--key"), 2, "option --key needs a value");
+}
+
+Test(cli, pipe)
+{
+    struct outcome outcome;
+
+    write_key(make_key("ED25519"), "key.pem");
+    cr_assert_eq(mkfifo("fifo", 0600), 0);
+    check_error(TOOL_RUN("scan", "--key", "fifo", "1"), 2, "nobody writes to the pipe fifo");
+    outcome = run_program((const char *const[]){
+        "sh", "-c", "cat key.pem >fifo & exec " TOOL " scan --key fifo $PPID", NULL});
+    cr_expect_eq(outcome.status, 1, "a pipe with a writer: %d %s", outcome.status, outcome.err);
+}
+
+Test(cli, openssh_key)
+{
+    write_text("id_ed25519", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n"
+                             "-----END OPENSSH PRIVATE KEY-----\n");
+    check_error(TOOL_RUN("scan", "--key", "id_ed25519", "1"), 2, "ssh-keygen -p -m PEM");
+}
+
+/* TLS secrets of a key log, whole and by halves, and not what is public in it. */
+Test(cli, key_log)
+{
+    static const char log[] =
+        "# a comment\n\n"
+        "CLIENT_RANDOM 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff "
+        "8f0e1d2c3b4a59687786a5b4c3d2e1f0000102030405060708090a0b0c0d0e0f"
+        "a0b1c2d3e4f5061728394a5b6c7d8e9f\r\n"
+        "SERVER_TRAFFIC_SECRET_0 00 "
+        "075F4AB854e2a33c8ac11c0758796af4ae994ec4e37e36b6f11b503492c68289\n";
+    const uint8_t traffic[32] = {0x07, 0x5f, 0x4a, 0xb8, 0x54, 0xe2, 0xa3, 0x3c,
+                                 0x8a, 0xc1, 0x1c, 0x07, 0x58, 0x79, 0x6a, 0xf4,
+                                 0xae, 0x99, 0x4e, 0xc4, 0xe3, 0x7e, 0x36, 0xb6,
+                                 0xf1, 0x1b, 0x50, 0x34, 0x92, 0xc6, 0x82, 0x89};
+    uint8_t master[24] = {0x8f, 0x0e, 0x1d, 0x2c, 0x3b, 0x4a, 0x59, 0x68,
+                          0x77, 0x86, 0xa5, 0xb4, 0xc3, 0xd2, 0xe1, 0xf0,
+                          0,    1,    2,    3,    4,    5,    6,    7};
+    uint8_t random[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                          0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+    struct planter planter = start_planter();
+    struct outcome outcome;
+
+    write_text("log", log);
+    plant(&planter, STATIC_DATA, random, sizeof(random), 1);
+    outcome = TOOL_RUN("scan", "--keylog", "log", planter.pid_text);
+    cr_expect_eq(outcome.status, 0, "%s%s", outcome.out, outcome.err);
+    plant(&planter, STATIC_DATA, traffic, sizeof(traffic), 1);
+    plant(&planter, MAIN_STACK, master, sizeof(master), 1);
+    outcome = TOOL_RUN("scan", "--keylog", "log", planter.pid_text);
+    cr_expect_eq(outcome.status, 1, "%s", outcome.err);
+    cr_expect(strstr(outcome.out, "session SERVER_TRAFFIC_SECRET_0 of log, raw, 32 bytes\n") !=
+              NULL);
+    cr_expect(strstr(outcome.out, "session CLIENT_RANDOM of log, raw, 24 of 48 bytes\n") !=
+                  NULL,
+              "%s", outcome.out);
+    stop_planter(&planter);
+}
+
+Test(cli, no_key_log)
+{
+    static const char *const bad[] = {"",
+                                      "# nothing\n",
+                                      "CLIENT_RANDOM 00\n",
+                                      "CLIENT_RANDOM 00 0x00\n",
+                                      "CLIENT_RANDOM 00 000\n",
+                                      "client_random 00 00\n",
+                                      "CLIENT_RANDOM 00 00 00\n"};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        write_text("log", bad[i]);
+        check_error(TOOL_RUN("scan", "--keylog", "log", "1"), 2, "key log");
+    }
+    write_text("log", "CLIENT_RANDOM 00 0001020304\n");
+    check_error(TOOL_RUN("scan", "--keylog", "log", "1"), 2, "by chance");
 }
 
 static void write_encrypted(EVP_PKEY *pkey, const char *file, const char *passphrase)

@@ -243,7 +243,15 @@ static bool add_key(struct key_parts *keys, const char *file, const EVP_PKEY *pk
     return added;
 }
 
-static bool no_key(const char *file, const struct passphrase *passphrase)
+/* ssh-keygen(1)'s own form, which libcrypto does not know. */
+static bool is_openssh(const uint8_t *bytes, size_t size)
+{
+    static const char mark[] = "-----BEGIN OPENSSH PRIVATE KEY";
+
+    return memmem(bytes, size, mark, sizeof(mark) - 1) != NULL;
+}
+
+static bool no_key(const char *file, const struct passphrase *passphrase, bool openssh)
 {
     if (passphrase->asked && passphrase->text == NULL)
         say("scan: the key in %s is protected by a passphrase; give --passin FILE with the "
@@ -253,6 +261,11 @@ static bool no_key(const char *file, const struct passphrase *passphrase)
         say("scan: the passphrase does not open the key in %s; check the file given to "
             "--passin",
             file);
+    else if (openssh)
+        say("scan: the key in %s is in OpenSSH's own form; convert a copy of it: ssh-keygen -p "
+            "-m "
+            "PEM -f COPY",
+            file);
     else
         say("scan: no private key found in %s; give one in PEM, DER or PKCS#12 form", file);
     ERR_clear_error();
@@ -260,7 +273,7 @@ static bool no_key(const char *file, const struct passphrase *passphrase)
 }
 
 static bool load_all(struct key_parts *keys, const char *file, OSSL_STORE_CTX *store,
-                     const struct passphrase *passphrase)
+                     const struct passphrase *passphrase, bool openssh)
 {
     bool any = false;
 
@@ -281,7 +294,7 @@ static bool load_all(struct key_parts *keys, const char *file, OSSL_STORE_CTX *s
         if (!added)
             return false;
     }
-    return any || no_key(file, passphrase);
+    return any || no_key(file, passphrase, openssh);
 }
 
 bool key_parts_load(struct key_parts *keys, const char *file, const char *passphrase)
@@ -289,7 +302,7 @@ bool key_parts_load(struct key_parts *keys, const char *file, const char *passph
     struct passphrase answer = {.text = passphrase};
     bool loaded = false;
     size_t size = 0;
-    uint8_t *bytes = key_file_read(file, &size);
+    uint8_t *bytes = key_file_read(file, "a private key", &size);
 
     if (bytes == NULL)
         return false;
@@ -304,7 +317,7 @@ bool key_parts_load(struct key_parts *keys, const char *file, const char *passph
         say("scan: libcrypto cannot read %s: %s", file,
             ERR_reason_error_string(ERR_peek_error()));
     else
-        loaded = load_all(keys, file, store, &answer);
+        loaded = load_all(keys, file, store, &answer, is_openssh(bytes, size));
     OSSL_STORE_close(store);
     UI_destroy_method(ui);
     BIO_free(bio);

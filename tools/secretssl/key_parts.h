@@ -16,7 +16,7 @@ enum key_form {
 struct key_part {
     const char *file; /* as the user named it */
     char type[24];    /* libcrypto's name: RSA, EC, X25519, ... */
-    char name[16];    /* d, p, q, dP, dQ, qInv, ..., or private */
+    char name[40];    /* d, p, q, dP, dQ, qInv, ..., or private; the label in a key log */
     enum key_form form;
     size_t size;
     uint8_t *bytes; /* in secret memory */
@@ -38,8 +38,14 @@ enum { KEY_PART_LEAST = 16 };
 bool key_parts_load(struct key_parts *keys, const char *file, const char *passphrase);
 
 /*
- * Reads all of file into secret memory, with a zero byte after it. NULL after a message.
+ * The same for the secrets of TLS sessions in a key log (SSLKEYLOGFILE).
  */
-uint8_t *key_file_read(const char *file, size_t *size);
+bool key_log_load(struct key_parts *keys, const char *file);
+
+/*
+ * Reads all of file into secret memory, with a zero byte after it. wanted: what the file should
+ * hold, for the message after which NULL is returned.
+ */
+uint8_t *key_file_read(const char *file, const char *wanted, size_t *size);
 
 #endif

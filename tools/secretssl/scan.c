@@ -25,11 +25,14 @@
 enum { NO_COPY = 0, COPIES = 1, COULD_NOT_LOOK = 2 };
 
 static const char help_text[] =
-    "Usage: secretssl scan --key FILE [--key FILE]... [--passin FILE] [--json] PID...\n"
-    "       secretssl scan --key FILE [--key FILE]... --kernel[=CORE] [PID...]\n"
-    "Searches all readable memory of each process for the private parts of the keys.\n"
+    "Usage: secretssl scan --key FILE... [--keylog FILE]... [--passin FILE] [--json] PID...\n"
+    "       secretssl scan --key FILE... [--keylog FILE]... --kernel[=CORE] [PID...]\n"
+    "Searches all readable memory of each process for the private parts of the keys, and for\n"
+    "the secrets of TLS sessions. Each --key and --keylog names one file; one of both is "
+    "needed.\n"
     "\n"
     "  --key FILE     a private key: PEM, DER or PKCS#12\n"
+    "  --keylog FILE  the secrets of TLS sessions, as clients write them to SSLKEYLOGFILE\n"
     "  --passin FILE  the first line of FILE is the passphrase of the keys\n"
     "  --kernel[=CORE]  search the kernel's memory too, with the page cache: all there is,\n"
     "                 by /proc/kcore, or by CORE, a dump of it\n"
@@ -37,7 +40,8 @@ static const char help_text[] =
     "  --help, --version\n"
     "\n"
     "Looked for are d, p, q, dP, dQ and qInv of RSA keys, seeds and vectors of ML-KEM, ML-DSA\n"
-    "and SLH-DSA keys, and the private value of others: big-endian (or as DER), little-endian,\n"
+    "and SLH-DSA keys, and the private value of others: big-endian (or as DER), "
+    "little-endian,\n"
     "and as base64 text (PEM). At least half of a part counts as a copy of it. Each copy is\n"
     "shown with its address, mapping and offset.\n"
     "Secret memory cannot be read, by nobody: it is listed, and so is what else could not\n"
@@ -50,6 +54,8 @@ static const char help_text[] =
 struct request {
     const char **key_files;
     size_t key_count;
+    const char **log_files;
+    size_t log_count;
     const char *passin;
     const char *kernel; /* the core file; NULL: not asked for */
     bool json;
@@ -108,7 +114,7 @@ static bool protect_self(void)
 static char *read_passphrase(const char *file)
 {
     size_t size;
-    char *text = (char *)key_file_read(file, &size);
+    char *text = (char *)key_file_read(file, "a passphrase", &size);
 
     if (text != NULL)
         text[strcspn(text, "\r\n")] = '\0';
@@ -127,6 +133,8 @@ static bool load_keys(const struct request *request, struct key_parts *keys)
     }
     for (size_t i = 0; good && i < request->key_count; i++)
         good = key_parts_load(keys, request->key_files[i], passphrase);
+    for (size_t i = 0; good && i < request->log_count; i++)
+        good = key_log_load(keys, request->log_files[i]);
     secret_free(passphrase);
     return good;
 }
@@ -196,9 +204,10 @@ static int scan(void *argument)
 /* -1: go on; else the exit status. */
 static int parse(const struct command *self, int argc, char **argv, struct request *request)
 {
-    enum { KEY = 256, PASSIN, KERNEL, JSON, HELP };
+    enum { KEY = 256, KEYLOG, PASSIN, KERNEL, JSON, HELP };
     static const struct option options[] = {
         {"key", required_argument, NULL, KEY},
+        {"keylog", required_argument, NULL, KEYLOG},
         {"json", no_argument, NULL, JSON},
         {"kernel", optional_argument, NULL, KERNEL},
         {"passin", required_argument, NULL, PASSIN},
@@ -212,6 +221,9 @@ static int parse(const struct command *self, int argc, char **argv, struct reque
         switch (answer) {
         case KEY:
             request->key_files[request->key_count++] = optarg;
+            break;
+        case KEYLOG:
+            request->log_files[request->log_count++] = optarg;
             break;
         case PASSIN:
             request->passin = optarg;
@@ -229,8 +241,8 @@ static int parse(const struct command *self, int argc, char **argv, struct reque
             return option_error(self, answer, argv);
         }
     }
-    if (request->key_count == 0) {
-        say("scan: no key to look for; give --key FILE with a private key");
+    if (request->key_count + request->log_count == 0) {
+        say("scan: no key to look for; give --key FILE with a private key, or --keylog FILE");
         return COULD_NOT_LOOK;
     }
     if (optind >= argc && request->kernel == NULL) {
@@ -267,11 +279,12 @@ static int scan_main(const struct command *self, int argc, char **argv)
 {
     struct request request = {
         .key_files = calloc((size_t)argc, sizeof(*request.key_files)),
+        .log_files = calloc((size_t)argc, sizeof(*request.log_files)),
         .pids = calloc((size_t)argc, sizeof(*request.pids)),
     };
     int status = COULD_NOT_LOOK;
 
-    if (request.key_files == NULL || request.pids == NULL) {
+    if (request.key_files == NULL || request.log_files == NULL || request.pids == NULL) {
         say("scan: out of memory");
     } else {
         status = parse(self, argc, argv, &request);
@@ -279,6 +292,7 @@ static int scan_main(const struct command *self, int argc, char **argv)
             status = protected_scan(&request);
     }
     free(request.key_files);
+    free(request.log_files);
     free(request.pids);
     return status;
 }

@@ -32,7 +32,7 @@ _secretssl_value()
     --route) _secretssl_words all keys ;;
     --fork) _secretssl_words copy deny ;;
     --log) _secretssl_words stderr syslog none / ;;
-    --key | --passin) _secretssl_files ;;
+    --key | --keylog | --passin) _secretssl_files ;;
     *) return 1 ;;
     esac
 }
@@ -95,7 +95,7 @@ _secretssl()
     run:*) _secretssl_run ;;
     doctor:-*) _secretssl_words --json --help --version ;;
     stat:-*) _secretssl_words --all --strict --json --prometheus --help --version ;;
-    scan:-*) _secretssl_words --key --passin --kernel --json --help --version ;;
+    scan:-*) _secretssl_words --key --keylog --passin --kernel --json --help --version ;;
     doctor:* | stat:* | scan:*) _secretssl_processes ;;
     esac
 }

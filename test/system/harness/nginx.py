@@ -21,7 +21,7 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    ssl_session_cache shared:tests:1m;
+    ssl_session_cache {cache};
     server {{
         listen 127.0.0.1:{port} ssl;
         {certificates}
@@ -33,7 +33,8 @@ http {{
 
 
 class Nginx:
-    def __init__(self, env, identities, environ, main="", daemon=False):
+    def __init__(self, env, identities, environ, main="", daemon=False,
+                 cache="shared:tests:1m"):
         self.env, self.directory = env, env.path(f"nginx-{len(os.listdir(env.directory))}")
         os.mkdir(self.directory)
         os.chmod(self.directory, 0o755)
@@ -45,7 +46,7 @@ class Nginx:
             self.port = tls.free_port()
             with open(self.path("nginx.conf"), "w", encoding="ascii") as file:
                 file.write(CONFIGURATION.format(
-                    directory=self.directory, port=self.port, main=main,
+                    directory=self.directory, port=self.port, main=main, cache=cache,
                     certificates=certificates, daemon="on" if daemon else "off"))
             self.child = process.Child(
                 env, ["/usr/sbin/nginx", "-p", self.directory, "-c", self.path("nginx.conf")],

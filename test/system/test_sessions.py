@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets of TLS sessions: where they are with the preload, and where they are all the same."""
+
+import ssl
+import sys
+
+from harness import keys, process, report, tls
+from harness.nginx import Nginx
+
+
+def logged(env, identity, version, name, ticket=True):
+    """A client that keeps a key log, and its file."""
+    client = tls.context(identity, version)
+    client.keylog_filename = env.path(name)
+    if not ticket:
+        client.options |= ssl.OP_NO_TICKET
+    return client, env.path(name)
+
+
+def scan(env, log, pids):
+    return process.run(env, [env.tool, "scan", "--keylog", log, *map(str, pids)], env.plain())
+
+
+def scenario_connection(env, rep):
+    """A live connection's secrets: in the server's ordinary memory without the preload, and with
+    it in secret memory only."""
+    identity = keys.Identity(env, "ecdsa")
+    for version in "1.2", "1.3":
+        for protected in False, True:
+            server = tls.Server(env, identity, env.chosen(protected), ["-www"])
+            client, log = logged(env, identity, version, f"log-{version}-{protected}")
+            with tls.connect(server.port, client) as connection:
+                rep.equal(connection.version(), f"TLSv{version}", "connected")
+                result = scan(env, log, [server.pid])
+            rep.ok((result.status, "session " in result.out) == ((0, False) if protected else (1, True)),
+                   f"TLS {version} {'with' if protected else 'without'} the preload", result)
+            server.stop()
+
+
+def scenario_nginx_cache(env, rep):
+    """nginx's shared session cache is shared memory of nginx's own, which the preload does not
+    reach: master secrets of TLS 1.2 lie there, and none without the cache."""
+    identity = keys.Identity(env, "ecdsa")
+    for cache, protected, status in (("off", True, 0), ("shared:tests:1m", True, 1),
+                                     ("shared:tests:1m", False, 1)):
+        server = Nginx(env, [identity], env.chosen(protected), cache=cache)
+        client, log = logged(env, identity, "1.2", f"log-{cache}-{protected}", ticket=False)
+        for _ in range(8):
+            tls.fetch(server.port, client)
+        result = scan(env, log, [server.master, *server.workers()])
+        rep.equal(result.status, status, f"cache {cache}, {'with' if protected else 'without'} the preload")
+        rep.note(result.out)
+        if cache != "off":
+            rep.ok("session CLIENT_RANDOM" in result.out, "master secrets are what is found", result)
+        server.stop()
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
