@@ -2,6 +2,7 @@
 """secretssl stat --strict, and what speaks against a process's protection."""
 
 import os
+import shutil
 import sys
 
 from harness import environment, figures, process, report
@@ -75,6 +76,24 @@ def scenario_strict_others(env, rep):
         result = strict(env, child.pid)
         rep.equal((result.status, result.err.count("a Go program")), (status, status),
                   f"--strict with {len(arguments)} other: {status}")
+        child.stop()
+
+
+def scenario_erlang(env, rep):
+    """Erlang's TLS is its own, and has libcrypto's primitives only: a library where Erlang has it."""
+    place = env.path("lib/crypto-5.1/priv/lib")
+    os.makedirs(place)
+    library = os.path.join(env.build, "test", "scan", "libscan_any_object.so")
+    code = ("import ctypes, ssl, sys, time; ssl.create_default_context(); ctypes.CDLL(sys.argv[1]); "
+            "print('there', flush=True); time.sleep(100)")
+    for name, named in (os.path.join(place, "crypto.so"), True), (env.path("crypto.so"), False):
+        shutil.copy(library, name)
+        child = process.Child(env, [sys.executable, "-c", code, name], env.preloaded())
+        child.wait_for("there")
+        found = figures.of(env, child.pid)
+        rep.equal((found["state"], ["Erlang/OTP" in one["what"] for one in found["not_reached"]]),
+                  ("protected", [True] if named else []), name)
+        rep.equal(strict(env, child.pid).status, int(named), f"{name}: --strict")
         child.stop()
 
 

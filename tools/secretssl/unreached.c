@@ -42,7 +42,7 @@ enum { STUCK_MOST = 2 };
 /* With this one exported, a copy of OpenSSL is reached. */
 static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
 
-/* Libraries that are known by their names. */
+/* Libraries that are known by how their paths end, but for a version. */
 static const struct {
     const char *name, *what;
 } libraries[] = {
@@ -51,6 +51,9 @@ static const struct {
     {"/libjvm.so", "a Java virtual machine (its own TLS)"},
     {"/libmbedtls.so", "Mbed TLS"},
     {"/libwolfssl.so", "wolfSSL"},
+    /* Its TLS is its own, with libcrypto's primitives: keys and secrets are terms on its heaps.
+     */
+    {"/priv/lib/crypto.so", "Erlang/OTP (its own TLS, if it uses TLS)"},
 };
 
 static bool add(struct unreached_list *found, const struct mapping *mapping, const char *what)
@@ -207,12 +210,25 @@ static unsigned look_at_file(const struct job *at, unsigned patience,
     return has;
 }
 
-static const char *known_library(const char *name)
+/* The end of a path that has as many slashes as the other; NULL: it has fewer. */
+static const char *path_end(const char *path, const char *like)
 {
-    const char *base = strrchr(name, '/');
+    const char *end = path + strlen(path);
+    int slashes = 0;
 
-    for (size_t i = 0; base != NULL && i < sizeof(libraries) / sizeof(libraries[0]); i++) {
-        if (strncmp(base, libraries[i].name, strlen(libraries[i].name)) == 0)
+    for (; *like != '\0'; like++)
+        slashes += *like == '/';
+    while (end > path && slashes > 0)
+        slashes -= *--end == '/';
+    return slashes == 0 ? end : NULL;
+}
+
+static const char *known_library(const char *path)
+{
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+        const char *end = path_end(path, libraries[i].name);
+
+        if (end != NULL && strncmp(end, libraries[i].name, strlen(libraries[i].name)) == 0)
             return libraries[i].what;
     }
     return NULL;
