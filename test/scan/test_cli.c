@@ -276,6 +276,8 @@ Test(cli, several_keys_and_processes)
               outcome.out);
     cr_expect(strstr(outcome.out, "(scan_planter): 1 copy ") != NULL, "%s", outcome.out);
     cr_expect(strstr(outcome.out, "(scan_planter): 2 copies ") != NULL, "%s", outcome.out);
+    cr_expect(strstr(outcome.out, "not searched") == NULL, "what every process has: %s",
+              outcome.out);
     stop_planter(&first);
     stop_planter(&second);
 }

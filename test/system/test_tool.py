@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What comes with the tool: completion for bash and the manual page, which know all of it."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 
-from harness import process, report
+from harness import environment, process, report
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMPLETION = os.path.join(ROOT, "tools", "secretssl", "secretssl.bash")
@@ -101,6 +102,27 @@ def scenario_manual(env, rep):
         names = re.findall(r'^    \[FIGURE_\w+\] = +\{"(\w+)"', file.read(), re.M)
     rep.ok(len(names) > 20 and not [name for name in names if name not in described],
            "each figure of stat", [name for name in names if name not in described])
+
+
+def scenario_schema(env, rep):
+    """Every JSON object says of what form it is."""
+    key = env.path("key.pem")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", key], check=True,
+                   capture_output=True, timeout=60)
+    for arguments in ["doctor", "--json"], ["stat", "--json", str(os.getpid())], \
+            ["scan", "--json", "--key", key, str(os.getpid())]:
+        result = process.run(env, [env.tool, *arguments], env.plain())
+        rep.equal(json.loads(result.out)["schema"], 1, arguments[0])
+
+
+def scenario_privileges(env, rep):
+    """Who is root already is not told to become root."""
+    result = process.run(env, ["setpriv", "--bounding-set=-all", "--inh-caps=-all", env.tool, "stat",
+                               "1"], env.plain())
+    rep.ok(result.status == 2 and "run as root" not in result.err and "CAP_SYS_PTRACE" in result.err,
+           "root without capabilities", result)
+    plain = process.run(env, [env.reachable(env.tool), "stat", "1"], env.plain(), user=environment.PLAIN_USER)
+    rep.ok(plain.status == 2 and "run as root" in plain.err, "another user", plain)
 
 
 if __name__ == "__main__":

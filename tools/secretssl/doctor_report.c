@@ -114,8 +114,8 @@ bool doctor_print_json(const struct diagnosis *diagnosis, const struct patient *
         json_array_append_new(checks, check_json(&diagnosis->list[i]));
     for (size_t i = 0; i < count; i++)
         json_array_append_new(processes, patient_json(&patients[i]));
-    return json_print("doctor",
-                      json_pack("{s:s, s:b, s:i, s:o, s:o}", "version", SECRETSSL_VERSION,
-                                "works", doctor_works(diagnosis), "uid", (int)geteuid(),
-                                "checks", checks, "processes", processes));
+    return json_print("doctor", json_pack("{s:i, s:s, s:b, s:i, s:o, s:o}", "schema",
+                                          JSON_SCHEMA, "version", SECRETSSL_VERSION, "works",
+                                          doctor_works(diagnosis), "uid", (int)geteuid(),
+                                          "checks", checks, "processes", processes));
 }

@@ -2,17 +2,34 @@
 #include "file_marks.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WINDOW = 1 << 20, OVERLAP = 64, MOST_SECTIONS = 1 << 16, MOST_NAMES = 1 << 28 };
+enum {
+    WINDOW = 1 << 20,
+    OVERLAP = 64,
+    MOST_SECTIONS = 1 << 16,
+    MOST_NAMES = 1 << 28,
+    MOST_SYMBOLS = 1 << 24
+};
 
 static bool read_at(int fd, void *into, size_t size, uint64_t offset)
 {
     return offset <= INT64_MAX - size && pread(fd, into, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* Holes read as zeroes, and anybody can make a file of as many as he likes. */
+static uint64_t next_data(int fd, uint64_t from, uint64_t end)
+{
+    off_t data = lseek(fd, (off_t)from, SEEK_DATA);
+
+    if (data < 0)
+        return errno == ENXIO ? end : from;
+    return (uint64_t)data < end ? (uint64_t)data : end;
 }
 
 /* The texts with their ending zeroes (exact), or without, in a part of the file. */
@@ -24,6 +41,12 @@ static unsigned find(int fd, uint64_t from, uint64_t end, const char *const *tex
     size_t kept = 0;
 
     while (window != NULL && from < end && found != all) {
+        uint64_t data = next_data(fd, from, end);
+
+        /* What is left out has no text. */
+        kept = data > from ? 0 : kept;
+        from = data;
+
         size_t wish = end - from < WINDOW ? (size_t)(end - from) : WINDOW;
         ssize_t got = pread(fd, window + kept, wish, (off_t)from);
 
@@ -96,7 +119,10 @@ static bool defines(int fd, const Elf64_Shdr *symbols, const char *names, size_t
     enum { BATCH = 512 };
     Elf64_Sym batch[BATCH];
     size_t length = strlen(symbol) + 1;
-    uint64_t left = symbols->sh_size / sizeof(batch[0]), at = symbols->sh_offset;
+    uint64_t left = symbols->sh_size / sizeof(batch[0]) < MOST_SYMBOLS
+                        ? symbols->sh_size / sizeof(batch[0])
+                        : MOST_SYMBOLS;
+    uint64_t at = symbols->sh_offset;
 
     while (left > 0) {
         size_t count = left < BATCH ? (size_t)left : BATCH;

@@ -6,6 +6,12 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+/*
+ * "schema" of every object that is printed. It grows when a field goes or comes to mean
+ * something else, not when one is added.
+ */
+enum { JSON_SCHEMA = 1 };
+
 /* A string of any bytes: what is no UTF-8, which JSON must be, becomes '?'. */
 json_t *json_text(const char *from);
 

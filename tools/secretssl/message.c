@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 void say(const char *format, ...)
 {
@@ -15,4 +16,12 @@ void say(const char *format, ...)
     fputc('\n', stderr);
     funlockfile(stderr);
     va_end(args);
+}
+
+const char *privilege_hint(void)
+{
+    if (geteuid() != 0)
+        return "run as root, with CAP_SYS_PTRACE";
+    return "root has no CAP_SYS_PTRACE over it here: look from the host, or from outside the "
+           "container or sandbox";
 }

@@ -6,4 +6,7 @@
 /* One line on stderr, "secretssl: text". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What lets this program look at a process that it may not look at. */
+const char *privilege_hint(void);
+
 #endif

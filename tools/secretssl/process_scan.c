@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "message.h"
 #include "presence.h"
 #include "progress.h"
 
@@ -91,8 +92,11 @@ static bool open_failed(struct scan *scan, const char *what)
         return fail(scan, why_empty);
     if (error == ENOENT || error == ESRCH)
         return fail(scan, "there is no such process; check the number");
-    if (error == EACCES || error == EPERM)
-        return fail(scan, "not permitted to read its memory; run this as root");
+    if (error == EACCES || error == EPERM) {
+        snprintf(scan->result->failure, sizeof(scan->result->failure),
+                 "not permitted to read its memory; %s", privilege_hint());
+        return false;
+    }
     errno = error;
     return fail_errno(scan, what);
 }

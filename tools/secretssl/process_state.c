@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "judgement.h"
+#include "message.h"
 #include "presence.h"
 
 const char *const state_names[STATES] = {
@@ -157,9 +158,8 @@ static void look(struct process_state *process, int directory)
     process->thread = process_thread(process->pid);
     if (!process_map_read_short(process->thread, &process->map) && errno != ESRCH &&
         errno != ENOENT) {
-        judgement_set(process, STATE_UNKNOWN,
-                      "it may not be looked at: %s; run as root, with CAP_SYS_PTRACE",
-                      strerror(errno));
+        judgement_set(process, STATE_UNKNOWN, "it may not be looked at: %s; %s",
+                      strerror(errno), privilege_hint());
         return;
     }
     if (process->map.count == 0) {
@@ -174,9 +174,8 @@ static void look(struct process_state *process, int directory)
     snprintf(path, sizeof(path), "task/%d/mem", (int)process->thread);
     mem = openat(directory, path, O_RDONLY | O_CLOEXEC);
     if (mem < 0) {
-        judgement_set(process, STATE_UNKNOWN,
-                      "its memory may not be read: %s; run as root, with CAP_SYS_PTRACE",
-                      strerror(errno));
+        judgement_set(process, STATE_UNKNOWN, "its memory may not be read: %s; %s",
+                      strerror(errno), privilege_hint());
         return;
     }
     read_figures(process, mem);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "json_text.h"
 #include "message.h"
@@ -40,9 +41,9 @@ struct scan_report *scan_report_begin(bool json, const struct key_parts *keys)
 
     if (report != NULL && json) {
         report->processes = json_array();
-        report->root = json_pack("{s:s, s:s, s:o, s:O}", "version", SECRETSSL_VERSION,
-                                 "scanner_memory", secret_pages_protection(), "components",
-                                 keys_json(keys), "processes", report->processes);
+        report->root = json_pack("{s:i, s:s, s:s, s:o, s:O}", "schema", JSON_SCHEMA, "version",
+                                 SECRETSSL_VERSION, "scanner_memory", secret_pages_protection(),
+                                 "components", keys_json(keys), "processes", report->processes);
     }
     if (report != NULL && (report->root != NULL || !json))
         return report;
@@ -142,6 +143,15 @@ static void print_copy(const struct process_result *result, const struct copy *c
         printf("%zu of %zu %s\n", copy->size, copy->of, unit);
 }
 
+/*
+ * The kernel's own pages, which every process has and which hold no data of its: only --json
+ * lists them. No file has such a name.
+ */
+static bool is_clock(const struct mapping *mapping)
+{
+    return strncmp(mapping->name, "[vvar", 5) == 0 || strcmp(mapping->name, "[vsyscall]") == 0;
+}
+
 static bool add_text(const struct process_result *result)
 {
     for (size_t i = 0; i < result->copy_count; i++)
@@ -149,6 +159,8 @@ static bool add_text(const struct process_result *result)
     for (size_t i = 0; i < result->blind_spot_count; i++) {
         const struct blind_spot *spot = &result->blind_spots[i];
 
+        if (is_clock(spot->mapping))
+            continue;
         printf("%s: 0x%" PRIx64 " %s: %s%" PRIu64 " bytes%s%s\n", subject(result),
                spot->mapping->start, spot->mapping->name,
                spot->secret ? "secret, " : "not searched, ", spot->size,

@@ -125,8 +125,8 @@ static bool add_all(struct stat_result *result)
     if (count >= 0)
         free(entries);
     if (good && result->states[STATE_UNKNOWN] > 0)
-        say("stat: %zu processes could not be looked at; run as root, with CAP_SYS_PTRACE",
-            result->states[STATE_UNKNOWN]);
+        say("stat: %zu processes could not be looked at; %s", result->states[STATE_UNKNOWN],
+            privilege_hint());
     return good;
 }
 

@@ -69,7 +69,7 @@ bool stat_print_json(const struct stat_result *result)
     for (int i = 0; i < STATES; i++)
         json_object_set_new(states, state_names[i],
                             json_integer((json_int_t)result->states[i]));
-    return json_print("stat",
-                      json_pack("{s:s, s:b, s:o, s:o}", "version", SECRETSSL_VERSION, "all",
-                                result->all, "states", states, "processes", processes));
+    return json_print("stat", json_pack("{s:i, s:s, s:b, s:o, s:o}", "schema", JSON_SCHEMA,
+                                        "version", SECRETSSL_VERSION, "all", result->all,
+                                        "states", states, "processes", processes));
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backing.h"
@@ -36,8 +37,8 @@ enum {
     STUCK = LOOKED_INTO << 1,   /* nobody answered for it */
 };
 
-/* So many files of a process are waited for in vain. */
-enum { STUCK_MOST = 2 };
+/* So many files are waited for in vain, of a process and of all processes of a user. */
+enum { STUCK_MOST = 2, STUCK_MOST_OF_USER = 4 };
 
 /* With this one exported, a copy of OpenSSL is reached. */
 static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
@@ -180,10 +181,41 @@ static void remember(const struct mapping *mapping, unsigned has)
     known[known_count++] = (struct known){mapping->device, mapping->inode, has};
 }
 
+/* A user whose files keep this program waiting has an interest in that: it ends somewhere. */
+static struct user {
+    uid_t uid;
+    unsigned waited;
+} *users;
+static size_t user_count;
+
+/* Without memory, no time is given. */
+static unsigned *waited_for_user(pid_t pid)
+{
+    static unsigned none;
+    char path[32];
+    struct stat status;
+    struct user *more;
+
+    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    none = STUCK_MOST_OF_USER;
+    if (stat(path, &status) != 0)
+        return &none;
+    for (size_t i = 0; i < user_count; i++) {
+        if (users[i].uid == status.st_uid)
+            return &users[i].waited;
+    }
+    more = reallocarray(users, user_count + 1, sizeof(*more));
+    if (more == NULL)
+        return &none;
+    users = more;
+    users[user_count] = (struct user){.uid = status.st_uid};
+    return &users[user_count++].waited;
+}
+
 static unsigned look_at_file(const struct job *at, unsigned patience,
                              struct unreached_list *found)
 {
-    unsigned has = 0;
+    unsigned has = 0, *waited = waited_for_user(at->pid);
     int end = 0;
 
     for (size_t i = 0; i < known_count; i++) {
@@ -192,7 +224,7 @@ static unsigned look_at_file(const struct job *at, unsigned patience,
     }
     if (patience == 0) {
         has = open_and_look(at);
-    } else if (found->waited < STUCK_MOST) {
+    } else if (found->waited < STUCK_MOST && *waited < STUCK_MOST_OF_USER) {
         job = *at;
         end = trial_within(patience, look_in_child, &has, sizeof(has));
     } else {
@@ -200,6 +232,7 @@ static unsigned look_at_file(const struct job *at, unsigned patience,
     }
     if (end == SIGALRM) {
         found->waited++;
+        (*waited)++;
         has = STUCK;
     } else if (end != 0) {
         has = 0; /* no child, or one that others ended: that says nothing of the file */
