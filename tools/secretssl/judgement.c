@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "judgement.h"
+#include "shortage.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -190,16 +191,25 @@ static void say_was_weak(struct process_state *process, enum protection_state st
                   process->stats.sum.degraded * (SM_PAGE / 1024));
 }
 
+/* Without those that no allocator could have given: they say nothing of this one. */
+static uint64_t refused(const struct process_state *process)
+{
+    uint64_t failed = process->stats.sum.failed;
+    uint64_t absurd = process->stats.sum.shortages[SM_SHORT_ABSURD];
+
+    return failed > absurd ? failed - absurd : 0;
+}
+
 static bool has_refused(const struct process_state *process)
 {
-    return process->stats.sum.failed != 0;
+    return refused(process) != 0;
 }
 
 static void say_refused(struct process_state *process, enum protection_state state)
 {
     judgement_set(process, state,
                   "%" PRIu64 " allocations were refused, for want of secret memory",
-                  process->stats.sum.failed);
+                  refused(process));
 }
 
 static bool has_given_up(const struct process_state *process)
