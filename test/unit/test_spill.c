@@ -36,7 +36,14 @@ Test(spill, counted)
 }
 
 /* What the C library had before is not what a block begins with, nor what it gains. */
-Test(spill, zero)
+/* AddressSanitizer keeps freed memory back: what a block had before is not seen there. */
+#if defined(__SANITIZE_ADDRESS__)
+#define QUARANTINED true
+#else
+#define QUARANTINED false
+#endif
+
+Test(spill, zero, .disabled = QUARANTINED)
 {
     for (int zero = 1; zero >= 0; zero--) {
         unsigned char *p = malloc(3000), *volatile used = p;
@@ -54,7 +61,7 @@ Test(spill, zero)
     }
 }
 
-Test(spill, zero_when_it_grows)
+Test(spill, zero_when_it_grows, .disabled = QUARANTINED)
 {
     unsigned char *was = malloc(3000), *p = sm_spill_alloc(100, 1);
 
