@@ -140,7 +140,8 @@ static void stop_others(void)
             return;
         sm_gate_open();
         sm_fork_release();
-        _IO_list_unlock();
+        if (stdio)
+            _IO_list_unlock();
     }
 }
 
