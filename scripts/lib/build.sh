@@ -14,41 +14,45 @@ lint_sh()
     done | xargs shellcheck -x
 }
 
-# Objects that were compiled before, in another clone too, come from a cache.
-use_compiler_cache()
+# with_cache COMMAND…: objects that were compiled before, in another clone too, come from a cache. Their debug
+# information names files in another way: not for what is shipped, whose every byte is compared.
+with_cache()
 {
-    command -v ccache >/dev/null || return 0
-    CCACHE_DIR=$(./scripts/cache)/ccache
-    export CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 \
-        CCACHE_MAXSIZE=2G CCACHE_SLOPPINESS=time_macros
+    if command -v ccache >/dev/null; then
+        env CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR="$(./scripts/cache)/ccache" CCACHE_BASEDIR="$PWD" \
+            CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G CCACHE_SLOPPINESS=time_macros "$@"
+    else
+        "$@"
+    fi
 }
 
 # build PRESET [TARGET…]
 build()
 {
-    local preset=$1
+    local preset=$1 cached=with_cache
     shift
-    cmake --preset "$preset" && cmake --build --preset "$preset" ${1:+--target "$@"}
+    [ "$preset" != release ] || cached=env
+    $cached cmake --preset "$preset" && $cached cmake --build --preset "$preset" ${1:+--target "$@"}
 }
 
 build_with_clang()
 {
-    CC=clang cmake -S . -B build/clang -G Ninja -DSECRETSSL_TESTS=ON -DSECRETSSL_BENCH=ON &&
-        cmake --build build/clang
+    with_cache env CC=clang cmake -S . -B build/clang -G Ninja -DSECRETSSL_TESTS=ON -DSECRETSSL_BENCH=ON &&
+        with_cache cmake --build build/clang
 }
 
 build_for_arm64()
 {
-    cmake -S . -B build/arm64 -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+    with_cache cmake -S . -B build/arm64 -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
         -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DSECRETSSL_TOOLS=OFF &&
-        cmake --build build/arm64
+        with_cache cmake --build build/arm64
 }
 
 # What distributions build packages with. The assembly must still find what it calls.
 build_with_lto()
 {
-    cmake -S . -B build/lto -G Ninja -DCMAKE_C_FLAGS=-flto=auto -DSECRETSSL_TOOLS=OFF &&
-        cmake --build build/lto --target secretssl_preload &&
+    with_cache cmake -S . -B build/lto -G Ninja -DCMAKE_C_FLAGS=-flto=auto -DSECRETSSL_TOOLS=OFF &&
+        with_cache cmake --build build/lto --target secretssl_preload &&
         python3 -B test/install/symbols.py dynamic build/lto/lib/libsecretssl.so \
             test/install/symbols/libsecretssl.txt &&
         LD_PRELOAD=$PWD/build/lto/lib/libsecretssl.so SECRETSSL_REQUIRE=1 openssl rand -hex 8
