@@ -27,7 +27,7 @@ kernel_boots()
 # the page, where a touch beyond the limit is SIGBUS, and with uncached memory.
 short_tests='^unit\.(backing|seal|fork_limits|spill)$|^system\.(degrade\.memlock|s_server\.tls13_ecdsa|fork\.deny)|^system\.(nginx\.load_reload_kill|doctor\.(works|memlock|uncached)|stat\.(figures|degraded|uncached_bytes|blocks))$'
 long_tests='^unit\.|^system\.(degrade\.memlock|scan|s_server|nginx\.load_reload_kill$|fork\.(deny|torn|free|storm))|^system\.(doctor\.(works|memlock|uncached)|stat\.(figures|forked|degraded|uncached_bytes|uncached_gone|blocks|nginx))$'
-# kernel_project BASE TESTS stock|patched
+# kernel_project BASE TESTS stock|patched: one test after the other, as they share what a user may lock.
 kernel_project()
 {
     local base=$1 tests=$2
@@ -37,7 +37,7 @@ kernel_project()
         environment=(env LIBSECRETSSL_TEST_UNCACHED=require)
     }
     $lab/run --timeout 1500 "${options[@]}" "$base" -- "${environment[@]}" \
-        ctest --test-dir "$PWD/build/release" -j 2 --no-tests=error --timeout 300 \
+        ctest --test-dir "$PWD/build/release" --no-tests=error --timeout 300 \
         --output-on-failure -R "$tests"
 }
 
