@@ -92,9 +92,7 @@ bool sm_backing_refused(unsigned part)
 
 bool sm_backing_may_degrade(unsigned part)
 {
-    /* Locked memory is cached. */
-    return !sm_config.require &&
-           !(part == SM_PART_BYTES && sm_config.uncached == SM_UNCACHED_REQUIRE);
+    return !sm_config.require && !sm_backing_refused(part);
 }
 
 /* The part of a table, entries of size bytes, that begins at one and ends before another */
@@ -300,8 +298,7 @@ static int present_page(struct sm_page *page, char *at)
         error = sm_pages_present(at);
         if (error == 0)
             return 0;
-        if (!sm_backing_may_degrade(sm_part_of(at)) ||
-            sm_pages_map_anonymous(at, sm_os_page) != 0)
+        if (sm_config.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
             return error;
         sm_short_degraded(SM_KIND_LOCKED, error);
         page->kind = SM_KIND_LOCKED;

@@ -361,24 +361,6 @@ Test(borrow, never_cached)
     cr_assert_eq(count_of(text, ": allocations of key bytes fail; "), 1, "%s", text);
 }
 
-/* Locked memory is cached too. */
-static void never_locked(void *arg)
-{
-    (void)arg;
-    sm_config.uncached = SM_UNCACHED_REQUIRE;
-    answered(ENOSYS);
-    CHECK(sm_arena_owns(sm_malloc(1000, SM_PART_KEY)) && sm_stats.failed == 0);
-    CHECK(!sm_malloc(1000, SM_PART_BYTES) && sm_stats.failed == 1);
-    CHECK(sm_stats.part_pages[SM_PART_BYTES] == 0);
-}
-
-Test(borrow, never_locked)
-{
-    cr_assert_eq(in_child_saying(never_locked, NULL, text, sizeof(text)), 0, "%s", text);
-    cr_assert_eq(count_of(text, ": secrets are in locked, undumpable memory; "), 1, "%s", text);
-    cr_assert_eq(count_of(text, "ENOSYS): allocations of key bytes fail; "), 1, "%s", text);
-}
-
 /* Where it is not required the C library gets them, and the line names who has them then. */
 static void denied_and_spilled(void *arg)
 {
