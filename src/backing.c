@@ -61,6 +61,7 @@ static void refuse_cached(struct sm_secret_map *map, int error)
     sm_pages_withhold(map->address, map->length);
     map->error = error;
     __atomic_store_n(&uncached_error, error, __ATOMIC_RELAXED);
+    sm_short_cached(error);
 }
 
 int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)

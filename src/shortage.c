@@ -196,6 +196,13 @@ bool sm_short_may_spill(unsigned part)
     return true;
 }
 
+void sm_short_cached(long error)
+{
+    struct sm_short now = {.why = SM_SHORT_UNCACHED, .error = (int)error};
+
+    say(now, sm_config.require ? FAILED : KEYS_FAILED);
+}
+
 bool sm_short_needed(void)
 {
     if (!sm_config.require)

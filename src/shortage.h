@@ -72,6 +72,10 @@ void sm_short_failed(void);
 /* Memory is only locked, or not even that, because of an error: said once. */
 void sm_short_degraded(enum sm_kind kind, long error);
 
+/* Uncached memory was refused where it is required: said once, whoever asked, a child's copy
+ * too. */
+void sm_short_cached(long error);
+
 /* What to do about an error of memfd_secret; a text for messages. */
 const char *sm_short_remedy(long error);
 
