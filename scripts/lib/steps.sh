@@ -36,8 +36,7 @@ check()
     report "$name" $status $((SECONDS - start)) "$log"
 }
 
-# begin NAME COMMAND…: the same in the background. finish, without a word or with the number of steps that
-# may go on, waits and reports.
+# begin NAME COMMAND…: the same in the background; finish waits for all that was begun, and reports.
 begun=()
 begin()
 {
@@ -54,7 +53,7 @@ begin()
 finish()
 {
     local pid name status seconds log
-    while [ ${#begun[@]} -gt "${1-0}" ]; do
+    while [ ${#begun[@]} -gt 0 ]; do
         read -r pid name <<<"${begun[0]}"
         begun=("${begun[@]:1}")
         wait "$pid"
@@ -62,13 +61,6 @@ finish()
         read -r status seconds <"$log.status"
         report "$name" "$status" "$seconds" "$log"
     done
-}
-
-# skip NAME WHY
-skip()
-{
-    echo "skipped - $1: $2"
-    skipped=$((skipped + 1))
 }
 
 # ctest_run PRESET ARG…: each test's own line, and its part of the count.

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "heap.h"
 #include "report.h"
+#include "size_class.h"
 #include "sys.h"
 #include <grp.h>
 #include <linux/seccomp.h>
@@ -242,4 +243,14 @@ bool accessible(const void *p)
     close(ends[0]);
     close(ends[1]);
     return good;
+}
+
+size_t end_of_block(size_t n)
+{
+    size_t room = n + SM_CHECK_SLACK;
+
+    sm_size_class_init(); /* as the heap's start does, in a child */
+    if (room > SM_SLOT_MAX)
+        return sm_round_up(n, SM_PAGE);
+    return sm_classes[sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]].size;
 }

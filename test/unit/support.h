@@ -60,4 +60,7 @@ void start_heap(void);
 /* As start_heap, with a small arena. */
 void start_heap_of(size_t arena_size);
 
+/* Bytes of what a block of n has for itself: its slot, or its pages. */
+size_t end_of_block(size_t n);
+
 #endif

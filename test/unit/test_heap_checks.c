@@ -191,17 +191,6 @@ Test(heap_checks_limits, write_after_free_address)
     cr_assert(strstr(strtok(NULL, "\n"), first + 3), "%s", first);
 }
 
-/* The end of what a block has for itself: its slot, or its pages */
-static size_t end_of(size_t n)
-{
-    size_t room = n + SM_CHECK_SLACK;
-
-    sm_size_class_init(); /* as the heap's start does, in a child */
-    if (room > SM_SLOT_MAX)
-        return sm_round_up(n, SM_PAGE);
-    return sm_classes[sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]].size;
-}
-
 /* The bytes that a block gains in place were free before, and are looked at as well. */
 static void write_and_grow(void *arg)
 {
@@ -231,7 +220,7 @@ Test(heap_checks_limits, write_to_what_is_gained)
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         size_t control[3] = {ways[i][0], ways[i][1], 0};
         int outcome = in_child_saying(write_and_grow, ways[i], text, sizeof(text));
-        bool own = ways[i][2] < end_of(ways[i][0]);
+        bool own = ways[i][2] < end_of_block(ways[i][0]);
         cr_assert_eq(outcome, ENDED_BY(SIGABRT), "%zu to %zu, byte %zu: %d %s", ways[i][0],
                      ways[i][1], ways[i][2], outcome, text);
         /* What a block had behind its end all the time was its own to overrun. */

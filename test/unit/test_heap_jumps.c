@@ -39,17 +39,6 @@ static unsigned char *take(size_t n)
     return p;
 }
 
-/* The end of what a block has for itself: its slot, or its pages */
-static size_t end_of(size_t n)
-{
-    size_t room = n + SM_CHECK_SLACK;
-
-    sm_size_class_init(); /* as the heap's start does, in a child */
-    if (room > SM_SLOT_MAX)
-        return sm_round_up(n, SM_PAGE);
-    return sm_classes[sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]].size;
-}
-
 /* The third block of a size is overrun: the first two were given out and freed. */
 static void jump(void *arg)
 {
@@ -70,7 +59,7 @@ Test(jumps_limits, overrun_that_jumps)
 
     start_heap();
     for (size_t i = 0; i < SIZES; i++) {
-        size_t from = SM_EXTENT(sizes[i]), end = end_of(sizes[i]);
+        size_t from = SM_EXTENT(sizes[i]), end = end_of_block(sizes[i]);
         size_t at[] = {from, from + 7, from + 8, from + 16, (from + end) / 2, end - 1};
         for (size_t j = 0; j < sizeof(at) / sizeof(at[0]); j++) {
             if (at[j] < from || at[j] >= end)
@@ -109,7 +98,7 @@ static void jump_without_zero(void *arg)
 Test(jumps_limits, jump_without_zero)
 {
     for (size_t i = 0; i < SIZES; i++) {
-        struct fault fault = {sizes[i], end_of(sizes[i]) - 1, 'x'};
+        struct fault fault = {sizes[i], end_of_block(sizes[i]) - 1, 'x'};
         if (fault.at < SM_EXTENT(sizes[i]))
             continue;
         cr_assert_eq(in_child_saying(jump_without_zero, &fault, text, sizeof(text)), 0, "%s",
