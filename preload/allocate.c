@@ -12,8 +12,8 @@
 #include "engine.h"
 #include "heap.h"
 #include "hooks.h"
+#include "lapse.h"
 #include "libcrypto.h"
-#include "report.h"
 #include "route.h"
 #include "shortage.h"
 #include "spill.h"
@@ -24,7 +24,6 @@
 #define CALLER __builtin_return_address(0)
 
 static size_t early;
-static bool said_set;
 
 size_t allocate_early(void)
 {
@@ -304,9 +303,10 @@ SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, cryp
         return 0;
     if (are_ours(m, r, f) || engine_shares(CALLER, m, r, f))
         return 1;
-    sm_report_once(&said_set, "the program's own memory functions for OpenSSL "
-                              "(CRYPTO_set_mem_functions) are refused, as OpenSSL does it once "
-                              "it has allocated: ours stay");
+    sm_lapse(SM_LAPSE_FUNCTIONS,
+             "the program's own memory functions for OpenSSL "
+             "(CRYPTO_set_mem_functions) are refused, as OpenSSL does it once "
+             "it has allocated: ours stay");
     return 0;
 }
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * prctl() and syscall() as the program sees them: a seccomp filter that it installs is
- * noticed before it takes effect, and memory that a libcrypto locks gets secret pages.
- * Everything else goes to the kernel as it came.
+ * noticed before it takes effect, memory that a libcrypto locks gets secret pages, and a fork
+ * by system call copies the secrets as fork() does. Everything else goes to the kernel as it
+ * came.
  */
 #include "common.h"
+#include "fork.h"
 #include "memlock.h"
+#include "pages.h"
 #include "seal.h"
 #include "sys.h"
 #include <errno.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -16,6 +20,9 @@
 /* From the assembly below. */
 SM_FROM_ASM long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e,
                                            long f);
+SM_FROM_ASM long preload_forking_syscall(long nr, long a, long b, long c, long d, long e,
+                                         long f);
+SM_FROM_ASM bool preload_is_fork(long nr, long a, long b);
 SM_FROM_ASM long preload_syscall_error(long result);
 
 long preload_syscall_error(long result)
@@ -63,6 +70,33 @@ long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, 
     return checked(result);
 }
 
+/*
+ * Whether a clone or clone3 is what fork() does: another memory, on the same stack, and the
+ * parent goes on at once.
+ */
+bool preload_is_fork(long nr, long a, long b)
+{
+    struct clone_args args = {.flags = (uint64_t)a, .stack = (uint64_t)b};
+
+    if (nr == SYS_clone3) {
+        if ((size_t)b < CLONE_ARGS_SIZE_VER0 || !sm_pages_readable((void *)a, (size_t)b))
+            return false;
+        args.flags = ((const struct clone_args *)a)->flags;
+        args.stack = ((const struct clone_args *)a)->stack;
+    }
+    return !(args.flags & (CLONE_VM | CLONE_VFORK)) && !args.stack;
+}
+
+long preload_forking_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+    long result;
+
+    sm_fork_begin();
+    result = sm_sys6(nr, a, b, c, d, e, f);
+    sm_fork_end(result);
+    return checked(result);
+}
+
 SM_EXPORT int prctl(int option, ...)
 {
     va_list args;
@@ -100,7 +134,13 @@ __asm__(".pushsection .text\n"
         "    je preload_filtering_syscall\n"
         "    cmpl $" TEXT(__NR_mlock2) ", %edi\n"
         "    je preload_filtering_syscall\n"
-        "    movq %rdi, %rax\n"
+        "    cmpl $" TEXT(__NR_fork) ", %edi\n"
+        "    je preload_forking_syscall\n"
+        "    cmpl $" TEXT(__NR_clone) ", %edi\n"
+        "    je 2f\n"
+        "    cmpl $" TEXT(__NR_clone3) ", %edi\n"
+        "    je 2f\n"
+        "3:  movq %rdi, %rax\n"
         "    movq %rsi, %rdi\n"
         "    movq %rdx, %rsi\n"
         "    movq %rcx, %rdx\n"
@@ -113,6 +153,26 @@ __asm__(".pushsection .text\n"
         "    ret\n"
         "1:  movq %rax, %rdi\n"
         "    jmp preload_syscall_error\n"
+        "2:  pushq %rdi\n"
+        "    pushq %rsi\n"
+        "    pushq %rdx\n"
+        "    pushq %rcx\n"
+        "    pushq %r8\n"
+        "    pushq %r9\n"
+        "    subq $8, %rsp\n"
+        "    .cfi_adjust_cfa_offset 56\n"
+        "    call preload_is_fork\n"
+        "    addq $8, %rsp\n"
+        "    popq %r9\n"
+        "    popq %r8\n"
+        "    popq %rcx\n"
+        "    popq %rdx\n"
+        "    popq %rsi\n"
+        "    popq %rdi\n"
+        "    .cfi_adjust_cfa_offset -56\n"
+        "    testb %al, %al\n"
+        "    jnz preload_forking_syscall\n"
+        "    jmp 3b\n"
         "    .cfi_endproc\n"
         ".size syscall, .-syscall\n"
         ".popsection\n");
@@ -130,7 +190,11 @@ __asm__(".pushsection .text\n"
         "    b.eq preload_filtering_syscall\n"
         "    cmp w0, #" TEXT(__NR_mlock2) "\n"
         "    b.eq preload_filtering_syscall\n"
-        "    mov x8, x0\n"
+        "    cmp w0, #" TEXT(__NR_clone) "\n"
+        "    b.eq 2f\n"
+        "    cmp w0, #" TEXT(__NR_clone3) "\n"
+        "    b.eq 2f\n"
+        "3:  mov x8, x0\n"
         "    mov x0, x1\n"
         "    mov x1, x2\n"
         "    mov x2, x3\n"
@@ -141,6 +205,27 @@ __asm__(".pushsection .text\n"
         "    cmn x0, #4095\n"
         "    b.hs preload_syscall_error\n"
         "    ret\n"
+        "2:  stp x29, x30, [sp, #-80]!\n"
+        "    .cfi_adjust_cfa_offset 80\n"
+        "    .cfi_rel_offset x29, 0\n"
+        "    .cfi_rel_offset x30, 8\n"
+        "    stp x0, x1, [sp, #16]\n"
+        "    stp x2, x3, [sp, #32]\n"
+        "    stp x4, x5, [sp, #48]\n"
+        "    str x6, [sp, #64]\n"
+        "    bl preload_is_fork\n"
+        "    mov w9, w0\n"
+        "    ldp x0, x1, [sp, #16]\n"
+        "    ldp x2, x3, [sp, #32]\n"
+        "    ldp x4, x5, [sp, #48]\n"
+        "    ldr x6, [sp, #64]\n"
+        "    ldp x29, x30, [sp], #80\n"
+        "    .cfi_adjust_cfa_offset -80\n"
+        "    .cfi_restore x29\n"
+        "    .cfi_restore x30\n"
+        "    tst w9, #255\n"
+        "    b.ne preload_forking_syscall\n"
+        "    b 3b\n"
         "    .cfi_endproc\n"
         ".size syscall, .-syscall\n"
         ".popsection\n");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job_stack.h"
+#include "lapse.h"
 #include "pages.h"
 #include "seccomp.h"
 #include "spill.h"
@@ -33,6 +34,7 @@ void *job_stack(size_t size)
         posix_memalign(&p, sm_os_page, sm_round_up(size, sm_os_page)) != 0)
         return NULL;
     job_stack_hide(p, size);
+    sm_lapse_count(SM_LAPSE_JOB_STACK);
     __atomic_store_n(&job_stacks, true, __ATOMIC_RELAXED);
     return p;
 }

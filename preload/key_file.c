@@ -13,12 +13,12 @@
 #include "config.h"
 #include "heap.h"
 #include "key_text.h"
+#include "lapse.h"
 #include "libcrypto.h"
 #include "lock.h"
 #include "next.h"
 #include "page_cache.h"
 #include "registers.h"
-#include "report.h"
 #include "seccomp.h"
 #include "start.h"
 #include "stats.h"
@@ -45,7 +45,6 @@ static struct stream {
     struct key_text text;
 } streams[STREAMS];
 static unsigned open_streams;
-static bool said_full;
 
 static struct stream *find(const FILE *file)
 {
@@ -71,10 +70,10 @@ static bool add(FILE *file, void *buffer)
     sm_lock_drop(&lock);
     sm_leave(cache);
     if (!stream)
-        sm_report_once(&said_full,
-                       "more than %d streams of libcrypto's are open: the buffers "
-                       "of those that follow are not protected",
-                       STREAMS);
+        sm_lapse(SM_LAPSE_STREAMS,
+                 "more than %d streams of libcrypto's are open: the buffers "
+                 "of those that follow are not protected",
+                 STREAMS);
     return stream;
 }
 
@@ -236,6 +235,11 @@ static bool cannot_be_secret(FILE *file)
         if (was != plain)
             setvbuf(file, plain, _IOFBF, BUFFER);
         sm_free(was);
+        sm_lapse(
+            SM_LAPSE_STREAM_PLAIN,
+            "a file system cannot read into secret memory (FUSE with direct_io, 9p without a "
+            "cache): a key file was read through ordinary memory, which is cleared as the "
+            "file is closed; keep the key on another file system");
     }
     clearerr(file);
     return true;

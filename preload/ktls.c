@@ -5,9 +5,9 @@
  * connection breaks). It is told what a kernel without TLS says, and goes on by itself.
  */
 #include "common.h"
+#include "lapse.h"
 #include "libcrypto.h"
 #include "next.h"
-#include "report.h"
 #include <errno.h>
 #include <linux/tls.h>
 #include <sys/socket.h>
@@ -29,14 +29,13 @@ static bool gives_keys(int level, int name, const void *caller)
 /* As setsockopt(2). */
 SM_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
-    static bool said;
     int (*next)(int, int, int, const void *, socklen_t) =
         (int (*)(int, int, int, const void *, socklen_t))next_function(NEXT_SETSOCKOPT);
 
     if (!gives_keys(level, name, __builtin_return_address(0)))
         return next(fd, level, name, value, length);
-    sm_report_once(&said, "kernel TLS is refused: the kernel would keep its keys in ordinary "
-                          "memory; OpenSSL encrypts and decrypts by itself");
+    sm_lapse(SM_LAPSE_KTLS, "kernel TLS is refused: the kernel would keep its keys in ordinary "
+                            "memory; OpenSSL encrypts and decrypts by itself");
     errno = ENOPROTOOPT;
     return -1;
 }

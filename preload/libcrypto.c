@@ -8,6 +8,7 @@
 #include "fork.h"
 #include "hooks.h"
 #include "known.h"
+#include "lapse.h"
 #include "owner.h"
 #include "pin.h"
 #include "report.h"
@@ -24,7 +25,6 @@ struct libcrypto known[LIBCRYPTOS_MAX];
 unsigned known_count;
 
 static bool any_unserved;
-static bool said_many;
 static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
 
 static void add(unsigned *counter)
@@ -51,8 +51,8 @@ static struct libcrypto *note(const struct elf_object *object, enum owner owner)
     struct libcrypto *lib = find(object);
 
     if (!lib && known_count == LIBCRYPTOS_MAX) {
-        sm_report_once(&said_many, "more than %d libcryptos: those that follow are not hooked",
-                       LIBCRYPTOS_MAX);
+        sm_lapse(SM_LAPSE_LIBCRYPTOS,
+                 "more than %d libcryptos: those that follow are not hooked", LIBCRYPTOS_MAX);
         return NULL;
     }
     if (lib)
@@ -92,7 +92,7 @@ static void not_served(struct libcrypto *lib, const char *name, const char *refu
     __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELEASE);
     if (sm_config.require)
         sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name, refusal, whose);
-    sm_report("%s is not protected: %s%s", name, warning, whose);
+    sm_lapse_each(SM_LAPSE_UNHOOKED, "%s is not protected: %s%s", name, warning, whose);
 }
 
 void libcrypto_is_shared(struct libcrypto *lib)

@@ -2,7 +2,8 @@
 /*
  * setrlimit() and prlimit() as the program sees it. A sandbox that may not write files any more
  * (sshd's) cannot size secret memory either, nor have a descriptor for it: what may still be
- * needed is made present before.
+ * needed is made present before. One that may have little address space does not lose it to
+ * what the arena has only reserved.
  */
 #include "common.h"
 #include "heap.h"
@@ -47,8 +48,16 @@ static bool narrow(int resource, const struct rlimit64 *limit)
     return resource == RLIMIT_NOFILE && hard_of(limit) < DESCRIPTOR_LEAST;
 }
 
+/* The soft limit; none where the pointer is bad. */
+static rlim64_t soft_of(const struct rlimit64 *limit)
+{
+    return sm_pages_readable(limit, sizeof(*limit)) ? limit->rlim_cur : RLIM64_INFINITY;
+}
+
 static void before(int resource, const struct rlimit64 *limit)
 {
+    if (resource == RLIMIT_AS && can_reserve() && soft_of(limit) != RLIM64_INFINITY)
+        sm_arena_shrink(soft_of(limit));
     if (can_reserve() && narrow(resource, limit))
         sm_seal_reserve();
 }

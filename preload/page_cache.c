@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "page_cache.h"
 #include "common.h"
-#include "report.h"
+#include "lapse.h"
 #include "seccomp.h"
 #include "stats.h"
 #include "sys.h"
@@ -12,8 +12,6 @@
 #define LOOKED_AT  256 /* pages: key files are smaller */
 #define TRIES      8
 #define FAR_BEHIND SM_GIB
-
-static bool said_stays, said_large;
 
 static bool allowed(void)
 {
@@ -59,8 +57,9 @@ void page_cache_drop(int fd)
     /* Dropping a file that others read all the time would cost them more than it is worth. */
     if (st.st_size > LOOKED_AT * 4096L) {
         sm_count(&sm_stats.files_cached, 1);
-        sm_report_once(&said_large, "a key file of more than 1 MiB stays in the kernel's page "
-                                    "cache");
+        sm_lapse(SM_LAPSE_FILE_LARGE,
+                 "a key file of more than 1 MiB stays in the kernel's page "
+                 "cache");
         return;
     }
     sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
@@ -76,6 +75,6 @@ void page_cache_drop(int fd)
             return;
     }
     sm_count(&sm_stats.files_cached, 1);
-    sm_report_once(&said_stays, "a key file stays in the kernel's page cache: it lies in "
-                                "memory (tmpfs), or another process has it mapped");
+    sm_lapse(SM_LAPSE_FILE_CACHED, "a key file stays in the kernel's page cache: it lies in "
+                                   "memory (tmpfs), or another process has it mapped");
 }

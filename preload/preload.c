@@ -12,6 +12,7 @@
 #include "ending.h"
 #include "fork.h"
 #include "heap.h"
+#include "lapse.h"
 #include "libcrypto.h"
 #include "next.h"
 #include "report.h"
@@ -63,8 +64,9 @@ static void prefault(void)
     for (unsigned p = 0; p < SM_PARTS; p++)
         got += sm_heap_reserve(p, wanted / 16 * shares[p]);
     if (got < sm_config.prefault / 16 * 16)
-        sm_report("SECRETSSL_PREFAULT: only %zu of %zu bytes could be made present", got,
-                  sm_config.prefault);
+        sm_lapse(SM_LAPSE_PREFAULT,
+                 "SECRETSSL_PREFAULT: only %zu of %zu bytes could be made present", got,
+                 sm_config.prefault);
 }
 
 /* Before the start it is not known yet whether a filter lets signals be held back. */
@@ -91,9 +93,10 @@ static void check_early(void)
         sm_refuse("SECRETSSL_REQUIRE=1: libcrypto made %zu allocations already, before "
                   "libsecretssl could start",
                   early);
-    sm_report("libcrypto made %zu allocations already, before libsecretssl could start: they "
-              "are not protected",
-              early);
+    sm_lapse(SM_LAPSE_EARLY,
+             "libcrypto made %zu allocations already, before libsecretssl could start: they "
+             "are not protected",
+             early);
 }
 
 void start_now(void)
@@ -104,6 +107,8 @@ void start_now(void)
         sm_refuse("%s", wrong_setting);
     sm_heap_start();
     sm_backing_check();
+    sm_fork_start();
+    sm_heap_seal();
     __atomic_store_n(&start_done, true, __ATOMIC_RELEASE);
     check_early();
     if (sm_config.prefault && prefaults)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "route.h"
-#include "report.h"
+#include "lapse.h"
 #include <string.h>
 
 uint64_t route_cache[ROUTE_SETS][ROUTE_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
@@ -56,11 +56,10 @@ static bool fits(const char *file, const char *path)
 
 unsigned route_classify(const char *file)
 {
-    static bool said;
-
     if (file && !*file)
-        sm_report_once(&said, "an allocation without a file name (is libcrypto built with "
-                              "OPENSSL_NO_FILENAMES?): what has none is key material");
+        sm_lapse(SM_LAPSE_NAMELESS,
+                 "an allocation without a file name (is libcrypto built with "
+                 "OPENSSL_NO_FILENAMES?): what has none is key material");
     if (!file || !*file)
         return SM_PART_KEY;
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

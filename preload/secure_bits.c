@@ -28,7 +28,7 @@ bool secure_bits_make(void)
     bool good = probe && sm_arena_owns(probe);
 
     if (good && !secure_bits) {
-        uint64_t *table = sm_pages_private(sm_arena.span / SM_GRANULE / 8, false);
+        uint64_t *table = sm_pages_hidden(sm_arena.span / SM_GRANULE / 8, false);
         __atomic_store_n(&secure_bits, table, __ATOMIC_RELEASE);
         good = table != NULL;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "users.h"
-#include "report.h"
+#include "lapse.h"
 
 #define USERS_MAX 64
 
@@ -29,7 +29,6 @@ static struct user {
     bool seen;   /* in this look */
 } users[USERS_MAX];
 static unsigned number;
-static bool said;
 
 static unsigned find(struct range code)
 {
@@ -73,11 +72,10 @@ static void note(struct range code, unsigned of, bool adds)
     if (i == number)
         i = free_place();
     if (i == USERS_MAX)
-        sm_report_once(
-            &said,
-            "more than %d libraries are linked with one of several libcryptos, not all "
-            "of them protected: those that follow may fail",
-            USERS_MAX);
+        sm_lapse(SM_LAPSE_LINKED,
+                 "more than %d libraries are linked with one of several libcryptos, not all "
+                 "of them protected: those that follow may fail",
+                 USERS_MAX);
     else
         write_at(i, code, of);
 }

@@ -16,21 +16,6 @@ struct sm_arena sm_arena;
 #define PART_SPAN_MIN (16 * SM_MIB)
 #define SHIFT_MIN     20 /* a partition has room for some of the largest kernel pages */
 
-static size_t part_bytes(void)
-{
-    return (size_t)1 << sm_arena.part_shift;
-}
-
-static uint32_t part_pages(void)
-{
-    return (uint32_t)(part_bytes() >> SM_PAGE_SHIFT);
-}
-
-uint32_t sm_part_end(unsigned p)
-{
-    return (p + 1) * part_pages() - 3 * (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
-}
-
 static size_t state_bytes(size_t span)
 {
     return sm_round_up((span >> SM_GRANULE_SHIFT) * sizeof(uint16_t), sm_os_page);
@@ -82,7 +67,8 @@ static bool reserve(unsigned shift)
     for (unsigned p = 0; p < SM_PARTS; p++) {
         struct sm_partition *part = &sm_arena.part[p];
         /* Page 0 of a partition is never used: 0 ends a list, and a guard is below. */
-        part->first = p * part_pages() + (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+        part->first = p * sm_part_pages() + (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+        part->end = (p + 1) * sm_part_pages() - SM_PART_TAIL;
         part->frontier = part->mapped = part->committed = part->first;
     }
     /* Last: with it the arena exists for everybody. */
@@ -115,10 +101,9 @@ void sm_arena_unlock(void)
         return;
     for (unsigned p = 0; p < SM_PARTS; p++) {
         struct sm_partition *part = &sm_arena.part[p];
-        uint32_t end = (p + 1) * part_pages();
         sm_lock_take(&part->lock);
-        sm_pages_unlock(sm_page_address(part->mapped), (size_t)(end - part->mapped)
-                                                           << SM_PAGE_SHIFT);
+        sm_pages_unlock(sm_page_address(part->mapped),
+                        (size_t)(part->end + SM_PART_TAIL - part->mapped) << SM_PAGE_SHIFT);
         sm_lock_drop(&part->lock);
     }
     sm_pages_unlock(sm_arena.state, state_bytes(span) + page_bytes(span) + bin_bytes(span));

@@ -71,6 +71,8 @@ _Static_assert(sizeof(struct sm_page) == SM_SLOTS_MAX / 8 + 24, "no padding, and
 struct sm_partition {
     struct sm_lock lock;
     uint32_t first; /* page numbers */
+    bool shrunk;    /* a limit on address space took the rest */
+    uint32_t end;   /* behind the last that may be used: there is room for a guard */
     uint32_t frontier, mapped;
     uint32_t committed; /* tables are there up to this page */
     uint32_t free_pages;
@@ -80,21 +82,25 @@ struct sm_partition {
 };
 
 struct sm_arena {
-    /* What every malloc and free reads, and nothing else in that cache line */
-    uintptr_t base;       /* 0: none yet */
-    size_t span;          /* bytes, all partitions */
-    uintptr_t state_bias; /* see sm_state_of() */
-    uint8_t *bins;        /* a byte a page: the thread cache's bin of its slots, or 0 */
-    uint16_t *state;
-    struct sm_page *pages;
-    unsigned part_shift;
-    char padding[64 - 6 * sizeof(void *) - sizeof(unsigned)];
+    /* What every malloc and free reads; read-only once it is known (sm_heap_seal) */
+    union {
+        struct {
+            uintptr_t base;       /* 0: none yet */
+            size_t span;          /* bytes, all partitions */
+            uintptr_t state_bias; /* see sm_state_of() */
+            uint8_t *bins;        /* a byte a page: the thread cache's bin of its slots, or 0 */
+            uint16_t *state;
+            struct sm_page *pages;
+            unsigned part_shift;
+        };
+        char own_page[SM_SEAL_PAGE];
+    };
 
     size_t cap;    /* bytes of all partitions that may be mapped */
     size_t mapped; /* bytes */
     bool fixed;    /* a seccomp filter forbids to map more */
     struct sm_partition part[SM_PARTS];
-} __attribute__((aligned(64)));
+} __attribute__((aligned(SM_SEAL_PAGE)));
 
 extern SM_LOCAL struct sm_arena sm_arena;
 
@@ -143,9 +149,14 @@ static inline char *sm_page_address(uint32_t page)
     return (char *)(sm_arena.base + ((uintptr_t)page << SM_PAGE_SHIFT));
 }
 
-/* Behind a partition's last page that may be used; there is room for the guard of what ends
- * there. */
-uint32_t sm_part_end(unsigned part);
+/* Pages behind a partition's end that are never used */
+#define SM_PART_TAIL (3 * (uint32_t)(sm_os_page >> SM_PAGE_SHIFT))
+
+/* Of all that it has in the reservation */
+static inline uint32_t sm_part_pages(void)
+{
+    return (uint32_t)(((size_t)1 << sm_arena.part_shift) >> SM_PAGE_SHIFT);
+}
 
 static inline unsigned sm_part_of(const void *p)
 {
@@ -177,6 +188,12 @@ bool sm_arena_init(void);
  * mapped stays as it is. Not inside.
  */
 void sm_arena_unlock(void);
+
+/*
+ * The program is about to allow itself no more address space than this: what the arena has
+ * reserved beyond an eighth of it, and does not use, is given back for good. Not inside.
+ */
+void sm_arena_shrink(size_t allowed);
 
 /*
  * A run of pages, aligned to align pages (a power of two), clear but not all present yet.

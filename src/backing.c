@@ -2,6 +2,7 @@
 #include "backing.h"
 #include "config.h"
 #include "fork_window.h"
+#include "lapse.h"
 #include "pages.h"
 #include "report.h"
 #include "seccomp.h"
@@ -13,9 +14,8 @@
 #define COMMIT_PAGES 1024 /* entries of the tables that are committed at a time */
 
 static struct sm_lock present_lock; /* kernel pages larger than ours are shared by runs */
-static bool said_uncached;
-static bool never_uncached; /* this machine cannot */
-static int uncached_error;  /* why it was refused though it was required, or 0 */
+static bool never_uncached;         /* this machine cannot */
+static int uncached_error;          /* why it was refused though it was required, or 0 */
 
 bool sm_backing_secret(unsigned part)
 {
@@ -47,10 +47,10 @@ static bool may_mean_flags(int error)
 
 static void say_cached(int error)
 {
-    sm_report_once(&said_uncached,
-                   "SECRETSSL_UNCACHED: the kernel refuses uncached "
-                   "memory (%s): key bytes are in cached secret memory",
-                   sm_errno_name(error));
+    sm_lapse(SM_LAPSE_CACHED,
+             "SECRETSSL_UNCACHED: the kernel refuses uncached "
+             "memory (%s): key bytes are in cached secret memory",
+             sm_errno_name(error));
     /* A privilege may come back (seteuid), the others do not. */
     if (error != -EPERM)
         __atomic_store_n(&never_uncached, true, __ATOMIC_RELAXED);
@@ -109,7 +109,7 @@ static int commit_table(const void *table, size_t size, uint32_t from, uint32_t 
 static int commit(struct sm_partition *part, uint32_t pages)
 {
     uint32_t from = part->committed;
-    uint32_t last = (uint32_t)(sm_arena.span >> SM_PAGE_SHIFT);
+    uint32_t last = part->end + SM_PART_TAIL;
     uint32_t to;
     int error;
 
@@ -136,7 +136,7 @@ struct chunk {
 static int map_some(unsigned p, size_t length, struct chunk *chunk)
 {
     char *at = sm_page_address(sm_arena.part[p].mapped);
-    struct sm_secret_map map = {at, length, 0, 0};
+    struct sm_secret_map map = {.address = at, .length = length};
     int error;
 
     if (!sm_backing_secret(p)) {
@@ -249,15 +249,16 @@ bool sm_backing_grow(unsigned p, uint32_t pages)
     size_t room = room_left();
     size_t have = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
     size_t wish = sm_min(sm_max(have, SM_CHUNK_FIRST), CHUNK_MOST);
-    uint32_t end =
-        (uint32_t)sm_min(part->first + (sm_arena.cap >> SM_PAGE_SHIFT), sm_part_end(p));
+    uint32_t end = (uint32_t)sm_min(part->first + (sm_arena.cap >> SM_PAGE_SHIFT), part->end);
     size_t got;
     int error;
 
     if (sm_arena.fixed)
         return sm_short_of(SM_SHORT_FIXED);
-    if (need > room || part->mapped + (need >> SM_PAGE_SHIFT) > end)
+    if (need > room)
         return sm_short_of(SM_SHORT_CAP);
+    if (part->mapped + (need >> SM_PAGE_SHIFT) > end)
+        return sm_short_of(part->shrunk ? SM_SHORT_SPACE : SM_SHORT_CAP);
     /* A small arena is shared by all partitions: small bites. */
     wish = sm_min(wish, sm_round_up(sm_arena.cap / 16, sm_os_page));
     wish = whole_blocks(p, need, sm_max(wish, need));

@@ -19,6 +19,13 @@
 #define sm_unlikely(x) __builtin_expect(!!(x), 0)
 #define sm_barrier()   __asm__ volatile("" ::: "memory")
 
+/* What is made read-only after the start has pages of its own: of the largest size there is. */
+#if defined(__x86_64__)
+#define SM_SEAL_PAGE 4096
+#else
+#define SM_SEAL_PAGE 65536
+#endif
+
 #define SM_KIB ((size_t)1024)
 #define SM_MIB (SM_KIB * 1024)
 #define SM_GIB (SM_MIB * 1024)

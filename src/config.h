@@ -25,9 +25,9 @@ struct sm_config {
     int stats;
     int trace;
     char log_path[SM_LOG_PATH_MAX];
-};
+} __attribute__((aligned(SM_SEAL_PAGE)));
 
-/* Written before the first allocation, read-only from then on. */
+/* Written before the first allocation, read-only from then on (sm_heap_seal). */
 extern SM_LOCAL struct sm_config sm_config;
 
 /*

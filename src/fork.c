@@ -6,6 +6,7 @@
 #include "guard.h"
 #include "heap.h"
 #include "helper.h"
+#include "lapse.h"
 #include "outside.h"
 #include "pages.h"
 #include "registers.h"
@@ -53,16 +54,37 @@ static struct {
     bool inherits;  /* the child has the arena at first */
     bool caught_up; /* in a child: what our handler does is done already */
     bool stdio;     /* the C library's list of streams is locked by us */
+    bool answered;  /* how it came out is known: it was no fork() */
+    bool failed;    /* and that is how */
     struct shared *shared;
     int error; /* its errno */
     long dead; /* a child of this process that was dead before, 0: none */
 } forking;
+
+/*
+ * A page for the next fork, so that none fails for want of it: whoever limits what a process
+ * may map does that later. Each process has its own.
+ */
+static struct shared *spare;
 
 /* This thread's fork goes by the handlers below. */
 static __thread bool announced __attribute__((tls_model("initial-exec")));
 
 /* Its forks while it holds the lock */
 static __thread unsigned nested __attribute__((tls_model("initial-exec")));
+
+/*
+ * After a fork nobody but this process is to have its secrets. Where the kernel does not do it,
+ * for want of mappings, the next fork tries again.
+ */
+static void withhold_again(void)
+{
+    if (!sm_arena_inherit(false))
+        sm_lapse(
+            SM_LAPSE_INHERITED,
+            "secret memory cannot be withheld from children (madvise): a child of _Fork or "
+            "vfork shares it with this process; raise the sysctl vm.max_map_count");
+}
 
 static bool calls_allowed(void)
 {
@@ -145,6 +167,31 @@ static void stop_others(void)
     }
 }
 
+static struct shared *take_shared(void)
+{
+    struct shared *shared = spare;
+
+    spare = NULL;
+    return shared ? shared : sm_pages_shared(sm_os_page);
+}
+
+/* A child that was given up, or died, may still write to it. */
+static void keep_shared(struct shared *shared)
+{
+    if (__atomic_load_n(&shared->word, __ATOMIC_ACQUIRE) != WORD_DONE) {
+        sm_pages_unmap(shared, sm_os_page);
+        return;
+    }
+    *shared = (struct shared){.word = WORD_START};
+    spare = shared;
+}
+
+void sm_fork_start(void)
+{
+    if (!spare && calls_allowed())
+        spare = sm_pages_shared(sm_os_page);
+}
+
 static void prepare(void)
 {
     int error = errno;
@@ -163,17 +210,17 @@ static void prepare(void)
     if (!forking.started)
         return;
     forking.error = error;
-    forking.caught_up = false;
+    forking.caught_up = forking.answered = false;
     forking.shared = NULL;
     forking.inherits = false;
     forking.copying = sm_fork_has_secrets();
     if (forking.copying && calls_allowed())
-        forking.shared = sm_pages_shared(sm_os_page);
+        forking.shared = take_shared();
     if (forking.shared)
         forking.dead = dead_child();
     /* A child that cannot copy must not share: it finds nothing, and ends (see child). */
     if (forking.copying && !forking.shared)
-        sm_arena_inherit(false);
+        withhold_again();
     else
         forking.inherits = sm_arena_inherit(true);
     sm_window_open(!forking.copying);
@@ -185,8 +232,6 @@ static void finish(void)
 {
     void *block;
 
-    if (forking.shared)
-        sm_pages_unmap(forking.shared, sm_os_page);
     sm_window_close();
     sm_gate_open();
     while ((block = sm_window_take_deferred()))
@@ -243,6 +288,8 @@ static void wait_for_child(struct shared *shared)
         }
     }
     sm_count(word == WORD_DONE ? &sm_stats.forks : &sm_stats.fork_failed, 1);
+    if (word != WORD_DONE)
+        sm_lapse_count(SM_LAPSE_CHILD);
 }
 
 /*
@@ -264,6 +311,13 @@ static bool there_is_a_child(struct shared *shared, int failure)
     return !word_change(shared, WORD_START, WORD_ABANDONED);
 }
 
+static bool was_born(int failure)
+{
+    if (forking.answered)
+        return !forking.failed;
+    return failure == 0 || there_is_a_child(forking.shared, failure);
+}
+
 static void after_in_parent(void)
 {
     /*
@@ -272,9 +326,11 @@ static void after_in_parent(void)
      */
     int failure = errno;
 
-    sm_arena_inherit(false);
-    if (forking.shared && (failure == 0 || there_is_a_child(forking.shared, failure)))
+    withhold_again();
+    if (forking.shared && was_born(failure))
         wait_for_child(forking.shared);
+    if (forking.shared)
+        keep_shared(forking.shared);
     errno = failure ? failure : forking.error;
     finish();
 }
@@ -373,13 +429,18 @@ static void after_in_child(void)
         sm_refuse("the secrets cannot be copied at fork (no memory, or a filter forbids it): "
                   "this child ends");
     sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults = 0;
+    sm_stats.lapses[SM_LAPSE_CHILD] = 0;
     if (forking.shared)
         copy_secrets();
     if (sm_config.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold(SM_PART_BYTES)) || !sm_outside_withhold()))
         sm_refuse("key material could not be withheld from this child: it ends");
     sm_fork_rebuild(&blocks, &bytes);
-    sm_arena_inherit(false);
+    withhold_again();
+    if (forking.shared)
+        sm_pages_unmap(forking.shared, sm_os_page);
+    spare = NULL; /* its parent's */
+    sm_fork_start();
     sm_thread_cache_after_fork(blocks, 0, bytes);
     sm_helper_alone(false);
     finish();
@@ -398,6 +459,30 @@ static void child(void)
     sm_fork_release_in_child();
     if (stdio)
         _IO_list_resetlock();
+}
+
+void sm_fork_begin(void)
+{
+    int error = errno;
+
+    prepare();
+    errno = error;
+}
+
+void sm_fork_end(long result)
+{
+    int error = errno;
+
+    if (result == 0) {
+        child();
+    } else {
+        if (announced) {
+            forking.answered = true;
+            forking.failed = result < 0;
+        }
+        parent();
+    }
+    errno = error;
 }
 
 /* A handler of the program's, called before ours, allocates: it needs what ours makes. */

@@ -11,6 +11,17 @@
  */
 void sm_fork_init(void);
 
+/* At start, when it is known what a filter forbids: what the first fork needs is had now. */
+void sm_fork_start(void);
+
+/*
+ * The same for a fork that runs no handlers, a system call of the program's own: before it, and
+ * after it in both processes with its result, 0 in the child or a negative errno value. Keeps
+ * errno.
+ */
+void sm_fork_begin(void);
+void sm_fork_end(long result);
+
 /*
  * Between these no other thread forks, and none starts the allocator or hooks a libcrypto.
  * mask: signals wait meanwhile, where no filter forbids that. Not recursive, and not inside the

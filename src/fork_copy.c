@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define PASSES_MAX 64
+#define STEP       (256 * SM_KIB) /* after so many bytes the parent is shown progress */
 
 /* What is done with the part of a block, or of a run, that lies in live memory */
 typedef void (*visit)(char *block, size_t size, void *arg);
@@ -90,6 +91,7 @@ static char *temp_of(unsigned p, uint32_t page, char *temp)
 struct pass {
     struct sm_fork_copy *copy;
     char *from, *to; /* the partition, and where its copy is */
+    size_t since;    /* bytes copied since the parent was shown progress */
     bool failed, changed;
 };
 
@@ -156,6 +158,12 @@ static void copy_block(char *block, size_t size, void *arg)
         }
         block += here;
         size -= here;
+        /* Gigabytes take longer than the parent waits for a child that does nothing. */
+        pass->since += here;
+        if (pass->since >= STEP) {
+            pass->since = 0;
+            ++*pass->copy->progress;
+        }
     }
 }
 
@@ -204,7 +212,8 @@ static char *reserve_temp(unsigned p, size_t block)
  */
 static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
 {
-    struct sm_secret_map map = {at, (size_t)(end - first) << SM_PAGE_SHIFT, 0, 0};
+    struct sm_secret_map map = {
+        .address = at, .length = (size_t)(end - first) << SM_PAGE_SHIFT, .to_move = true};
     enum sm_kind kind = SM_KIND_SECRET;
 
     if (sm_backing_map_secret(p, &map) != 0) {
@@ -285,7 +294,7 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy)
             return "no secret memory for a child's copy of the secrets";
     }
     copy_all(passes, copy);
-    return copy->deny ? NULL : sm_outside_copy();
+    return copy->deny ? NULL : sm_outside_copy(copy->progress);
 }
 
 static bool move_range(uint32_t page, uint32_t end, char *temp)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fork_window.h"
-#include "report.h"
+#include "lapse.h"
 
 #define DEFERRED 1024
 
@@ -12,7 +12,6 @@ static __thread bool mine __attribute__((tls_model("initial-exec")));
 static bool nothing_to_copy;
 static void *deferred[DEFERRED]; /* in ordinary memory: each process has its own */
 static unsigned deferred_count;
-static bool said_lost;
 
 void sm_window_open(bool empty)
 {
@@ -42,10 +41,10 @@ bool sm_window_defer(void *p)
     if (deferred_count < DEFERRED)
         deferred[deferred_count++] = p;
     else
-        sm_report_once(&said_lost,
-                       "more than %d blocks were freed in handlers of fork: the others stay "
-                       "allocated",
-                       DEFERRED);
+        sm_lapse(SM_LAPSE_DEFERRED,
+                 "more than %d blocks were freed in handlers of fork: the others stay "
+                 "allocated",
+                 DEFERRED);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guard.h"
+#include "lapse.h"
 #include "report.h"
 #include "stats.h"
 
@@ -8,7 +9,6 @@
 
 /* One of an ancestor that could not be lifted is not counted: it may go below 0. */
 static int guards;
-static bool said, said_many;
 
 static void mark(uint32_t page, enum sm_use use)
 {
@@ -22,7 +22,7 @@ static bool claim(void)
     if (__atomic_add_fetch(&guards, 1, __ATOMIC_RELAXED) <= GUARDS_MAX)
         return true;
     __atomic_fetch_sub(&guards, 1, __ATOMIC_RELAXED);
-    sm_report_once(&said_many, "%d large blocks have guard pages: more get none", GUARDS_MAX);
+    sm_lapse(SM_LAPSE_GUARDS, "%d large blocks have guard pages: more get none", GUARDS_MAX);
     return false;
 }
 
@@ -37,8 +37,8 @@ bool sm_guard_set(uint32_t page)
             return true;
         }
         __atomic_fetch_sub(&guards, 1, __ATOMIC_RELAXED);
-        sm_report_once(&said, "no guard page behind some large blocks (mprotect: %s)",
-                       sm_errno_name(error));
+        sm_lapse(SM_LAPSE_GUARD_FAILED, "no guard page behind some large blocks (mprotect: %s)",
+                 sm_errno_name(error));
     }
     sm_count(&sm_stats.unguarded, 1);
     return false;

@@ -42,6 +42,18 @@ void sm_heap_start(void)
     sm_lock_drop(&start_lock);
 }
 
+static bool sealed;
+
+void sm_heap_seal(void)
+{
+    sm_pages_read_only(&sm_config, sizeof(sm_config));
+    sm_lock_take(&start_lock);
+    sealed = true;
+    if (sm_arena.span)
+        sm_pages_read_only(sm_arena.own_page, sizeof(sm_arena.own_page));
+    sm_lock_drop(&start_lock);
+}
+
 /* The range, when the first secret comes. Inside. */
 static bool have_arena(void)
 {
@@ -54,6 +66,8 @@ static bool have_arena(void)
     sm_lock_take(&start_lock);
     if (!sm_arena.span && !failed && !sm_arena.fixed)
         failed = !sm_arena_init();
+    if (sm_arena.span && sealed)
+        sm_pages_read_only(sm_arena.own_page, sizeof(sm_arena.own_page));
     sm_lock_drop(&start_lock);
     if (!sm_arena.span)
         return sm_short_of(sm_arena.fixed ? SM_SHORT_FIXED : SM_SHORT_SPACE);

@@ -12,6 +12,12 @@
 void sm_heap_start(void);
 bool sm_heap_started(void);
 
+/*
+ * After it the settings are read-only, and where the arena lies is as soon as there is one:
+ * whoever can write one word of this library's does not move its heap.
+ */
+void sm_heap_seal(void);
+
 /* Makes so many bytes of a partition present ahead of their use. Returns what it got. */
 size_t sm_heap_reserve(unsigned part, size_t bytes);
 

@@ -2,8 +2,8 @@
 #include "outside.h"
 #include "backing.h"
 #include "config.h"
+#include "lapse.h"
 #include "pages.h"
-#include "report.h"
 #include "stats.h"
 #include "thread_cache.h"
 #include <errno.h>
@@ -17,28 +17,31 @@ static struct range {
     char *copy;  /* where a child's is made */
     bool locked; /* only that: there was no secret memory for this child */
 } ranges[RANGES];
-static bool said_full;
 static uint32_t number;     /* of those in use */
 static struct sm_lock lock; /* taken inside: never held at fork */
 
-static int present(char *pages, size_t length)
+static int present(char *pages, size_t length, volatile uint32_t *progress)
 {
     int error = 0;
 
-    for (size_t at = 0; at < length && !error; at += sm_os_page)
+    for (size_t at = 0; at < length && !error; at += sm_os_page) {
         error = sm_pages_present(pages + at);
+        if (progress)
+            ++*progress;
+    }
     return error;
 }
 
-/* Secret pages with the same contents, not in their place yet. */
-static int duplicate(const char *from, size_t length, char **to)
+/* Secret pages with the same contents, not in their place yet. progress: counts pages, or NULL.
+ */
+static int duplicate(const char *from, size_t length, char **to, volatile uint32_t *progress)
 {
-    struct sm_secret_map map = {.length = length};
+    struct sm_secret_map map = {.length = length, .to_move = true};
 
     sm_pages_map_secret(&map);
     if (map.error)
         return map.error;
-    map.error = present(map.address, length);
+    map.error = present(map.address, length, progress);
     if (map.error) {
         sm_pages_unmap(map.address, length);
         return map.error;
@@ -66,7 +69,7 @@ static int take(char *address, size_t length)
     if (!range)
         return -ENOMEM;
     sm_pages_raise_limit(2 * length);
-    error = duplicate(address, length, &copy);
+    error = duplicate(address, length, &copy, NULL);
     if (error)
         return error;
     error = sm_pages_move(copy, address, length);
@@ -142,10 +145,10 @@ static void cut(struct range *range, char *from, char *to)
                  tail.length >> SM_PAGE_SHIFT);
         __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED);
     } else {
-        sm_report_once(&said_full,
-                       "more than %d pieces of OpenSSL's secure heap: a child will not "
-                       "have those that follow",
-                       RANGES);
+        sm_lapse(SM_LAPSE_HEAP_PIECES,
+                 "more than %d pieces of OpenSSL's secure heap: a child will not "
+                 "have those that follow",
+                 RANGES);
     }
 }
 
@@ -199,14 +202,14 @@ bool sm_outside_inherit(bool inherit)
     return good;
 }
 
-const char *sm_outside_copy(void)
+const char *sm_outside_copy(volatile uint32_t *progress)
 {
     for (int i = 0; i < RANGES; i++) {
         struct range *range = &ranges[i];
         int error;
         if (!range->address || range->locked)
             continue;
-        error = duplicate(range->address, range->length, &range->copy);
+        error = duplicate(range->address, range->length, &range->copy, progress);
         if (!error)
             continue;
         if (sm_config.require)

@@ -22,7 +22,7 @@ size_t sm_outside_pages(void);
 
 /* Fork, as for the arena; nobody is inside. See sm_arena_inherit and fork.h. */
 bool sm_outside_inherit(bool inherit);
-const char *sm_outside_copy(void);
+const char *sm_outside_copy(volatile uint32_t *progress); /* counts pages, for the parent */
 const char *sm_outside_place(void);
 bool sm_outside_withhold(void);
 

@@ -19,7 +19,7 @@ size_t sm_os_page = 4096;
 
 static bool failed(long result)
 {
-    return (unsigned long)result > (unsigned long)-4096;
+    return sm_failed(result);
 }
 
 void sm_pages_init(void)
@@ -56,6 +56,21 @@ static void *reserve_at(uintptr_t at, size_t length, int prot, int flags)
     return (void *)result;
 }
 
+void *sm_pages_hidden(size_t length, bool wipe)
+{
+    char *place = NULL;
+
+    if (!sm_seccomp_forbids(SM_CALL_MPROTECT) && !(wipe && sm_seccomp_forbids(SM_CALL_MADVISE)))
+        place = sm_pages_reserve(length + 2 * sm_os_page);
+    if (!place)
+        return sm_pages_private(length, wipe);
+    if (sm_pages_commit(place + sm_os_page, length) == 0 &&
+        (!wipe || sm_sys(SYS_madvise, place + sm_os_page, length, MADV_WIPEONFORK) == 0))
+        return place + sm_os_page;
+    sm_pages_unmap(place, length + 2 * sm_os_page);
+    return sm_pages_private(length, wipe);
+}
+
 void *sm_pages_reserve_table(size_t length)
 {
     /*
@@ -63,14 +78,21 @@ void *sm_pages_reserve_table(size_t length)
      * its future memory, what can be read is filled with pages at once, in minutes for a large
      * table: so it becomes readable when it is not locked any more.
      */
-    void *table = reserve_at(0, length, PROT_NONE, 0);
+    char *place = NULL;
 
-    if (table && !sm_seccomp_forbids(SM_CALL_MPROTECT) &&
-        sm_sys(SYS_mprotect, table, length, PROT_READ) == 0)
-        return table;
-    if (table)
-        sm_pages_unmap(table, length);
+    if (!sm_seccomp_forbids(SM_CALL_MPROTECT))
+        place = sm_pages_reserve(length + 2 * sm_os_page);
+    if (place && sm_sys(SYS_mprotect, place + sm_os_page, length, PROT_READ) == 0)
+        return place + sm_os_page;
+    if (place)
+        sm_pages_unmap(place, length + 2 * sm_os_page);
     return reserve_at(0, length, PROT_READ, 0);
+}
+
+void sm_pages_read_only(void *address, size_t length)
+{
+    if (!sm_seccomp_forbids(SM_CALL_MPROTECT))
+        sm_sys(SYS_mprotect, address, length, PROT_READ);
 }
 
 void *sm_pages_lazy(size_t length)
@@ -204,17 +226,10 @@ static void map_secret(void *arg)
     sm_sys(SYS_close, fd);
 }
 
-static bool secret_calls_kill(void)
-{
-    return sm_seccomp_forbids(SM_CALL_MREMAP) || sm_seccomp_forbids(SM_CALL_MEMFD_SECRET) ||
-           sm_seccomp_forbids(SM_CALL_FTRUNCATE) || sm_seccomp_forbids(SM_CALL_MMAP) ||
-           sm_seccomp_forbids(SM_CALL_CLOSE) || sm_seccomp_forbids(SM_CALL_MADVISE) ||
-           sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
-}
-
 void sm_pages_map_secret(struct sm_secret_map *map)
 {
-    if (secret_calls_kill()) {
+    if (sm_seccomp_forbids_any(SM_CALLS_TO_MAP) ||
+        (map->to_move && sm_seccomp_forbids(SM_CALL_MREMAP))) {
         map->error = -EPERM;
         return;
     }
@@ -338,51 +353,6 @@ void sm_pages_raise_limit(size_t more)
         return;
     limit.rlim_cur = wanted;
     sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &limit, NULL);
-}
-
-size_t sm_pages_block_known = SM_BLOCK_NOT_ASKED;
-
-struct block_text {
-    char text[24];
-    long length; /* or a negative errno value */
-};
-
-static void read_block(void *arg)
-{
-    static const char path[] = "/sys/kernel/mm/secretmem/block_size";
-    struct block_text *read = arg;
-    long fd;
-
-    do {
-        fd = sm_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    } while (fd == -EMFILE && sm_helper_free_a_slot());
-    read->length = fd;
-    if (failed(fd))
-        return;
-    read->length = sm_sys(SYS_read, fd, read->text, sizeof(read->text));
-    sm_sys(SYS_close, fd);
-}
-
-size_t sm_pages_block(void)
-{
-    size_t size = __atomic_load_n(&sm_pages_block_known, __ATOMIC_RELAXED);
-    struct block_text read = {.length = -EPERM};
-
-    if (size != SM_BLOCK_NOT_ASKED)
-        return size;
-    size = 0;
-    if (!sm_seccomp_forbids(SM_CALL_OPENAT) && !sm_seccomp_forbids(SM_CALL_CLOSE)) {
-        sm_helper_run(read_block, &read);
-        if (read.length == -EMFILE)
-            sm_helper_force(read_block, &read);
-    }
-    for (long i = 0; i < read.length && read.text[i] >= '0' && read.text[i] <= '9'; i++)
-        size = size * 10 + (size_t)(read.text[i] - '0');
-    /* What is not a power of two is none that alignment could be asked of. */
-    if (size < sm_os_page || (size & (size - 1)) != 0)
-        size = 0;
-    __atomic_store_n(&sm_pages_block_known, size, __ATOMIC_RELAXED);
-    return size;
 }
 
 bool sm_pages_readable(const void *address, size_t length)

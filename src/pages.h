@@ -21,7 +21,11 @@ void *sm_pages_reserve(size_t length);
 
 void *sm_pages_reserve_anywhere(size_t length);
 
-/* Address space that reads as zero, and part of it becoming ordinary memory. */
+/*
+ * Address space that reads as zero, and part of it becoming ordinary memory. At a random place
+ * between inaccessible pages, as what sm_pages_hidden() gives: no overrun of a neighbour's
+ * comes there.
+ */
 void *sm_pages_reserve_table(size_t length);
 int sm_pages_commit(void *address, size_t length);
 
@@ -30,6 +34,13 @@ void *sm_pages_lazy(size_t length);
 
 /* Ordinary memory of its own; wipe: a child of fork sees zeroes. NULL: none. */
 void *sm_pages_private(size_t length, bool wipe);
+
+/* The same between inaccessible pages, where such a place can be had. Never unmapped. */
+void *sm_pages_hidden(size_t length, bool wipe);
+
+/* From now on; as far as a filter lets it be. Whole pages. */
+void sm_pages_read_only(void *address, size_t length);
+
 /* Memory that a child of fork shares. NULL: none. */
 void *sm_pages_shared(size_t length);
 void sm_pages_unmap(void *address, size_t length);
@@ -42,6 +53,7 @@ struct sm_secret_map {
     void *address; /* in: where, or NULL; out: where it is */
     size_t length;
     unsigned flags; /* 0 or SM_SECRET_UNCACHED */
+    bool to_move;   /* in: sm_pages_move() brings it to its place later */
     int error;      /* out: 0, or a negative errno value */
 };
 void sm_pages_map_secret(struct sm_secret_map *map);

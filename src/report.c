@@ -143,7 +143,7 @@ static bool emit(char *text, size_t length, size_t name_start)
     return line.written;
 }
 
-static void vreport(const char *format, va_list args)
+void sm_vreport(const char *format, va_list args)
 {
     char text[LINE_MAX_];
     size_t start = 0, length;
@@ -163,7 +163,7 @@ void sm_report(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vreport(format, args);
+    sm_vreport(format, args);
     va_end(args);
 }
 
@@ -172,7 +172,7 @@ void sm_refuse(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vreport(format, args);
+    sm_vreport(format, args);
     va_end(args);
     for (;;)
         sm_sys(SYS_exit_group, SM_EXIT_REFUSED);

@@ -4,6 +4,7 @@
 #define SM_REPORT_H
 
 #include "common.h"
+#include <stdarg.h>
 
 #define SM_EXIT_REFUSED 78 /* EX_CONFIG of sysexits.h */
 
@@ -15,6 +16,8 @@ void sm_report_seal(void);
 
 /* One line to where SECRETSSL_LOG says. Keeps errno. Async-signal-safe. */
 void sm_report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void sm_vreport(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 /* The same, at most once for each flag. */
 #define sm_report_once(flag, ...)                                                              \

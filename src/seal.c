@@ -15,11 +15,8 @@ static const size_t reserve[SM_PARTS] = {
     [SM_PART_PUBLIC] = 128 * SM_KIB,
 };
 
-#define BIT(call) (1U << (call))
-#define GROW_CALLS                                                                             \
-    (BIT(SM_CALL_MEMFD_SECRET) | BIT(SM_CALL_FTRUNCATE) | BIT(SM_CALL_MMAP) |                  \
-     BIT(SM_CALL_CLOSE) | BIT(SM_CALL_MADVISE) | BIT(SM_CALL_SIGPROCMASK) |                    \
-     BIT(SM_CALL_MPROTECT))
+/* The tables grow with the memory. */
+#define GROW_CALLS (SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT))
 
 void sm_seal_reserve(void)
 {
@@ -62,7 +59,7 @@ void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
     } else if (killing & GROW_CALLS && !sm_arena.fixed) {
         sm_seal_reserve();
         /* A fork that is announced must be able to copy: there is no lifting it then. */
-        if (killing & BIT(SM_CALL_MADVISE) && sm_arena.span)
+        if (killing & SM_CALL_BIT(SM_CALL_MADVISE) && sm_arena.span)
             sm_arena_inherit(true);
         sm_arena.fixed = true;
     }

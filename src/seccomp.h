@@ -45,6 +45,14 @@ enum sm_call {
     SM_CALLS
 };
 
+#define SM_CALL_BIT(call) (1U << (call))
+
+/* What it takes to map secret memory and to make it present: pages.c asks, seal.c plans. */
+#define SM_CALLS_TO_MAP                                                                        \
+    (SM_CALL_BIT(SM_CALL_MEMFD_SECRET) | SM_CALL_BIT(SM_CALL_FTRUNCATE) |                      \
+     SM_CALL_BIT(SM_CALL_MMAP) | SM_CALL_BIT(SM_CALL_CLOSE) | SM_CALL_BIT(SM_CALL_MADVISE) |   \
+     SM_CALL_BIT(SM_CALL_SIGPROCMASK))
+
 extern SM_LOCAL uint32_t sm_seccomp_killing; /* one bit for each enum sm_call */
 
 /* By this process, whatever it allows */
@@ -53,6 +61,12 @@ extern SM_LOCAL bool sm_seccomp_installed;
 static inline bool sm_seccomp_forbids(enum sm_call call)
 {
     return sm_unlikely(sm_seccomp_killing >> call & 1);
+}
+
+/* Whether it is one of several, SM_CALL_BIT of each. */
+static inline bool sm_seccomp_forbids_any(uint32_t calls)
+{
+    return sm_unlikely((sm_seccomp_killing & calls) != 0);
 }
 
 /* At start: under a filter already, finds out what it kills for. */

@@ -4,6 +4,7 @@
 #include "backing.h"
 #include "config.h"
 #include "ending.h"
+#include "fork.h"
 #include "heap.h"
 #include "memcheck.h"
 #include "report.h"
@@ -60,8 +61,11 @@ __attribute__((constructor)) static void start(void)
 static void first_use(void)
 {
     if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
-        !__atomic_exchange_n(&used, true, __ATOMIC_RELAXED))
+        !__atomic_exchange_n(&used, true, __ATOMIC_RELAXED)) {
         sm_heap_start(); /* from a constructor that ran before ours */
+        sm_fork_start();
+        sm_heap_seal();
+    }
 }
 
 SM_EXPORT int secretmem_configure(const char *name, const char *value)

@@ -12,6 +12,7 @@
 #define SM_STATS_MAGIC     0x5453544154534d53ULL
 #define SM_STATS_VERSION   2
 #define SM_STATS_SHORTAGES 24 /* with room for more: their number is part of the layout */
+#define SM_STATS_LAPSES    32 /* likewise */
 
 struct sm_stats {
     uint64_t magic;
@@ -42,6 +43,7 @@ struct sm_stats {
     uint64_t uncached_pages; /* of those present: secret, and in no cache of the CPU's */
     uint64_t spilled_public; /* of those, though REQUIRE=1: OpenSSL's error state */
     uint64_t shortages[SM_STATS_SHORTAGES]; /* by enum sm_shortage: how often it came to it */
+    uint64_t lapses[SM_STATS_LAPSES];       /* by enum sm_lapse */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

@@ -52,29 +52,42 @@ SWEEP(64, __attribute__((target("avx512f"))), widest)
 #endif
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-static bool (*look)(const char *p, size_t size) = look_16;
-static void (*clear)(char *p, size_t size) = clear_16;
+/* A number, and no pointers to functions, which would be writable for ever */
+static enum { WIDTH_16, WIDTH_32, WIDTH_64 } width;
 
 void sm_sweep_init(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f")) {
-        look = look_64;
-        clear = clear_64;
-    } else if (__builtin_cpu_supports("avx2")) {
-        look = look_32;
-        clear = clear_32;
-    }
+    if (__builtin_cpu_supports("avx512f"))
+        width = WIDTH_64;
+    else if (__builtin_cpu_supports("avx2"))
+        width = WIDTH_32;
 #endif
 }
 
 bool sm_sweep_look(const void *p, size_t size)
 {
-    return look(p, size);
+#if defined(__x86_64__)
+    if (width == WIDTH_64)
+        return look_64(p, size);
+    if (width == WIDTH_32)
+        return look_32(p, size);
+#endif
+    return look_16(p, size);
 }
 
 void sm_sweep_clear(void *p, size_t size)
 {
-    clear(p, size);
+#if defined(__x86_64__)
+    if (width == WIDTH_64) {
+        clear_64(p, size);
+        return;
+    }
+    if (width == WIDTH_32) {
+        clear_32(p, size);
+        return;
+    }
+#endif
+    clear_16(p, size);
 }

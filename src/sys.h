@@ -50,6 +50,12 @@ static inline long sm_sys6(long nr, long a, long b, long c, long d, long e, long
 
 #define SM_SYS_ARGS_(nr, a, b, c, d, e, f, ...)                                                \
     sm_sys6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+/* Whether a call's answer is a negative errno value */
+static inline bool sm_failed(long result)
+{
+    return (unsigned long)result > (unsigned long)-4096;
+}
+
 /* sm_sys(SYS_close, fd): missing arguments are zero. */
 #define sm_sys(...) SM_SYS_ARGS_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 

@@ -2,6 +2,7 @@
 #include "thread_cache.h"
 #include "config.h"
 #include "fork_window.h"
+#include "lapse.h"
 #include "large.h"
 #include "memcheck.h"
 #include "outside.h"
@@ -144,14 +145,15 @@ static bool possible(void)
 
 bool sm_thread_cache_init(void)
 {
-    announced = sm_pages_private(sm_os_page, true);
+    announced = sm_pages_hidden(sm_os_page, true);
     if (announced)
         *announced = 1;
     sm_thread_cache_claim();
     if (!have_key)
-        sm_report("no thread key below %d is left: threads have no caches, each allocation "
-                  "takes locks",
-                  KEYS);
+        sm_lapse(SM_LAPSE_THREAD_KEY,
+                 "no thread key below %d is left: threads have no caches, each allocation "
+                 "takes locks",
+                 KEYS);
     enabled = possible() && have_key;
     refused = !enabled;
     return enabled;
@@ -203,7 +205,7 @@ static struct sm_thread_cache *new_cache(void)
     sm_lock_take(&list_lock);
     cache = take_unused();
     if (!cache) {
-        cache = sm_pages_private(cache_bytes(), true);
+        cache = sm_pages_hidden(cache_bytes(), true);
         if (cache) {
             set_up(cache);
             cache->shard = (uint8_t)(caches++ % SM_SHARDS);

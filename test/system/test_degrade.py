@@ -289,6 +289,15 @@ def scenario_limits_asked_wrongly(env, rep):
                                title=f"{case}, " + ("without" if kind == "ordinary" else "with"))
 
 
+def scenario_limit_on_address_space(env, rep):
+    """A process that lowers RLIMIT_AS for itself does not lose it to what is only reserved."""
+    for require in "0", "1":
+        for kind, environ in ("ordinary", env.plain()), \
+                ("secret", env.preloaded(SECRETSSL_REQUIRE=require)):
+            process.run_checks(env, rep, "limits", [kind, "address"], environ,
+                               title=f"address space, {kind}, {require}")
+
+
 def scenario_limits_passed_on(env, rep):
     """Another preload behind ours is called for what we watch, as it is without us."""
     other = env.helper("libother_preload.so")

@@ -159,8 +159,15 @@ def scenario_large_fork_control(env, rep):
 
 
 def scenario_unannounced(env, rep):
-    """Children of _Fork and of the system calls never share or see secrets."""
+    """Children of _Fork and of the system calls themselves never share or see secrets."""
     both(env, rep, "fork_raw", "idle", "read", "write", "mmaps")
+
+
+def scenario_by_syscall(env, rep):
+    """fork by syscall() runs no handlers of the C library's; the preload sees it all the same."""
+    both(env, rep, "fork_raw", "seen", "refused")
+    process.run_checks(env, rep, "fork_raw", ["secret", "seen"],
+                       env.preloaded(SECRETSSL_REQUIRE="1"), title="required")
 
 
 def scenario_unannounced_before_use(env, rep):

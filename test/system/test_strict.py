@@ -2,6 +2,7 @@
 """secretssl stat --strict, and what speaks against a process's protection."""
 
 import os
+import re
 import shutil
 import sys
 
@@ -32,6 +33,23 @@ def scenario_judgement(env, rep):
         rep.equal((found["state"], found["status"]), (state, 0), f"{counter}: {state}")
         result = strict(env, child.pid)
         rep.equal(result.status, 0 if state == "protected" else 1, f"{counter}: --strict")
+        child.stop()
+
+
+def scenario_lapses(env, rep):
+    """Each of src/lapse.h alone: none that harms lets a process be called protected."""
+    states = {"EXPOSED": "degraded", "REFUSED": "refusing", "LESSER": "protected"}
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "src", "lapse.h"), encoding="utf-8") as file:
+        entries = re.findall(r"entry\((\w+), (\w+), \"(.*?)\"\)", file.read())
+    rep.ok(len(entries) > 20 and {harm for _, harm, _ in entries} == set(states),
+           f"{len(entries)} entries, of every harm")
+    for name, harm, what in entries:
+        child = process.Child(env, [env.helper("liar"), "count", name], env.plain())
+        figures.named(child.pid, "told")
+        found = figures.of(env, child.pid)
+        rep.equal((found["state"], found["lapses"]), (states[harm], {name.lower(): 1}),
+                  f"{name}: {states[harm]}")
+        rep.ok(harm == "LESSER" or found["reason"] == what, f"{name}: {what}", found["reason"])
         child.stop()
 
 

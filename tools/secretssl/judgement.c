@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "judgement.h"
+#include "lapse.h"
 #include "shortage.h"
 
 #include <inttypes.h>
@@ -223,6 +224,45 @@ static void say_given_up(struct process_state *process, enum protection_state st
                   process->stats.sum.fork_failed);
 }
 
+static const struct {
+    enum sm_harm harm;
+    const char *what;
+} lapses[SM_LAPSES] = {
+#define LAPSE(name, harm, what) [SM_LAPSE_##name] = {SM_HARM_##harm, what},
+    SM_LAPSE_LIST(LAPSE)
+#undef LAPSE
+};
+
+/* The first lapse that harmed so; SM_LAPSES: none. */
+static int lapse_of(const struct process_state *process, enum sm_harm harm)
+{
+    int i = 0;
+
+    while (i < SM_LAPSES && (process->stats.sum.lapses[i] == 0 || lapses[i].harm != harm))
+        i++;
+    return i;
+}
+
+static bool has_exposed(const struct process_state *process)
+{
+    return lapse_of(process, SM_HARM_EXPOSED) < SM_LAPSES;
+}
+
+static void say_exposed(struct process_state *process, enum protection_state state)
+{
+    judgement_set(process, state, "%s", lapses[lapse_of(process, SM_HARM_EXPOSED)].what);
+}
+
+static bool has_lapsed(const struct process_state *process)
+{
+    return lapse_of(process, SM_HARM_REFUSED) < SM_LAPSES;
+}
+
+static void say_lapsed(struct process_state *process, enum protection_state state)
+{
+    judgement_set(process, state, "%s", lapses[lapse_of(process, SM_HARM_REFUSED)].what);
+}
+
 static bool has_nothing(const struct process_state *process)
 {
     uint64_t any = process->stats.sum.hooks;
@@ -250,8 +290,8 @@ static void say_nothing(struct process_state *process, enum protection_state sta
 
 /*
  * What a process with libsecretssl is, by the first line that holds: what is not believed
- * first, then from bad to better. Which counters do not speak against protection is written
- * here by their absence: guard pages, the page cache, messages and thread caches.
+ * first, then from bad to better. Which lapses do not speak against protection is written in
+ * src/lapse.h.
  */
 static const struct {
     bool (*holds)(const struct process_state *process);
@@ -267,8 +307,10 @@ static const struct {
     {is_weak, STATE_DEGRADED, say_weak},
     {has_spilled, STATE_DEGRADED, say_spilled},
     {was_weak, STATE_DEGRADED, say_was_weak},
+    {has_exposed, STATE_DEGRADED, say_exposed},
     {has_refused, STATE_REFUSING, say_refused},
     {has_given_up, STATE_REFUSING, say_given_up},
+    {has_lapsed, STATE_REFUSING, say_lapsed},
     {has_only_others, STATE_UNREACHED, say_only_others},
     {has_nothing, STATE_UNUSED, say_nothing},
 };

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "figures.h"
 #include "json_text.h"
+#include "lapse.h"
 #include "stat_report.h"
+
+#include <ctype.h>
+#include <stdio.h>
 
 static json_t *libraries_json(const struct process_stats *stats)
 {
@@ -23,6 +27,28 @@ static json_t *unreached_json(const struct unreached_list *tls)
     return list;
 }
 
+/* Those that were counted. */
+static json_t *lapses_json(const struct sm_stats *sum)
+{
+    static const char *const names[SM_LAPSES] = {
+#define LAPSE(name, harm, what) [SM_LAPSE_##name] = #name,
+        SM_LAPSE_LIST(LAPSE)
+#undef LAPSE
+    };
+    json_t *object = json_object();
+    char name[32];
+
+    for (int i = 0; i < SM_LAPSES; i++) {
+        if (sum->lapses[i] == 0)
+            continue;
+        snprintf(name, sizeof(name), "%s", names[i]);
+        for (char *c = name; *c; c++)
+            *c = (char)tolower((unsigned char)*c);
+        json_object_set_new(object, name, json_integer((json_int_t)sum->lapses[i]));
+    }
+    return object;
+}
+
 static json_t *figures_json(const struct process_state *process)
 {
     json_t *object = json_object(), *parts = json_object();
@@ -35,6 +61,7 @@ static json_t *figures_json(const struct process_state *process)
         json_object_set_new(parts, partition_names[part],
                             json_integer((json_int_t)figures_partition(process, part)));
     json_object_set_new(object, "partitions", parts);
+    json_object_set_new(object, "lapses", lapses_json(&process->stats.sum));
     json_object_set_new(object, "complete", json_boolean(!process->stats.cut_short));
     return object;
 }

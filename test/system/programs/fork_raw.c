@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Children that no fork handler announces: of _Fork and of the system calls themselves.
  *
- *   fork_raw KIND idle|read|write|allocate|mmaps|before_first_use
+ *   fork_raw KIND idle|read|write|allocate|mmaps|before_first_use|seen|refused
  *
- * In secret memory such a child cannot read, write or allocate, and never harms its parent. */
+ * In secret memory such a child cannot read, write or allocate, and never harms its parent; but
+ * for those by syscall(), which have their copy as children of fork do. */
 #include "common.h"
 
+#include <errno.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -21,33 +25,74 @@ enum { SIZE = 20000, SEGMENTATION_FAULT = 1000 + SIGSEGV };
 
 static unsigned char *secret;
 
+/* The instruction itself, which nobody sees */
+static pid_t kernel_call(long number, const void *a, size_t b)
+{
+#if defined(__x86_64__)
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(0L)
+                     : "rcx", "r11", "memory");
+    return (pid_t)result;
+#else
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = (long)a;
+    register long x1 __asm__("x1") = (long)b;
+    register long x2 __asm__("x2") = 0;
+
+    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+    return (pid_t)x0;
+#endif
+}
+
 static pid_t by_clone(void)
+{
+    return kernel_call(SYS_clone, (void *)(uintptr_t)SIGCHLD, 0);
+}
+
+static pid_t by_clone3(void)
+{
+    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    return kernel_call(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+static pid_t called_clone(void)
 {
     return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
-static pid_t by_clone3(void)
+static pid_t called_clone3(void)
 {
     struct clone_args arguments = {.exit_signal = SIGCHLD};
     return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
 }
 
 #ifdef SYS_fork
-static pid_t by_fork_call(void)
+static pid_t called_fork(void)
 {
     return (pid_t)syscall(SYS_fork);
 }
 #endif
 
-static const struct {
+struct way {
     const char *name;
     pid_t (*make)(void);
-} ways[] = {
+};
+
+static const struct way ways[] = {
     {"_Fork", _Fork},
-    {"clone", by_clone},
-    {"clone3", by_clone3},
+    {"the clone instruction", by_clone},
+    {"the clone3 instruction", by_clone3},
+};
+
+/* By syscall(), which a preload sees */
+static const struct way seen[] = {
+    {"syscall(SYS_clone)", called_clone},
+    {"syscall(SYS_clone3)", called_clone3},
 #ifdef SYS_fork
-    {"the fork call", by_fork_call},
+    {"syscall(SYS_fork)", called_fork},
 #endif
 };
 
@@ -151,6 +196,82 @@ static void before_first_use(void)
     check(first_use() == 0, "and its parent");
 }
 
+/* What a child of fork can do */
+static int all_of_it(void)
+{
+    void *block = OPENSSL_malloc(1000);
+    pid_t pid;
+
+    if (!whole(secret, SIZE, 6) || kind_of(secret) != expected || kind_of(block) != expected)
+        return 1;
+    writing();
+    pid = fork();
+    if (pid == 0)
+        _exit(secret[0] == 0xff && OPENSSL_malloc(10) ? 0 : 2);
+    OPENSSL_free(block);
+    return status_within(pid, 20);
+}
+
+static volatile bool stop;
+
+static void *allocates(void *unused)
+{
+    while (!stop)
+        OPENSSL_free(filled_block(300, 3));
+    return unused;
+}
+
+/* With another thread in the allocator all the time, as fork() has it */
+static void by_syscall(void)
+{
+    pthread_t thread;
+
+    secret = filled_block(SIZE, 6);
+    check_kind(secret, "a block");
+    if (pthread_create(&thread, NULL, allocates, NULL) != 0)
+        exit(2);
+    for (size_t i = 0; i < 10 * sizeof(seen) / sizeof(seen[0]); i++) {
+        const struct way *way = &seen[i % (sizeof(seen) / sizeof(seen[0]))];
+        pid_t pid = way->make();
+        if (pid == 0)
+            _exit(all_of_it());
+        int status = status_within(pid, 20);
+        check(status == 0, "child of %s has its copy (status %d)", way->name, status);
+        check(whole(secret, SIZE, 6), "and its parent's is what it was");
+    }
+    stop = true;
+    pthread_join(thread, NULL);
+}
+
+/* A call that fails does so at once, with the kernel's error. */
+static void refused(void)
+{
+    struct clone_args arguments = {.exit_signal = SIGCHLD, .flags = CLONE_SIGHAND};
+    struct timespec from, to;
+
+    secret = filled_block(SIZE, 6);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    errno = 0;
+    check(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0) == -1 && errno == EINVAL,
+          "clone: EINVAL (%d)", errno);
+    errno = 0;
+    check(syscall(SYS_clone3, &arguments, sizeof(arguments)) == -1 && errno == EINVAL,
+          "clone3: EINVAL (%d)", errno);
+    errno = 0;
+    check(syscall(SYS_clone3, (void *)16, sizeof(arguments)) == -1 && errno == EFAULT,
+          "clone3 of a bad pointer: EFAULT (%d)", errno);
+    errno = 0;
+    check(syscall(SYS_clone3, &arguments, (size_t)8) == -1 && errno == EINVAL,
+          "clone3 of too little: EINVAL (%d)", errno);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    check(to.tv_sec - from.tv_sec < 2, "nobody waited for a child");
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(whole(secret, SIZE, 6) ? 0 : 1);
+    int status = status_within(pid, 20);
+    check(status == 0, "a later child of fork has its copy (status %d)", status);
+}
+
 static struct range arena;
 
 /* Where the child maps memory of its own: never where its parent's secrets lie. */
@@ -194,6 +315,8 @@ int main(int argc, char **argv)
         {"allocate", allocate_in_child},
         {"mmaps", mmaps},
         {"before_first_use", before_first_use},
+        {"seen", by_syscall},
+        {"refused", refused},
         {NULL, NULL},
     };
     return run_case(cases, argc, argv);

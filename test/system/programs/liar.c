@@ -4,6 +4,7 @@
  *
  *   liar CASE
  *   liar count COUNTER: one libcrypto is hooked, and the counter is 1 */
+#include "lapse.h"
 #include "stats.h"
 
 #include <fcntl.h>
@@ -207,7 +208,19 @@ static void count(const char *name)
         {"forks", &figures->forks},
     };
 
+    static const char *const lapses[] = {
+#define LAPSE(name, harm, what) #name,
+        SM_LAPSE_LIST(LAPSE)
+#undef LAPSE
+    };
+
     figures->hooks = 1;
+    for (size_t i = 0; i < sizeof(lapses) / sizeof(lapses[0]); i++) {
+        if (strcmp(name, lapses[i]) != 0)
+            continue;
+        figures->lapses[i] = 1;
+        return;
+    }
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
         if (strcmp(name, counters[i].name) != 0)
             continue;

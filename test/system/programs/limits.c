@@ -2,7 +2,7 @@
 /* A sandbox made of limits, as sshd's: no byte to any file, no new process. The checks go
  * through a pipe, stderr is a file.
  *
- *   limits KIND sandbox|by_prlimit|pointers|children|passed_on */
+ *   limits KIND sandbox|by_prlimit|pointers|children|passed_on|address */
 #include "common.h"
 
 #include <dlfcn.h>
@@ -106,6 +106,44 @@ static void pointers(void)
     check(setrlimit(RLIMIT_NOFILE, none) == 0, "no limit is as it was");
 }
 
+/* What the process has in all, in bytes */
+static size_t address_space(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    size_t pages = 0;
+
+    if (!file || fscanf(file, "%zu", &pages) != 1)
+        broken("statm");
+    fclose(file);
+    return pages * (size_t)getpagesize();
+}
+
+/* As vsftpd has it, when OpenSSL is at work already */
+static void address(void)
+{
+    static const struct rlimit few = {200 << 20, 200 << 20};
+    unsigned char *before = filled_block(5000, 4);
+
+    check(setrlimit(RLIMIT_AS, &few) == 0, "a limit on address space");
+    check(address_space() < 100 << 20, "%zu bytes are used of it", address_space());
+    void *mapped =
+        mmap(NULL, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    check(mapped != MAP_FAILED, "the program has its part");
+    for (int i = 0; i < 2; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            void *block = filled_block(3000, 5);
+            _exit(whole(before, 5000, 4) && kind_of(before) == expected &&
+                          kind_of(block) == expected
+                      ? 0
+                      : 1);
+        }
+        check(status_of(child) == 0, "a child has its copy");
+    }
+    for (int i = 0; i < 40; i++)
+        check(kind_of(filled_block(10000, 6)) == expected, "there is room for more");
+}
+
 /* Children that ran no handlers of fork have no allocator to ask. */
 static void children(void)
 {
@@ -126,7 +164,8 @@ int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
         {"sandbox", sandbox},   {"by_prlimit", by_prlimit}, {"passed_on", passed_on},
-        {"pointers", pointers}, {"children", children},     {NULL, NULL},
+        {"pointers", pointers}, {"children", children},     {"address", address},
+        {NULL, NULL},
     };
     return run_case(cases, argc, argv);
 }

@@ -108,7 +108,7 @@ static void seclude(const char *how)
     } else if (strcmp(how, "leaderless") == 0) {
         leave_threads();
     } else if (strcmp(how, "raw_fork") == 0) {
-        if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) {
+        if (_Fork() == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             wait_for_the_end();
         }
