@@ -17,6 +17,7 @@
 #include "next.h"
 #include "report.h"
 #include "seccomp.h"
+#include "session.h"
 #include "start.h"
 #include "stats.h"
 #include "sys.h"
@@ -111,6 +112,7 @@ void start_now(void)
     sm_heap_seal();
     __atomic_store_n(&start_done, true, __ATOMIC_RELEASE);
     check_early();
+    session_start();
     if (sm_config.prefault && prefaults)
         prefault();
 }

@@ -52,6 +52,7 @@ static const struct setting settings[] = {
     {"FORK", CHOICE, &sm_config.fork, 0, 0, "copy or deny", {"copy", "deny"}},
     {"ZERO", CHOICE, &sm_config.zero, 0, 0, "0 or 1", {"0", "1"}},
     {"DROP_CACHE", CHOICE, &sm_config.drop_cache, 0, 0, "0 or 1", {"0", "1"}},
+    {"SESSIONS", CHOICE, &sm_config.sessions, 0, 0, "plain or sealed", {"plain", "sealed"}},
     {"LOG", LOG, &sm_config.log, 0, 0, "stderr, syslog, none or an absolute path", {0}},
     {"STATS", CHOICE, &sm_config.stats, 0, 0, "0 or 1", {"0", "1"}},
     {"TRACE", CHOICE, &sm_config.trace, 0, 0, "0 or 1", {"0", "1"}},

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets of TLS sessions: where they are with the preload, and where they are all the same."""
 
+import socket
 import ssl
 import sys
 
-from harness import keys, process, report, tls
+from harness import keys, process, programs, report, tls
 from harness.nginx import Nginx
 
 
@@ -53,6 +54,64 @@ def scenario_nginx_cache(env, rep):
         if cache != "off":
             rep.ok("session CLIENT_RANDOM" in result.out, "master secrets are what is found", result)
         server.stop()
+
+
+def scenario_sealed(env, rep):
+    """SECRETSSL_SESSIONS=sealed: what a program serialises is of use to its own processes only."""
+    process.run_checks(env, rep, "session_cache", ["ordinary", "plain"], env.plain(), title="without us")
+    process.run_checks(env, rep, "session_cache", ["secret", "plain"], env.preloaded(), title="not sealed")
+    for more in {}, {"SECRETSSL_REQUIRE": "1"}, {"SECRETSSL_FORK": "deny"}:
+        process.run_checks(env, rep, "session_cache", ["secret", "sealed"],
+                           env.preloaded(SECRETSSL_SESSIONS="sealed", **more), title=f"sealed, {more}",
+                           messages=["session was sealed by a process that is no relative"] * 2)
+
+
+def resumed(server, client, turns=24):
+    """How many of so many connections, each with the session of the first, resume it."""
+    def connection(session=None):
+        raw = socket.create_connection(("127.0.0.1", server.port), 20)
+        return client.wrap_socket(raw, server_hostname="localhost", session=session)
+
+    with connection() as first:
+        session = first.session
+    count = 0
+    for _ in range(turns):
+        with connection(session) as another:
+            count += another.session_reused
+    return count
+
+
+def caches(env, rep, name, start):
+    """A server's shared cache: master secrets in it, or none with sealed sessions, which resume
+    all the same, in every worker."""
+    identity = keys.Identity(env, "ecdsa")
+    for sessions, status in ("plain", 1), ("sealed", 0):
+        server = start(identity, env.preloaded(SECRETSSL_SESSIONS=sessions))
+        client, log = logged(env, identity, "1.2", f"log-{name}-{sessions}", ticket=False)
+        rep.equal(resumed(server, client), 24, f"{name}, {sessions}: each connection resumes")
+        for _ in range(8):
+            tls.connect(server.port, client).close()
+        result = scan(env, log, server.processes())
+        rep.equal(result.status, status, f"{name}, {sessions}: secrets in its processes")
+        rep.note(result.out)
+        server.stop()
+
+
+def scenario_sealed_nginx(env, rep):
+    def start(identity, environ):
+        server = Nginx(env, [identity], environ)
+        server.processes = lambda: [server.master, *server.workers()]
+        return server
+
+    caches(env, rep, "nginx", start)
+
+
+def scenario_sealed_haproxy(env, rep):
+    caches(env, rep, "HAProxy", lambda identity, environ: programs.Haproxy(env, identity, environ))
+
+
+def scenario_sealed_apache(env, rep):
+    caches(env, rep, "Apache", lambda identity, environ: programs.ApacheEvent(env, identity, environ))
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ static const struct choice {
     {"STATS", &sm_config.stats, {"0", "1"}, "0 or 1"},
     {"TRACE", &sm_config.trace, {"0", "1"}, "0 or 1"},
     {"DROP_CACHE", &sm_config.drop_cache, {"0", "1"}, "0 or 1"},
+    {"SESSIONS", &sm_config.sessions, {"plain", "sealed"}, "plain or sealed"},
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 
