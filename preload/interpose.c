@@ -70,9 +70,11 @@ long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, 
     return checked(result);
 }
 
+#define UNLIKE_FORK (CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_SETTLS)
+
 /*
- * Whether a clone or clone3 is what fork() does: another memory, on the same stack, and the
- * parent goes on at once.
+ * Whether a clone or clone3 is what fork() does: another memory and other descriptors, on the
+ * same stack, with the same thread-local variables, and the parent goes on at once.
  */
 bool preload_is_fork(long nr, long a, long b)
 {
@@ -84,7 +86,7 @@ bool preload_is_fork(long nr, long a, long b)
         args.flags = ((const struct clone_args *)a)->flags;
         args.stack = ((const struct clone_args *)a)->stack;
     }
-    return !(args.flags & (CLONE_VM | CLONE_VFORK)) && !args.stack;
+    return !(args.flags & UNLIKE_FORK) && !args.stack;
 }
 
 long preload_forking_syscall(long nr, long a, long b, long c, long d, long e, long f)

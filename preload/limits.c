@@ -48,18 +48,19 @@ static bool narrow(int resource, const struct rlimit64 *limit)
     return resource == RLIMIT_NOFILE && hard_of(limit) < DESCRIPTOR_LEAST;
 }
 
-/* The soft limit; none where the pointer is bad. */
-static rlim64_t soft_of(const struct rlimit64 *limit)
-{
-    return sm_pages_readable(limit, sizeof(*limit)) ? limit->rlim_cur : RLIM64_INFINITY;
-}
-
 static void before(int resource, const struct rlimit64 *limit)
 {
-    if (resource == RLIMIT_AS && can_reserve() && soft_of(limit) != RLIM64_INFINITY)
-        sm_arena_shrink(soft_of(limit));
     if (can_reserve() && narrow(resource, limit))
         sm_seal_reserve();
+}
+
+/* What is given back stays so: only for a limit that holds. Keeps errno. */
+static int after(int result, int resource, const struct rlimit64 *limit)
+{
+    if (result == 0 && resource == RLIMIT_AS && limit && can_reserve() &&
+        limit->rlim_cur != RLIM64_INFINITY)
+        sm_arena_shrink(limit->rlim_cur);
+    return result;
 }
 
 /* As setrlimit(2). */
@@ -69,7 +70,7 @@ SM_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit
         (int (*)(__rlimit_resource_t, const struct rlimit *))next_function(NEXT_SETRLIMIT);
 
     before((int)resource, (const struct rlimit64 *)limit);
-    return next(resource, limit);
+    return after(next(resource, limit), (int)resource, (const struct rlimit64 *)limit);
 }
 
 /* As setrlimit(2). */
@@ -79,7 +80,7 @@ SM_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *l
         (int (*)(__rlimit_resource_t, const struct rlimit64 *))next_function(NEXT_SETRLIMIT64);
 
     before((int)resource, limit);
-    return next(resource, limit);
+    return after(next(resource, limit), (int)resource, limit);
 }
 
 static bool is_ours(pid_t pid)
@@ -95,9 +96,11 @@ SM_EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlim
         (int (*)(pid_t, __rlimit_resource_t, const struct rlimit *,
                  struct rlimit *))next_function(NEXT_PRLIMIT);
 
-    if (is_ours(pid))
-        before((int)resource, (const struct rlimit64 *)limit);
-    return next(pid, resource, limit, old);
+    if (!is_ours(pid))
+        return next(pid, resource, limit, old);
+    before((int)resource, (const struct rlimit64 *)limit);
+    return after(next(pid, resource, limit, old), (int)resource,
+                 (const struct rlimit64 *)limit);
 }
 
 /* As prlimit(2). */
@@ -108,7 +111,8 @@ SM_EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rl
         (int (*)(pid_t, __rlimit_resource_t, const struct rlimit64 *,
                  struct rlimit64 *))next_function(NEXT_PRLIMIT64);
 
-    if (is_ours(pid))
-        before((int)resource, limit);
-    return next(pid, resource, limit, old);
+    if (!is_ours(pid))
+        return next(pid, resource, limit, old);
+    before((int)resource, limit);
+    return after(next(pid, resource, limit, old), (int)resource, limit);
 }

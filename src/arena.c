@@ -93,20 +93,36 @@ bool sm_arena_init(void)
     return true;
 }
 
+/* Of the pages from one to before another, the parts of all tables. */
+static void unlock_tables(uint32_t from, uint32_t to)
+{
+    const struct {
+        const void *table;
+        size_t size;
+    } tables[] = {
+        {sm_arena.pages, sizeof(*sm_arena.pages)},
+        {sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state)},
+        {sm_arena.bins, sizeof(*sm_arena.bins)},
+    };
+
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        uintptr_t start = (uintptr_t)tables[i].table + from * tables[i].size;
+        uintptr_t end = (uintptr_t)tables[i].table + to * tables[i].size;
+        start &= ~(sm_os_page - 1);
+        sm_pages_unlock((void *)start, sm_round_up(end, sm_os_page) - start);
+    }
+}
+
 void sm_arena_unlock(void)
 {
-    size_t span = sm_arena.span;
-
-    if (!span)
-        return;
-    for (unsigned p = 0; p < SM_PARTS; p++) {
+    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
         struct sm_partition *part = &sm_arena.part[p];
         sm_lock_take(&part->lock);
         sm_pages_unlock(sm_page_address(part->mapped),
                         (size_t)(part->end + SM_PART_TAIL - part->mapped) << SM_PAGE_SHIFT);
+        unlock_tables(p * sm_part_pages(), part->end + SM_PART_TAIL);
         sm_lock_drop(&part->lock);
     }
-    sm_pages_unlock(sm_arena.state, state_bytes(span) + page_bytes(span) + bin_bytes(span));
 }
 
 static unsigned list_of(uint32_t pages)

@@ -57,15 +57,10 @@ static struct {
     bool answered;  /* how it came out is known: it was no fork() */
     bool failed;    /* and that is how */
     struct shared *shared;
-    int error; /* its errno */
-    long dead; /* a child of this process that was dead before, 0: none */
+    void *kept; /* the page that its parent has for forks: a child unmaps it */
+    int error;  /* its errno */
+    long dead;  /* a child of this process that was dead before, 0: none */
 } forking;
-
-/*
- * A page for the next fork, so that none fails for want of it: whoever limits what a process
- * may map does that later. Each process has its own.
- */
-static struct shared *spare;
 
 /* This thread's fork goes by the handlers below. */
 static __thread bool announced __attribute__((tls_model("initial-exec")));
@@ -79,11 +74,12 @@ static __thread unsigned nested __attribute__((tls_model("initial-exec")));
  */
 static void withhold_again(void)
 {
-    if (!sm_arena_inherit(false))
+    if (!sm_arena_inherit(false) && forking.inherits)
         sm_lapse(
             SM_LAPSE_INHERITED,
-            "secret memory cannot be withheld from children (madvise): a child of _Fork or "
-            "vfork shares it with this process; raise the sysctl vm.max_map_count");
+            "secret memory cannot be withheld from children (madvise): one of _Fork shares it "
+            "with this process; raise the sysctl vm.max_map_count, or allow madvise in the "
+            "filter");
 }
 
 static bool calls_allowed(void)
@@ -149,12 +145,12 @@ static void hold_for_fork(void)
  * allocator by a handler that forks may want the first of them: then all is let go for a
  * moment.
  */
-static void stop_others(void)
+static void stop_others(bool by_libc)
 {
     bool stdio;
 
     for (;;) {
-        stdio = stdio_lock();
+        stdio = by_libc && stdio_lock();
         hold_for_fork();
         forking.stdio = stdio;
         forking.started = sm_heap_started();
@@ -167,32 +163,39 @@ static void stop_others(void)
     }
 }
 
+/*
+ * A page is kept for the next fork, so that none fails for want of it: whoever limits what a
+ * process may map does that later. A child that nobody announced must not use its parent's.
+ */
 static struct shared *take_shared(void)
 {
-    struct shared *shared = spare;
+    struct shared *shared = sm_own ? sm_own->spare : NULL;
 
-    spare = NULL;
+    if (shared)
+        sm_own->spare = NULL;
     return shared ? shared : sm_pages_shared(sm_os_page);
 }
 
 /* A child that was given up, or died, may still write to it. */
 static void keep_shared(struct shared *shared)
 {
-    if (__atomic_load_n(&shared->word, __ATOMIC_ACQUIRE) != WORD_DONE) {
+    uint32_t word = __atomic_load_n(&shared->word, __ATOMIC_ACQUIRE);
+
+    if (!sm_own || (word != WORD_DONE && word != WORD_START)) {
         sm_pages_unmap(shared, sm_os_page);
         return;
     }
     *shared = (struct shared){.word = WORD_START};
-    spare = shared;
+    sm_own->spare = shared;
 }
 
 void sm_fork_start(void)
 {
-    if (!spare && calls_allowed())
-        spare = sm_pages_shared(sm_os_page);
+    if (sm_own && !sm_own->spare && calls_allowed())
+        sm_own->spare = sm_pages_shared(sm_os_page);
 }
 
-static void prepare(void)
+static void prepare_for(bool by_libc)
 {
     int error = errno;
 
@@ -205,13 +208,14 @@ static void prepare(void)
         nested++;
     if (sm_fork_holds() || sm_inside_now() || sm_unannounced())
         return;
-    stop_others();
+    stop_others(by_libc);
     announced = true;
     if (!forking.started)
         return;
     forking.error = error;
     forking.caught_up = forking.answered = false;
     forking.shared = NULL;
+    forking.kept = sm_own ? sm_own->spare : NULL;
     forking.inherits = false;
     forking.copying = sm_fork_has_secrets();
     if (forking.copying && calls_allowed())
@@ -220,12 +224,22 @@ static void prepare(void)
         forking.dead = dead_child();
     /* A child that cannot copy must not share: it finds nothing, and ends (see child). */
     if (forking.copying && !forking.shared)
-        withhold_again();
+        sm_arena_inherit(false);
     else
         forking.inherits = sm_arena_inherit(true);
+    /* Nor one to which the kernel does not give it: nobody waits for that. */
+    if (forking.shared && !forking.inherits) {
+        keep_shared(forking.shared);
+        forking.shared = NULL;
+    }
     sm_window_open(!forking.copying);
     /* How the parent's handler learns whether there is a child at all: see there. */
     errno = 0;
+}
+
+static void prepare(void)
+{
+    prepare_for(true);
 }
 
 static void finish(void)
@@ -360,28 +374,26 @@ static void parent(void)
 }
 
 /* If this process dies, the kernel marks the word and wakes the parent. */
-static void *robust_begin(struct shared *shared)
+static bool robust_begin(struct shared *shared, void **old)
 {
-    void *old = NULL;
     size_t length;
 
+    *old = NULL;
     if (sm_seccomp_forbids(SM_CALL_GET_ROBUST_LIST) ||
         sm_seccomp_forbids(SM_CALL_SET_ROBUST_LIST))
-        return NULL;
+        return false;
     shared->robust.list.next = &shared->node;
     shared->node.next = &shared->robust.list;
     shared->robust.futex_offset = (char *)&shared->word - (char *)&shared->node;
     shared->robust.list_op_pending = NULL;
-    if (sm_sys(SYS_get_robust_list, 0, &old, &length) != 0 || !old)
-        return NULL; /* It could not be put back. */
-    sm_sys(SYS_set_robust_list, &shared->robust, sizeof(shared->robust));
-    return old;
+    /* A child of a system call has none: NULL, which is put back as well. */
+    return sm_sys(SYS_get_robust_list, 0, old, &length) == 0 &&
+           sm_sys(SYS_set_robust_list, &shared->robust, sizeof(shared->robust)) == 0;
 }
 
 static void robust_end(void *old)
 {
-    if (old)
-        sm_sys(SYS_set_robust_list, old, sizeof(struct robust_list_head));
+    sm_sys(SYS_set_robust_list, old, sizeof(struct robust_list_head));
 }
 
 static void copy_secrets(void)
@@ -394,7 +406,8 @@ static void copy_secrets(void)
     };
     /* The number tells the kernel whose word it is; without it, any will do. */
     uint32_t mine = sm_seccomp_forbids(SM_CALL_GETTID) ? 1 : (uint32_t)sm_sys(SYS_gettid);
-    void *robust = robust_begin(shared);
+    void *robust;
+    bool registered = robust_begin(shared, &robust);
     const char *error = NULL;
     bool on_time = word_change(shared, WORD_START, mine | FUTEX_WAITERS);
 
@@ -408,7 +421,8 @@ static void copy_secrets(void)
     if (!on_time)
         sm_refuse("the parent did not wait for this child's copy of the secrets: it ends");
     sm_sys(SYS_futex, &shared->word, FUTEX_WAKE, 1);
-    robust_end(robust);
+    if (registered)
+        robust_end(robust);
     error = sm_fork_copy_place(&copy);
     if (error)
         sm_fatal(error, NULL);
@@ -439,7 +453,8 @@ static void after_in_child(void)
     withhold_again();
     if (forking.shared)
         sm_pages_unmap(forking.shared, sm_os_page);
-    spare = NULL; /* its parent's */
+    else if (forking.kept)
+        sm_pages_unmap(forking.kept, sm_os_page);
     sm_fork_start();
     sm_thread_cache_after_fork(blocks, 0, bytes);
     sm_helper_alone(false);
@@ -461,11 +476,12 @@ static void child(void)
         _IO_list_resetlock();
 }
 
+/* Nobody takes the list of streams in such a fork, and in a signal handler it may be taken. */
 void sm_fork_begin(void)
 {
     int error = errno;
 
-    prepare();
+    prepare_for(false);
     errno = error;
 }
 

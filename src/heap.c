@@ -33,9 +33,9 @@ void sm_heap_start(void)
         sm_sweep_init();
         sm_registers_init();
         sm_seccomp_probe();
-        sm_seal_settle();
         sm_canary_init(sm_pages_random()); /* which a filter may forbid */
         sm_thread_cache_init();
+        sm_seal_settle();
         sm_fork_init();
         __atomic_store_n(&started, true, __ATOMIC_RELEASE);
     }

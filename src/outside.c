@@ -216,12 +216,14 @@ const char *sm_outside_copy(volatile uint32_t *progress)
             return "no secret memory for a child's copy of OpenSSL's secure heap";
         sm_backing_degraded(SM_KIND_LOCKED, error);
         sm_count(&sm_stats.degraded, range->length >> SM_PAGE_SHIFT);
-        range->copy = sm_pages_private(range->length, false);
-        if (!range->copy)
+        range->copy = sm_pages_reserve_anywhere(range->length);
+        if (!range->copy || sm_pages_map_anonymous(range->copy, range->length) != 0)
             return "no memory for a child's copy of OpenSSL's secure heap";
         memcpy(range->copy, range->address, range->length);
         range->locked = true;
-        sm_pages_lock(range->copy, range->length, false);
+        error = sm_pages_lock(range->copy, range->length, false);
+        if (error)
+            sm_backing_degraded(SM_KIND_PLAIN, error);
     }
     return NULL;
 }

@@ -226,10 +226,20 @@ static void map_secret(void *arg)
     sm_sys(SYS_close, fd);
 }
 
+/* Of nothing, which is EFAULT where no filter has an answer of its own */
+static bool move_is_refused(void)
+{
+    long result;
+
+    if (sm_seccomp_forbids(SM_CALL_MREMAP))
+        return true;
+    result = sm_sys(SYS_mremap, NULL, sm_os_page, sm_os_page, 0, NULL);
+    return result == -EPERM || result == -ENOSYS || result == -EACCES;
+}
+
 void sm_pages_map_secret(struct sm_secret_map *map)
 {
-    if (sm_seccomp_forbids_any(SM_CALLS_TO_MAP) ||
-        (map->to_move && sm_seccomp_forbids(SM_CALL_MREMAP))) {
+    if (sm_seccomp_forbids_any(SM_CALLS_TO_MAP) || (map->to_move && move_is_refused())) {
         map->error = -EPERM;
         return;
     }
@@ -328,14 +338,15 @@ int sm_pages_move(void *from, void *to, size_t length)
 {
     long result;
 
-    if (sm_seccomp_forbids(SM_CALL_MREMAP)) {
-        result = sm_pages_map_anonymous(to, length);
-        if (result == 0)
-            memcpy(to, from, length);
-        return (int)result;
+    if (!move_is_refused()) {
+        result = sm_sys(SYS_mremap, from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+        return failed(result) ? (int)result : 0;
     }
-    result = sm_sys(SYS_mremap, from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-    return failed(result) ? (int)result : 0;
+    /* What is to be moved then is no secret memory: see sm_pages_map_secret(). */
+    result = sm_pages_map_anonymous(to, length);
+    if (result == 0)
+        memcpy(to, from, length);
+    return (int)result;
 }
 
 void sm_pages_raise_limit(size_t more)

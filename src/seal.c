@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "seal.h"
 #include "heap.h"
+#include "lapse.h"
 #include "pages.h"
 #include "report.h"
 #include "seccomp.h"
@@ -26,17 +27,20 @@ void sm_seal_reserve(void)
     }
 }
 
-static long home;
-
 void sm_seal_settle(void)
 {
-    if (!sm_seccomp_forbids(SM_CALL_GETPID))
-        home = sm_sys(SYS_getpid);
+    if (sm_own && !sm_seccomp_forbids(SM_CALL_GETPID))
+        sm_own->home = sm_sys(SYS_getpid);
 }
 
+/* A child of vfork shares its parent's memory, and so its number there: any other has none. */
 bool sm_seal_is_home(void)
 {
-    return sm_seccomp_forbids(SM_CALL_GETPID) || home == sm_sys(SYS_getpid);
+    if (!sm_own || sm_seccomp_forbids(SM_CALL_GETPID))
+        return true;
+    if (!sm_own->home)
+        sm_seal_settle();
+    return sm_own->home == sm_sys(SYS_getpid);
 }
 
 void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
@@ -72,6 +76,12 @@ void sm_seal_end(const struct sm_seal *seal, bool installed)
         return;
     if (installed) {
         sm_seccomp_installed = true;
+        if (sm_seccomp_forbids(SM_CALL_MADVISE) && sm_arena.span && !sm_unannounced())
+            sm_lapse(
+                SM_LAPSE_INHERITED,
+                "the program's seccomp filter kills for madvise: children get secret memory in "
+                "order to copy it, and one of _Fork shares it with this process; allow madvise "
+                "in the filter");
         return;
     }
     sm_seccomp_killing = seal->killing;

@@ -73,6 +73,10 @@ static const struct {
          "allocate once before the fork", NOTHING},
     [SM_SHORT_FILE] = {"the limit on the size of files is reached", "raise RLIMIT_FSIZE",
                        NOTHING},
+    [SM_SHORT_FILTER] = {"a seccomp filter kills for a call that secret memory takes",
+                         "allow memfd_secret, ftruncate, mmap, mremap, madvise, close and "
+                         "rt_sigprocmask in it",
+                         NOTHING},
 };
 
 static bool limited(int resource)
@@ -134,7 +138,9 @@ static enum sm_shortage why(long error, size_t length)
         return SM_SHORT_MEMLOCK;
     case EPERM:
     case EACCES:
-        return SM_SHORT_FORBIDDEN;
+        return sm_seccomp_forbids_any(SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MREMAP))
+                   ? SM_SHORT_FILTER
+                   : SM_SHORT_FORBIDDEN;
     case ENOSYS:
         return SM_SHORT_KERNEL;
     case EMFILE:

@@ -30,6 +30,7 @@ enum sm_shortage {
     SM_SHORT_FILE,        /* RLIMIT_FSIZE: a secret file may not be so large */
     SM_SHORT_ABSURD,      /* more than any process has address space */
     SM_SHORT_FORKING,     /* the first secret memory is asked for in the middle of a fork */
+    SM_SHORT_FILTER,      /* a seccomp filter kills for what secret memory takes */
     SM_SHORTAGES
 };
 

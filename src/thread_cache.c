@@ -33,7 +33,7 @@ static struct sm_lock list_lock;
 static struct sm_thread_cache *all;
 static unsigned caches;         /* made, ever */
 static uint32_t inside_without; /* threads without a cache that are inside */
-static uint32_t *announced;     /* in memory that a child sees as zero */
+struct sm_own *sm_own;
 static bool enabled;
 static bool refused; /* tried, and there are to be none; else the start is to come yet */
 static bool have_key;
@@ -138,16 +138,15 @@ void sm_thread_cache_claim(void)
  */
 static bool possible(void)
 {
-    return announced && !sm_on_valgrind() && !SM_TSAN &&
-           !sm_seccomp_forbids(SM_CALL_MEMBARRIER) &&
+    return sm_own && !sm_on_valgrind() && !SM_TSAN && !sm_seccomp_forbids(SM_CALL_MEMBARRIER) &&
            sm_sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
 }
 
 bool sm_thread_cache_init(void)
 {
-    announced = sm_pages_hidden(sm_os_page, true);
-    if (announced)
-        *announced = 1;
+    sm_own = sm_pages_hidden(sm_os_page, true);
+    if (sm_own)
+        sm_own->announced = 1;
     sm_thread_cache_claim();
     if (!have_key)
         sm_lapse(SM_LAPSE_THREAD_KEY,
@@ -347,8 +346,8 @@ void sm_gate_open(void)
 
 void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t live_bytes)
 {
-    if (announced)
-        *announced = 1;
+    if (sm_own)
+        sm_own->announced = 1;
     sm_lock_reset(&list_lock);
     /* The lists were in the caches, and those are wiped. Their memory is small: keep ours. */
     set_all(NULL);
@@ -394,13 +393,13 @@ static bool starts_afresh(void)
         sm_cache->used = true;
         set_all(sm_cache);
     }
-    *announced = 1;
+    sm_own->announced = 1;
     return true;
 }
 
 bool sm_unannounced(void)
 {
-    return announced && !*announced && !starts_afresh();
+    return sm_own && !sm_own->announced && !starts_afresh();
 }
 
 void sm_assert_announced(void)

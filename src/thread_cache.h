@@ -149,6 +149,17 @@ void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_
 /* Whether this is a child of a fork that ran no handlers. */
 bool sm_unannounced(void);
 
+/*
+ * What a process has of its own, in memory that every child sees as zero: also one that nobody
+ * announced. NULL: there is no such memory.
+ */
+struct sm_own {
+    uint32_t announced; /* this process was started, or announced by fork */
+    long home;          /* its number; 0: not asked yet */
+    void *spare;        /* a page for fork.c, shared with the next child */
+};
+extern SM_LOCAL struct sm_own *sm_own;
+
 /* Every process but an unannounced child; else says so and ends. */
 void sm_assert_announced(void);
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Children that no fork handler announces: of _Fork and of the system calls themselves.
  *
- *   fork_raw KIND idle|read|write|allocate|mmaps|before_first_use|seen|refused
+ *   fork_raw KIND idle|read|write|allocate|mmaps|before_first_use|families|seen|refused
  *
  * In secret memory such a child cannot read, write or allocate, and never harms its parent; but
  * for those by syscall(), which have their copy as children of fork do. */
 #include "common.h"
 
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#endif
 #include <errno.h>
 #include <linux/sched.h>
 #include <pthread.h>
@@ -76,6 +79,24 @@ static pid_t called_fork(void)
 }
 #endif
 
+/* What shares more with its parent than a child of fork does is none. */
+static pid_t sharing_descriptors(void)
+{
+    return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+}
+
+#if defined(__x86_64__)
+static pid_t with_own_tls(void)
+{
+    unsigned long tls = 0;
+
+    /* In a page of its own: the thread-local variables of the parent's thread are not there. */
+    if (syscall(SYS_arch_prctl, ARCH_GET_FS, &tls) != 0)
+        broken("arch_prctl");
+    return (pid_t)syscall(SYS_clone, CLONE_SETTLS | SIGCHLD, 0, 0, 0, tls);
+}
+#endif
+
 struct way {
     const char *name;
     pid_t (*make)(void);
@@ -85,6 +106,10 @@ static const struct way ways[] = {
     {"_Fork", _Fork},
     {"the clone instruction", by_clone},
     {"the clone3 instruction", by_clone3},
+    {"syscall(SYS_clone, CLONE_FILES)", sharing_descriptors},
+#if defined(__x86_64__)
+    {"syscall(SYS_clone, CLONE_SETTLS)", with_own_tls},
+#endif
 };
 
 /* By syscall(), which a preload sees */
@@ -272,6 +297,39 @@ static void refused(void)
     check(status == 0, "a later child of fork has its copy (status %d)", status);
 }
 
+enum { FAMILIES = 4, CHILDREN = 40 };
+
+/* A process that has OpenSSL to itself, and its children */
+static int family(void)
+{
+    void *block = filled_block(SIZE, 2);
+
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(whole(block, SIZE, 2) && OPENSSL_malloc(100) ? 0 : 1);
+        if (status_within(pid, 20) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Siblings that nobody announced share nothing, by what their forks talk over either. */
+static void families(void)
+{
+    pid_t pids[FAMILIES];
+
+    for (int i = 0; i < FAMILIES; i++) {
+        pids[i] = _Fork();
+        if (pids[i] == 0)
+            _exit(family());
+    }
+    for (int i = 0; i < FAMILIES; i++) {
+        int status = status_within(pids[i], 60);
+        check(status == 0, "%d children of each sibling: status %d", CHILDREN, status);
+    }
+}
+
 static struct range arena;
 
 /* Where the child maps memory of its own: never where its parent's secrets lie. */
@@ -315,6 +373,7 @@ int main(int argc, char **argv)
         {"allocate", allocate_in_child},
         {"mmaps", mmaps},
         {"before_first_use", before_first_use},
+        {"families", families},
         {"seen", by_syscall},
         {"refused", refused},
         {NULL, NULL},

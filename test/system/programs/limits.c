@@ -122,8 +122,12 @@ static size_t address_space(void)
 static void address(void)
 {
     static const struct rlimit few = {200 << 20, 200 << 20};
+    static const struct rlimit wrong = {200 << 20, 100 << 20};
     unsigned char *before = filled_block(5000, 4);
+    size_t had = address_space();
 
+    check(setrlimit(RLIMIT_AS, &wrong) == -1 && errno == EINVAL && address_space() == had,
+          "a limit that is refused changes nothing");
     check(setrlimit(RLIMIT_AS, &few) == 0, "a limit on address space");
     check(address_space() < 100 << 20, "%zu bytes are used of it", address_space());
     void *mapped =
