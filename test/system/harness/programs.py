@@ -21,7 +21,8 @@ class Program:
     """A running server. Its processes are the one that was started and all below it."""
 
     command = ()
-    grave = r"exit signal|exited (on|with) signal|terminated by signal|core dumped|died"
+    grave = r"exit signal|exited (on|with) signal|terminated by signal|killed by signal|" \
+            r"core dumped|died"
     user = None
 
     def __init__(self, env, identity, environ):
@@ -89,6 +90,27 @@ class Program:
 
     def stop(self):
         return self.child.stop()
+
+
+class Service(Program):
+    """A server in a protocol of its own. Its processes write the preload's messages to one file,
+    whoever they are by then and wherever their stderr goes."""
+
+    def environment(self, environ):
+        if "LD_PRELOAD" not in environ:
+            return environ
+        log = self.write("ours", "")
+        os.chmod(log, 0o666)
+        return {**environ, "LD_PRELOAD": self.env.reachable(self.env.preload),
+                "SECRETSSL_LOG": log}
+
+    def says(self):
+        """What the preload wrote, in any of the processes."""
+        try:
+            with open(self.path("ours"), encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
 
 
 class Apache(Program):
@@ -274,7 +296,7 @@ MaxStartups 100
                 f"{pwd.getpwuid(os.getuid()).pw_name}@127.0.0.1", command]
 
 
-class Dovecot(Program):
+class Dovecot(Service):
     """Installs memory functions of its own. Its processes are executed anew, with those variables
     of the environment that it is told to keep, and leave root for users of their own."""
 
@@ -307,21 +329,8 @@ passdb {{
 }}
 """)
 
-    def environment(self, environ):
-        if "LD_PRELOAD" not in environ:
-            return environ
-        log = self.write("ours", "")
-        os.chmod(log, 0o666)
-        return {**environ, "LD_PRELOAD": self.env.reachable(self.env.preload),
-                "SECRETSSL_LOG": log}
-
     def arguments(self):
         return ["/usr/sbin/dovecot", "-F", "-c", self.path("conf")]
-
-    def says(self):
-        """What the preload wrote, in any of the processes."""
-        with open(self.path("ours"), encoding="utf-8") as file:
-            return file.read().splitlines()
 
     def logout(self, client):
         """A connection of one command; its answer."""
