@@ -96,6 +96,12 @@ class Service(Program):
     """A server in a protocol of its own. Its processes write the preload's messages to one file,
     whoever they are by then and wherever their stderr goes."""
 
+    # How many connections at a time are its load, and with which status it ends when it is asked to
+    threads = 4
+    ends = (0, -15, 143)
+    # Whether the processes that it has at first stay
+    steady = True
+
     def environment(self, environ):
         if "LD_PRELOAD" not in environ:
             return environ
@@ -111,6 +117,25 @@ class Service(Program):
                 return file.read().splitlines()
         except FileNotFoundError:
             return []
+
+    def own(self, name, source, user):
+        """A copy of a file that belongs to the user whom the server becomes."""
+        owner = pwd.getpwnam(user)
+        shutil.copy(source, self.path(name))
+        os.chown(self.path(name), owner.pw_uid, owner.pw_gid)
+        os.chmod(self.path(name), 0o600)
+        return self.path(name)
+
+    def ask(self, client):
+        """A new connection and one question; what is wrong with the answer, or None."""
+        raise NotImplementedError
+
+    def after(self, _client):
+        """What else it must be able to do; what is wrong, or None."""
+
+    def hold(self, client):
+        """A connection that stays until its close()."""
+        return tls.connect(self.port, client)
 
 
 class Apache(Program):

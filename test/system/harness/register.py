@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 
-from . import keys, process, table, tls
+from . import keys, memory, process, table, tls
 
 LOAD_SECONDS = 1.5
 
@@ -55,7 +55,7 @@ def check(env, rep, name, measure, control=True):
         table.record(os.environ["LIBSECRETSSL_TABLE"], name, row)
         return
     known = table.RESULTS.get(name, {"with": None})
-    rep.equal(row["with"], known["with"], f"{name}: copies with the preload, as README says")
+    rep.equal(row["with"], known["with"], f"{name}: copies with the preload, as the table says")
 
 
 def with_or_without(name, protected):
@@ -86,6 +86,61 @@ def web(env, rep, name, kind, path=b"/", says=()):
         result = server.stop()
         rep.ok(result.status in (0, -15, 143, 130), f"{title}: ends when asked", result)
         process.expect_messages(rep, result.messages, says if protected else (), title)
+        return answer
+
+    check(env, rep, name, measure)
+
+
+def stays(server):
+    """Its processes, without those that are gone in a moment: the preload's helpers (src/helper.h)."""
+    first = set(server.processes())
+    time.sleep(0.1)
+    return first & set(server.processes())
+
+
+class Asked(tls.Load):
+    """A load of a service in its own protocol."""
+
+    def __init__(self, server, client):
+        super().__init__(server.port, [client], threads=server.threads)
+        self.server = server
+
+    def once(self, client):
+        try:
+            return self.server.ask(client)
+        except Exception as failure:
+            return repr(failure)
+
+
+def serve(env, rep, name, kind, says=()):
+    """A programs.Service: under load, then looked at while one connection is open. says: the
+    patterns of our messages, of which each is met."""
+    identity = keys.Identity(env, "rsa")
+
+    def measure(protected):
+        title = with_or_without(name, protected)
+        server = kind(env, identity, env.chosen(protected))
+        client = tls.context(identity)
+        rep.equal(server.ask(client), None, f"{title}: answers")
+        before = stays(server)
+        with Asked(server, client) as load:
+            bear(load, 20)
+        rep.ok(load.done >= 20 and not load.failures,
+               f"{title}: {load.done} connections under load, none fails",
+               f"{load.failures[:5]}\n{server.log()[-3000:]}{server.child.err[-3000:]}")
+        rep.equal(server.after(client), None, f"{title}: what it does besides")
+        held = server.hold(client)
+        pids = server.processes()
+        lost = before - set(pids) if server.steady else {server.child.pid} - set(pids)
+        rep.equal(lost, set(), f"{title}: all of its processes still run")
+        rep.equal(any(map(memory.is_protected, pids)), protected, f"{title}: has secret memory, or none")
+        answer = counted(env, rep, identity, pids, title, server.key_file())
+        held.close()
+        rep.equal(server.deaths(), [], f"{title}: no process died")
+        result = server.stop()
+        rep.ok(result.status in server.ends, f"{title}: ends when asked", result)
+        process.expect_messages(rep, [*result.messages, *server.says()],
+                                says if protected else (), title)
         return answer
 
     check(env, rep, name, measure)
