@@ -24,7 +24,9 @@ static unsigned pages_of(int fd, size_t from, size_t length)
 {
     unsigned char there[LOOKED_AT] = {0};
     unsigned pages = 0;
-    long at = sm_sys(SYS_mmap, NULL, length, PROT_READ, MAP_SHARED, fd, from);
+    /* Without access: where all of the process is locked (mlockall) a mapping that can be read
+     * is filled at once, and would bring back what was dropped. */
+    long at = sm_sys(SYS_mmap, NULL, length, PROT_NONE, MAP_SHARED, fd, from);
 
     if (at < 0 && at > -4096)
         return 0;

@@ -65,7 +65,7 @@ def scenario_demo(env, rep):
 
 def scenario_links(_env, rep):
     """Links to files, and to places in them."""
-    for page in "README.md", "CONTRIBUTING.md", "bench/README.md":
+    for page in "README.md", "CONTRIBUTING.md", "bench/README.md", "docs/servers.md":
         for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", pages.page(page)):
             file, _, anchor = link.partition("#")
             path = os.path.normpath(os.path.join(os.path.dirname(page), file))

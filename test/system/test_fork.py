@@ -171,7 +171,7 @@ def scenario_by_syscall(env, rep):
 
 
 def scenario_unannounced_before_use(env, rep):
-    """They lose nothing where there is nothing yet, as in vsftpd."""
+    """They lose nothing where there is nothing yet."""
     both(env, rep, "fork_raw", "before_first_use", "families")
     process.run_checks(env, rep, "fork_raw", ["secret", "before_first_use"],
                        env.preloaded(SECRETSSL_REQUIRE="1"), title="required")

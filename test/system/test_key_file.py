@@ -289,6 +289,32 @@ def scenario_page_cache_untold(env, rep):
         subprocess.run(["rm", "-r", directory], check=True)
 
 
+LOCKED = """
+import ctypes, ssl, sys
+if ctypes.CDLL(None).mlockall(3) != 0:
+    sys.exit("mlockall")
+ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*sys.argv[1:])
+"""
+
+
+def scenario_page_cache_mlockall(env, rep):
+    """Where all memory is locked, every mapping is filled at once; the look at a file that was
+    dropped does not bring it back."""
+    directory = on_disk(env)
+    try:
+        key = os.path.join(directory, "key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x",
+                        "-keyout", key, "-out", env.path("crt")], env=env.plain(), check=True,
+                       capture_output=True, timeout=60)
+        for protected in False, True:
+            result = process.run(env, ["/usr/bin/python3", "-c", LOCKED, env.path("crt"), key],
+                                 env.chosen(protected, SECRETSSL_DROP_CACHE="1"))
+            rep.equal((result.status, result.err), (0, ""), "the key is read")
+            rep.equal(cached(key) == 0, protected, "it is dropped with the preload only")
+    finally:
+        subprocess.run(["rm", "-r", directory], check=True)
+
+
 def scenario_page_cache_stays(env, rep):
     """Where the pages cannot be dropped, one line says so."""
     directory = on_disk(env)

@@ -1,94 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real programs from Debian's packages, with the preload and without: each works under load,
 no process dies, and the scan counts the copies of the key. scripts/programs-table writes what
-was counted into README.md; here it must still be so."""
+was counted into README.md and docs/servers.md; here it must still be so."""
 
-import json
+import glob
 import os
 import re
-import subprocess
 import sys
-import time
 
 from harness import keys, memory, process, programs, report, scripts, table, tls
 from harness.nginx import Nginx
-
-LOAD_SECONDS = 1.5
-
-
-def bear(load, least):
-    """Lets the load go on for a while: on a busy machine until there were that many."""
-    time.sleep(LOAD_SECONDS)
-    process.wait_until(lambda: load.done >= least, 20)
-
-
-def cached(file):
-    done = subprocess.run(["fincore", "--noheadings", "--output", "PAGES", file], check=True,
-                          capture_output=True, text=True, timeout=20)
-    return int(done.stdout or 0) > 0
-
-
-def counted(env, rep, identity, pids, title, key_file=None):
-    """(processes, copies in them as the scan says: [(encoding, mapping), ...], whether the key
-    file is in the kernel's page cache)"""
-    in_cache = cached(key_file or identity.key)
-    result = process.run(env, [env.tool, "scan", "--json", "--key", identity.key,
-                               *map(str, pids)], env.plain(), seconds=120)
-    # A worker may end meanwhile, as servers do; what was found is still told.
-    rep.ok(result.status in (0, 1, 2) and result.out, f"{title}: scanned", result)
-    found = json.loads(result.out)
-    searched = [one for one in found["processes"] if one["searched_bytes"] > 0]
-    rep.ok(searched, f"{title}: {len(searched)} processes searched", result)
-    return len(searched), [(copy["encoding"], copy["mapping"]) for one in searched
-                           for copy in one["copies"]], in_cache
-
-
-def check(env, rep, name, measure, control=True):
-    """measure(protected) -> as counted(). What is left must be as the table says. Without
-    a control there are no copies at any rate."""
-    row = {}
-    for protected in False, True:
-        number, copies, row["cached"] = measure(protected)
-        row["with" if protected else "without"] = len(copies)
-        row["processes"] = number
-        row["left"] = sorted({f"{encoding} in {mapping}" for encoding, mapping in copies})
-        rep.note(f"{name} {protected}: {len(copies)} copies in {number}: {row['left']}")
-    if control:
-        rep.ok(row["without"] > 0, f"{name}: the control shows {row['without']} copies")
-    if os.environ.get("LIBSECRETSSL_TABLE"):
-        table.record(os.environ["LIBSECRETSSL_TABLE"], name, row)
-        return
-    known = table.RESULTS.get(name, {"with": None})
-    rep.equal(row["with"], known["with"], f"{name}: copies with the preload, as README says")
-
-
-def web(env, rep, name, kind, path=b"/", says=()):
-    """A server that answers HTTP: under load, then looked at. says: our messages, if any."""
-    identity = keys.Identity(env, "rsa")
-
-    def measure(protected):
-        title = f"{name} " + ("with the preload" if protected else "without")
-        server = kind(env, identity, env.chosen(protected))
-        client = tls.context(identity)
-        first = tls.fetch(server.port, client, path)
-        rep.ok(b" 200 " in first.split(b"\r\n", 1)[0] and b"hello" in first, f"{title}: answers",
-               first)
-        before = set(server.processes())
-        with tls.Load(server.port, [client], path=path) as load:
-            bear(load, 20)
-        rep.ok(load.done >= 20 and not load.failures,
-               f"{title}: {load.done} connections under load, none fails", load.failures[:5])
-        rep.ok(server.child.pid in server.processes(), f"{title}: it still runs",
-               server.log())
-        answer = counted(env, rep, identity, server.processes(), title,
-                         server.key_file())
-        rep.equal(server.deaths(), [], f"{title}: no process died (first {len(before)})")
-        result = server.stop()
-        rep.ok(result.status in (0, -15, 143, 130), f"{title}: ends when asked", result)
-        process.expect_messages(rep, result.messages, says if protected else (), title)
-        return answer
-
-    check(env, rep, name, measure)
+from harness.register import bear, check, counted, web
 
 
 def scenario_apache_prefork(env, rep):
@@ -294,20 +216,18 @@ def scenario_python_test_ssl(env, rep):
     rep.equal((ends[1], skips[1]), (ends[0], skips[0]), "as many with it, and as many skipped")
 
 
-def scenario_table(env, rep):
-    """README's table is the one that was measured, and no program is missing."""
-    with open(table.README, encoding="utf-8") as file:
-        text = file.read()
-    rep.equal(table.in_readme(text), table.rendered(), "the table in README.md is current; "
-              "else run scripts/programs-table")
-    with open(__file__, encoding="utf-8") as file:
-        source = file.read()
-    for name in table.RESULTS:
-        rep.ok(f'"{name}"' in source, f"{name} has a test")
-    tested = subprocess.run(["grep", "-oE", r'(web|check)\(env, rep, "[^"]+"', __file__],
-                            capture_output=True, text=True, check=True).stdout
-    names = {line.split('"')[1] for line in tested.splitlines()}
-    rep.equal(sorted(names - set(table.RESULTS)), [], "every tested program is in the table")
+def scenario_table(_env, rep):
+    """The tables of README and of the register are what was measured, and no program is missing."""
+    for name, rendered in table.PAGES.items():
+        with open(os.path.join(table.TOP, name), encoding="utf-8") as file:
+            rep.equal(table.in_page(file.read()), rendered(table.RESULTS),
+                      f"the table in {name} is current; else run scripts/programs-table")
+    tested = set()
+    here = os.path.dirname(os.path.abspath(__file__))
+    for name in [__file__, *glob.glob(os.path.join(here, "test_servers_*.py"))]:
+        with open(name, encoding="utf-8") as file:
+            tested |= set(re.findall(r'\b(?:web|serve|check)\(env, rep, "([^"]+)"', file.read()))
+    rep.equal(sorted(tested), sorted(table.RESULTS), "what is tested is what the table has")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ class Program:
     """A running server. Its processes are the one that was started and all below it."""
 
     command = ()
-    grave = r"exit signal|exited (on|with) signal|terminated by signal|core dumped|died"
+    grave = r"exit signal|exited (on|with) signal|terminated by signal|killed by signal|" \
+            r"core dumped|died"
     user = None
 
     def __init__(self, env, identity, environ):
@@ -89,6 +90,52 @@ class Program:
 
     def stop(self):
         return self.child.stop()
+
+
+class Service(Program):
+    """A server in a protocol of its own. Its processes write the preload's messages to one file,
+    whoever they are by then and wherever their stderr goes."""
+
+    # How many connections at a time are its load, and with which status it ends when it is asked to
+    threads = 4
+    ends = (0, -15, 143)
+    # Whether the processes that it has at first stay
+    steady = True
+
+    def environment(self, environ):
+        if "LD_PRELOAD" not in environ:
+            return environ
+        log = self.write("ours", "")
+        os.chmod(log, 0o666)
+        return {**environ, "LD_PRELOAD": self.env.reachable(self.env.preload),
+                "SECRETSSL_LOG": log}
+
+    def says(self):
+        """What the preload wrote, in any of the processes."""
+        try:
+            with open(self.path("ours"), encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def own(self, name, source, user):
+        """A copy of a file that belongs to the user whom the server becomes."""
+        owner = pwd.getpwnam(user)
+        shutil.copy(source, self.path(name))
+        os.chown(self.path(name), owner.pw_uid, owner.pw_gid)
+        os.chmod(self.path(name), 0o600)
+        return self.path(name)
+
+    def ask(self, client):
+        """A new connection and one question; what is wrong with the answer, or None."""
+        raise NotImplementedError
+
+    def after(self, _client):
+        """What else it must be able to do; what is wrong, or None."""
+
+    def hold(self, client):
+        """A connection that stays until its close()."""
+        return tls.connect(self.port, client)
 
 
 class Apache(Program):
@@ -274,7 +321,7 @@ MaxStartups 100
                 f"{pwd.getpwuid(os.getuid()).pw_name}@127.0.0.1", command]
 
 
-class Dovecot(Program):
+class Dovecot(Service):
     """Installs memory functions of its own. Its processes are executed anew, with those variables
     of the environment that it is told to keep, and leave root for users of their own."""
 
@@ -307,21 +354,8 @@ passdb {{
 }}
 """)
 
-    def environment(self, environ):
-        if "LD_PRELOAD" not in environ:
-            return environ
-        log = self.write("ours", "")
-        os.chmod(log, 0o666)
-        return {**environ, "LD_PRELOAD": self.env.reachable(self.env.preload),
-                "SECRETSSL_LOG": log}
-
     def arguments(self):
         return ["/usr/sbin/dovecot", "-F", "-c", self.path("conf")]
-
-    def says(self):
-        """What the preload wrote, in any of the processes."""
-        with open(self.path("ours"), encoding="utf-8") as file:
-            return file.read().splitlines()
 
     def logout(self, client):
         """A connection of one command; its answer."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of real programs: what was measured (programs.json), and README's form of it."""
+"""The register of real programs: what was measured (programs.json), and its two tables, the short
+one of README and the full one of docs/servers.md."""
 
 import fcntl
 import json
@@ -7,7 +8,7 @@ import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILE = os.path.join(HERE, "..", "programs.json")
-README = os.path.join(HERE, "..", "..", "..", "README.md")
+TOP = os.path.normpath(os.path.join(HERE, "..", "..", ".."))
 BEGIN = "<!-- programs: written by scripts/programs-table -->\n"
 END = "<!-- end of programs -->\n"
 
@@ -38,22 +39,35 @@ def record(name, program, row):
         save(name, rows)
 
 
-def rendered(rows=None):
-    rows = RESULTS if rows is None else rows
-    lines = ["| program | processes | copies without the preload | with it "
-             "| key file still in the page cache |", "|---|---|---|---|---|"]
-    for name, row in sorted(rows.items(), key=lambda item: item[0].lower()):
-        left = f" ({', '.join(row['left'])})" if row["left"] else ""
-        lines.append(f"| {name} | {row['processes']} | {row['without']} | {row['with']}{left} "
-                     f"| {'yes' if row['cached'] else 'no'} |")
-    return "\n".join(lines) + "\n"
+def lines_of(head, rows, line):
+    """A table: its head, and a line for each row in the order of the names."""
+    return "\n".join([head, "|" + "---|" * (head.count("|") - 1),
+                      *(line(name, row) for name, row
+                        in sorted(rows.items(), key=lambda item: item[0].lower()))]) + "\n"
 
 
-def in_readme(text):
+def short(rows):
+    return lines_of("| program | processes | without | with |", rows, lambda name, row: (
+        f"| {name} | {row['processes']} | {row['without']} | {row['with']} |"))
+
+
+def full(rows):
+    return lines_of(
+        "| program | processes | copies without the preload | with it | what is left "
+        "| key file still in the page cache |", rows, lambda name, row: (
+            f"| {name} | {row['processes']} | {row['without']} | {row['with']} "
+            f"| {', '.join(row['left']) or 'nothing'} | {'yes' if row['cached'] else 'no'} |"))
+
+
+# Which page has which table
+PAGES = {"README.md": short, os.path.join("docs", "servers.md"): full}
+
+
+def in_page(text):
     begin, end = text.find(BEGIN), text.find(END)
     return text[begin + len(BEGIN):end] if 0 <= begin < end else ""
 
 
-def put_into_readme(text, rows):
+def put_into_page(text, rendered):
     begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    return text[:begin] + rendered(rows) + text[end:]
+    return text[:begin] + rendered + text[end:]

@@ -95,14 +95,18 @@ class Load:
         for thread in self.threads:
             thread.join()
 
+    def once(self, client):
+        """One connection; what is wrong with the answer, or None."""
+        answer = fetch(self.port, client, self.path)
+        return None if b" 200 " in answer.split(b"\r\n", 1)[0] else answer[:200]
+
     def loop(self, number):
         turn = number
         while not self.stopped.is_set():
             begin = time.monotonic()
             turn += 1
             try:
-                answer = fetch(self.port, self.contexts[turn % len(self.contexts)], self.path)
-                error = None if b" 200 " in answer.split(b"\r\n", 1)[0] else answer[:200]
+                error = self.once(self.contexts[turn % len(self.contexts)])
             except OSError as failure:
                 error = failure
             with self.lock:

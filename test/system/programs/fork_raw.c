@@ -207,7 +207,7 @@ static int first_use(void)
     return good ? 0 : 1;
 }
 
-/* As vsftpd does it: what first uses OpenSSL is a child that nobody announced. */
+/* What first uses OpenSSL is a child that nobody announced. */
 static void before_first_use(void)
 {
     for (int i = 0; i < WAYS; i++) {

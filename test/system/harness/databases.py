@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's databases, caches and their proxies: how each is started over TLS, and asked."""
+
+import os
+import shutil
+import socket
+import struct
+import subprocess
+
+from . import tls
+from .programs import Service
+
+
+def lines(port, client, request, end):
+    """Sends a request over a new connection, and reads until the answer ends so."""
+    with tls.connect(port, client) as secure:
+        secure.sendall(request)
+        answer = b""
+        while not answer.endswith(end) and (block := secure.recv(65536)):
+            answer += block
+        return answer
+
+
+class MariaDb(Service):
+    """Without its tables of users, which it takes long to make. It asks OpenSSL for memory functions
+    of its own, and goes on when they are refused."""
+
+    threads = 3
+
+    def prepare(self):
+        shutil.rmtree(self.path("data"), ignore_errors=True)
+        os.mkdir(self.path("data"))
+
+    def arguments(self):
+        return ["/usr/sbin/mariadbd", "--no-defaults", "--user=root", "--skip-grant-tables",
+                f"--datadir={self.path('data')}", f"--socket={self.path('socket')}",
+                f"--port={self.port}", "--bind-address=127.0.0.1", "--innodb-log-file-size=4M",
+                f"--ssl-cert={self.identity.certificate}", f"--ssl-key={self.identity.key}",
+                f"--ssl-ca={self.identity.certificate}"]
+
+    def client(self, query):
+        return ["/usr/bin/mariadb", "--no-defaults", "--host=127.0.0.1", f"--port={self.port}",
+                f"--ssl-ca={self.identity.certificate}", "--ssl-verify-server-cert", "--user=root",
+                "--batch", "--skip-column-names", f"--execute={query}"]
+
+    def ask(self, _client):
+        done = subprocess.run(self.client("show status like 'Ssl_version'; select 6 * 7"),
+                              env=self.env.plain(), capture_output=True, text=True, timeout=30)
+        right = done.returncode == 0 and "TLSv1" in done.stdout and done.stdout.endswith("42\n")
+        return None if right else done
+
+    def hold(self, _client):
+        held = subprocess.Popen(self.client("select 'held'; select sleep(60)"), text=True,
+                                env=self.env.plain(), stdout=subprocess.PIPE)
+        return Held(held)
+
+
+class Held:
+    """A client that waits for its answer."""
+
+    def __init__(self, popen):
+        self.popen = popen
+
+    def close(self):
+        self.popen.kill()
+        self.popen.communicate()
+
+
+class Redis(Service):
+    def arguments(self):
+        return ["/usr/bin/redis-server", "--bind", "127.0.0.1", "--port", "0", "--tls-port",
+                str(self.port), "--tls-cert-file", self.identity.certificate, "--tls-key-file",
+                self.identity.key, "--tls-ca-cert-file", self.identity.certificate,
+                "--tls-auth-clients", "no", "--dir", self.directory, "--logfile",
+                self.path("log"), "--save", ""]
+
+    def ask(self, client):
+        answer = lines(self.port, client, b"PING\r\n", b"\r\n")
+        return None if answer == b"+PONG\r\n" else answer
+
+    def after(self, client):
+        """It saves by a forked child."""
+        lines(self.port, client, b"SET key value\r\nBGSAVE\r\n", b"started\r\n")
+        for _ in range(100):
+            answer = lines(self.port, client, b"INFO persistence\r\nPING\r\n", b"+PONG\r\n")
+            if b"rdb_bgsave_in_progress:0" in answer:
+                break
+        saved = b"rdb_last_bgsave_status:ok" in answer and os.path.exists(self.path("dump.rdb"))
+        return None if saved else answer
+
+
+class Memcached(Service):
+    def arguments(self):
+        return ["/usr/bin/memcached", "-u", "root", "-l", "127.0.0.1", "-p", str(self.port), "-Z",
+                "-o", f"ssl_chain_cert={self.identity.certificate},ssl_key={self.identity.key}"]
+
+    def ask(self, client):
+        answer = lines(self.port, client, b"set key 0 60 5\r\nvalue\r\nget key\r\n", b"END\r\n")
+        right = answer == b"STORED\r\nVALUE key 0 5\r\nvalue\r\nEND\r\n"
+        return None if right else answer
+
+
+class PgBouncer(Service):
+    """Its own console is asked, so that no PostgreSQL is needed. It refuses to run as root."""
+
+    user = "postgres"
+    # "fast exit"
+    ends = (1,)
+
+    def prepare(self):
+        key = self.own("server.key", self.identity.key, self.user)
+        self.write("conf", f"""\
+[databases]
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self.port}
+unix_socket_dir =
+auth_type = any
+admin_users = tests
+client_tls_sslmode = require
+client_tls_key_file = {key}
+client_tls_cert_file = {self.identity.certificate}
+""")
+
+    def key_file(self):
+        return self.path("server.key")
+
+    def arguments(self):
+        return ["/usr/sbin/pgbouncer", self.path("conf")]
+
+    def hold(self, client):
+        """A connection on which the server has said that it is ready for queries."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as plain:
+            plain.sendall(struct.pack("!II", 8, 80877103))
+            if plain.recv(1) != b"S":
+                raise OSError("it does not speak TLS")
+            secure = client.wrap_socket(plain, server_hostname="localhost")
+        parameters = b"user\0tests\0database\0pgbouncer\0\0"
+        secure.sendall(struct.pack("!II", 8 + len(parameters), 196608) + parameters)
+        answer = b""
+        while not answer.endswith(b"Z\0\0\0\5I") and (block := secure.recv(65536)):
+            answer += block
+        return secure
+
+    def ask(self, client):
+        with self.hold(client) as secure:
+            query = b"show version\0"
+            secure.sendall(b"Q" + struct.pack("!I", 4 + len(query)) + query)
+            answer = b""
+            while not answer.endswith(b"Z\0\0\0\5I") and (block := secure.recv(65536)):
+                answer += block
+            return None if b"PgBouncer" in answer else answer

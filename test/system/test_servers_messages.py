@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The register: servers for mail, MQTT, logs and SIP."""
+
+import os
+import sys
+
+from harness import keys, messages, process, report, tls
+from harness.register import serve
+
+
+def scenario_postfix(env, rep):
+    serve(env, rep, "Postfix", messages.Postfix)
+
+
+def scenario_mosquitto(env, rep):
+    serve(env, rep, "Mosquitto", messages.Mosquitto)
+
+
+def scenario_rsyslog(env, rep):
+    serve(env, rep, "rsyslog", messages.Rsyslog)
+
+
+def scenario_kamailio(env, rep):
+    """It has OpenSSL's objects in memory that its processes share, and does not start where that is
+    refused: the one server of the register that needs to be run without the preload."""
+    identity = keys.Identity(env, "rsa")
+    server = messages.Kamailio(env, identity, env.plain())
+    client = tls.context(identity)
+    rep.equal([server.ask(client) for _ in range(20)], [None] * 20, "without the preload: serves")
+    rep.equal(server.stop().status, 0, "without the preload: ends when asked")
+    started = process.Child(env, server.arguments(), server.environment(env.preloaded()),
+                            setup=os.setsid)
+    result = started.wait(20)
+    rep.ok(result.status == 255 and "Unable to set the memory allocation functions" in result.err,
+           "with the preload: says so and ends, by itself", result)
+    process.expect_messages(rep, [*result.messages, *server.says()], [
+        "CRYPTO_set_mem_functions.* are refused.*: ours stay"], "Kamailio with the preload")
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
