@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What replay-trace asks of the benchmark's own build of the preload object. */
-#include "arena.h"
-#include "heap.h"
-#include "slab.h"
+#include "arena/arena.h"
+#include "heap/malloc.h"
+#include "heap/slab.h"
 
 size_t bench_slot_size(const void *p);
 

@@ -18,7 +18,7 @@ target_link_options(bench-recorder PRIVATE -Wl,-z,initfirst -Wl,-z,defs)
 # Of the preload's own objects: with one function more that may be called, and with hooks that
 # know one partition.
 set(preload_objects $<TARGET_OBJECTS:secretssl_preload>)
-set(without_hooks $<FILTER:${preload_objects},EXCLUDE,/hooks\\.c>)
+set(without_hooks $<FILTER:${preload_objects},EXCLUDE,/mem_hooks\\.c>)
 bench_preload(ours-inspect inspect.c ${preload_objects})
 bench_preload(ours-one-partition hooks_one.c ${without_hooks})
 foreach(name ours-inspect ours-one-partition)

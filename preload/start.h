@@ -6,7 +6,7 @@
 #ifndef PRELOAD_START_H
 #define PRELOAD_START_H
 
-#include "common.h"
+#include "base/common.h"
 
 extern bool start_done;
 

@@ -51,8 +51,8 @@ def sentence(text):
 def printed():
     """(text, file) of everything that may be part of a message."""
     found = []
-    for pattern in "src/*.c", "preload/*.c", "src/*.h", "preload/*.h":
-        for name in sorted(glob.glob(os.path.join(ROOT, pattern))):
+    for pattern in "src/**/*.c", "preload/**/*.c", "src/**/*.h", "preload/**/*.h":
+        for name in sorted(glob.glob(os.path.join(ROOT, pattern), recursive=True)):
             with open(name, encoding="utf-8") as file:
                 found += [(text, os.path.relpath(name, ROOT)) for text in literals(file.read())
                           if sentence(text)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing short of a promise happens without a counter, a line and a remedy: src/lapse.h and
-src/shortage.h list all of it, and no other file of the library speaks of a state by itself."""
+"""Nothing short of a promise happens without a counter, a line and a remedy: src/log/lapse.h and
+src/arena/shortage.h list all of it, and no other file of the library speaks of a state by itself."""
 
 import glob
 import os
@@ -13,18 +13,18 @@ from harness import report
 
 # Who else writes lines, and of what. A new place is a lapse, unless it can be argued here.
 SPEAKS = {
-    "src/lapse.c": "lapses",
-    "src/shortage.c": "shortages of memory, see test_shortage.py",
-    "src/report.c": "the end of the process",
-    "src/stats.c": "the summary",
-    "src/leaks.c": "the report of SECRETSSL_TRACE",
-    "src/symbol.c": "call stacks",
-    "src/stack.c": "call stacks: what follows a fatal line has none",
-    "src/trace.c": "what SECRETSSL_TRACE leaves out",
-    "src/unwind.c": "what SECRETSSL_TRACE leaves out",
-    "src/ending.c": "the report of SECRETSSL_TRACE",
-    "src/fork.c": "a child that is given up, with its counter",
-    "src/secretmem.c": "a wrong setting, which is ignored",
+    "src/log/lapse.c": "lapses",
+    "src/arena/shortage.c": "shortages of memory, see test_shortage.py",
+    "src/log/log.c": "the end of the process",
+    "src/base/counters.c": "the summary",
+    "src/process/leak_report.c": "the report of SECRETSSL_TRACE",
+    "src/stacktrace/symbolize.c": "call stacks",
+    "src/stacktrace/backtrace.c": "call stacks: what follows a fatal line has none",
+    "src/heap/alloc_stacks.c": "what SECRETSSL_TRACE leaves out",
+    "src/stacktrace/unwind.c": "what SECRETSSL_TRACE leaves out",
+    "src/process/exit_report.c": "the report of SECRETSSL_TRACE",
+    "src/fork/fork.c": "a child that is given up, with its counter",
+    "src/api/secretmem.c": "a wrong setting, which is ignored",
 }
 SAYS = re.compile(r"\bsm_v?report(?:_once)?\(")
 USE = re.compile(r"\bsm_lapse(?:_each|_count)?\(\s*SM_LAPSE_(\w+)")
@@ -33,8 +33,8 @@ ENTRY = re.compile(r'entry\((\w+), (EXPOSED|REFUSED|LESSER), "(.*?)"\)')
 
 def sources():
     found = {}
-    for pattern in "src/*.c", "preload/*.c":
-        for name in sorted(glob.glob(os.path.join(pages.ROOT, pattern))):
+    for pattern in "src/**/*.c", "preload/**/*.c":
+        for name in sorted(glob.glob(os.path.join(pages.ROOT, pattern), recursive=True)):
             with open(name, encoding="utf-8") as file:
                 found[os.path.relpath(name, pages.ROOT)] = file.read()
     return found
@@ -45,7 +45,7 @@ def speakers(files):
 
 
 def entries():
-    with open(os.path.join(pages.ROOT, "src", "lapse.h"), encoding="utf-8") as file:
+    with open(os.path.join(pages.ROOT, "src", "log", "lapse.h"), encoding="utf-8") as file:
         return ENTRY.findall(file.read())
 
 

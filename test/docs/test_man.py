@@ -59,8 +59,8 @@ def scenario_metrics(env, rep):
 
 
 def scenario_settings(_env, rep):
-    """Each setting of src/config.c, with its words, is in libsecretssl(7) and in README."""
-    table = pages.page("src/config.c")
+    """Each setting of src/base/settings.c, with its words, is in libsecretssl(7) and in README."""
+    table = pages.page("src/base/settings.c")
     settings = re.findall(r'^    \{"([A-Z_]+)",(.*?)\},$', table, re.M | re.S)
     rep.ok(len(settings) >= 11, f"{len(settings)} settings")
     manual, readme = plain("libsecretssl.7"), pages.page("README.md")

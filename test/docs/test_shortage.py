@@ -11,7 +11,7 @@ from harness import report
 
 # What answers "none" there, and why that needs no reason of its own.
 KNOWN = {
-    "heap.c": {
+    "heap/malloc.c": {
         "take_slot": "the slabs noted it",
         "resize": "a block that stays as it is: then it moves, or fails as an allocation does",
         "move": "whoever had no block to move to noted it",
@@ -19,7 +19,7 @@ KNOWN = {
         "sm_is_secret": "no allocation",
         "slot_is_aligned": "no allocation",
     },
-    "large.c": {
+    "heap/large.c": {
         "take": "the run, or its memory, noted it",
         "sm_large_alloc": "notes it before",
         "grow": "as resize",
@@ -27,12 +27,12 @@ KNOWN = {
         "sm_large_flush": "no allocation",
         "own_runs": "no allocation",
     },
-    "slab.c": {
+    "heap/slab.c": {
         "new_run": "the arena noted it",
         "sm_slab_fetch": "the arena noted it",
         "put_slot": "no allocation",
     },
-    "arena.c": {
+    "arena/arena.c": {
         "reserve": "have_arena notes it for all",
         "sm_arena_init": "have_arena notes it for all",
         "take_listed": "then there is more to be mapped, which notes it",
@@ -41,7 +41,7 @@ KNOWN = {
         "sm_run_extend": "as resize",
         "sm_run_take_kept": "then there is more to be mapped",
     },
-    "backing.c": {
+    "arena/backing.c": {
         "sm_backing_flags": "no allocation",
         "map_chunk": "notes it before",
         "room_left": "no allocation",
@@ -50,7 +50,7 @@ KNOWN = {
         "lock_page": "says so",
         "present_page": "sm_backing_present notes the error",
     },
-    "spill.c": {
+    "heap/fallback.c": {
         "sm_spill_realloc_by": "the C library's answer, for a block that it has",
     },
 }
@@ -71,23 +71,23 @@ def read(name):
 def scenario_reasons(_env, rep):
     for name, known in KNOWN.items():
         found = answers(read(name))
-        rep.equal(sorted(found - set(known)), [], f"{name}: each has a reason (see src/shortage.h)")
+        rep.equal(sorted(found - set(known)), [], f"{name}: each has a reason (see src/arena/shortage.h)")
         rep.equal(sorted(known.keys() & (known.keys() - set(re.findall(r"\w+", read(name))))), [],
                   f"{name}: each of the list is there still")
 
 
 def scenario_control(_env, rep):
     """A new way to fail is seen; one with its reason is not."""
-    with_none = read("heap.c") + "\nstatic void *fresh(size_t n)\n{\n    return NULL;\n}\n"
-    rep.equal(sorted(answers(with_none) - set(KNOWN["heap.c"])), ["fresh"], "return NULL")
-    noted = read("heap.c") + "\nstatic bool fresh(void)\n{\n    return sm_short_of(SM_SHORT_CAP);\n}\n"
-    rep.equal(sorted(answers(noted) - set(KNOWN["heap.c"])), [], "with a reason")
+    with_none = read("heap/malloc.c") + "\nstatic void *fresh(size_t n)\n{\n    return NULL;\n}\n"
+    rep.equal(sorted(answers(with_none) - set(KNOWN["heap/malloc.c"])), ["fresh"], "return NULL")
+    noted = read("heap/malloc.c") + "\nstatic bool fresh(void)\n{\n    return sm_short_of(SM_SHORT_CAP);\n}\n"
+    rep.equal(sorted(answers(noted) - set(KNOWN["heap/malloc.c"])), [], "with a reason")
 
 
 def scenario_documented(_env, rep):
     """Each reason has its row in the table, with its remedy; each of the enum has its words."""
-    source = read("shortage.c")
-    names = re.findall(r"^    (SM_SHORT_\w+),", read("shortage.h"), re.M)
+    source = read("arena/shortage.c")
+    names = re.findall(r"^    (SM_SHORT_\w+),", read("arena/shortage.h"), re.M)
     rep.ok(len(names) >= 16, f"{len(names)} reasons")
     table = source[source.index("reasons[SM_SHORTAGES]"):source.index("static bool limited")]
     rows = re.findall(r"^\| (.*) \|$", messages.section(pages.page("docs/operations.md")), re.M)

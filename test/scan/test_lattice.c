@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "key_source.h"
+#include "scan/key_source.h"
 
 enum { Q = 8380417 };
 

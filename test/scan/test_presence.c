@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "presence.h"
+#include "process/pagemap.h"
 
 enum { PAGES = 5000 };
 

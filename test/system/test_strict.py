@@ -37,9 +37,9 @@ def scenario_judgement(env, rep):
 
 
 def scenario_lapses(env, rep):
-    """Each of src/lapse.h alone: none that harms lets a process be called protected."""
+    """Each of src/log/lapse.h alone: none that harms lets a process be called protected."""
     states = {"EXPOSED": "degraded", "REFUSED": "refusing", "LESSER": "protected"}
-    with open(os.path.join(os.path.dirname(__file__), "..", "..", "src", "lapse.h"), encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "src", "log", "lapse.h"), encoding="utf-8") as file:
         entries = re.findall(r"entry\((\w+), (\w+), \"(.*?)\"\)", file.read())
     rep.ok(len(entries) > 20 and {harm for _, harm, _ in entries} == set(states),
            f"{len(entries)} entries, of every harm")

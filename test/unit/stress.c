@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stress.h"
-#include "config.h"
-#include "heap.h"
-#include "memcheck.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
+#include "os/valgrind.h"
 #include "support.h"
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
-#include "backing.h"
-#include "config.h"
-#include "heap.h"
-#include "report.h"
-#include "size_class.h"
-#include "sys.h"
+#include "arena/backing.h"
+#include "arena/size_class.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
+#include "log/log.h"
+#include "os/syscall.h"
 #include <grp.h>
 #include <linux/seccomp.h>
 #include <sched.h>

@@ -3,7 +3,7 @@
 #ifndef UNIT_SUPPORT_H
 #define UNIT_SUPPORT_H
 
-#include "common.h"
+#include "base/common.h"
 #include <linux/filter.h>
 #include <sys/types.h>
 

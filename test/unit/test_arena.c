@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Page runs: taken, given, merged, extended, aligned; and a random mix against a model. */
-#include "arena.h"
-#include "backing.h"
+#include "arena/arena.h"
+#include "arena/backing.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where pages come from, and what happens when there is no secret memory (any more). */
-#include "backing.h"
-#include "config.h"
-#include "heap.h"
-#include "pages.h"
-#include "seccomp.h"
-#include "stats.h"
+#include "arena/backing.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>

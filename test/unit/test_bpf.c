@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filter machine against the kernel's: the same programs, the same calls. */
-#include "bpf.h"
+#include "os/seccomp_bpf.h"
+#include "os/syscall.h"
 #include "support.h"
-#include "sys.h"
 #include <criterion/criterion.h>
 #include <linux/audit.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The canary behind a block, and whether a free slot is clear: every size, every byte. */
-#include "checks.h"
+#include "heap/canary.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <string.h>

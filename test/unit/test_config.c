@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
+#include "base/settings.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "elf_symbol.h"
+#include "loader/elf_symbols.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <dlfcn.h>

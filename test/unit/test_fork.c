@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A child's own copy; other threads are in test_fork_threads.c, and the ways
  * in which it can fail in test_fork_limits.c. */
-#include "config.h"
-#include "fork.h"
-#include "heap.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "fork/fork.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
 #include "stress.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A child's copy on a kernel that has whole blocks for secret memory. */
-#include "config.h"
-#include "heap.h"
-#include "pages.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
+#include "os/pages.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Children that get no copy, or not all of it, and parents that are never harmed by one. */
-#include "config.h"
-#include "heap.h"
-#include "pages.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "os/pages.h"
+#include "os/syscall.h"
 #include "support.h"
-#include "sys.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/seccomp.h>

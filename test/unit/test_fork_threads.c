@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fork() while other threads allocate, free and fork. */
-#include "heap.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "heap/malloc.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <pthread.h>

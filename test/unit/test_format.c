@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "format.h"
+#include "base/format.h"
 #include <criterion/criterion.h>
 #include <limits.h>
 #include <stdint.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guard pages behind large blocks, and freed blocks that are kept together with theirs. What
  * happens when there can be none is in test_guard_limits.c. */
-#include "guard.h"
-#include "heap.h"
-#include "large.h"
-#include "stats.h"
+#include "arena/guard_pages.h"
+#include "base/counters.h"
+#include "heap/large.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "os/syscall.h"
 #include "support.h"
-#include "sys.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <linux/seccomp.h>
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Large blocks when guards are refused, or too many; and that all is as it should be in a
  * random mix. */
-#include "config.h"
-#include "guard.h"
-#include "heap.h"
-#include "stats.h"
+#include "arena/guard_pages.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
 #include "stress.h"
 #include "support.h"
 #include <criterion/criterion.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* malloc, realloc and free from above; the random mix is in test_heap_mix.c. */
-#include "config.h"
-#include "heap.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What malloc and free find out about blocks: overruns, writes after free; and that the
  * place of the next block is not known. Other misuse is in test_heap.c. */
-#include "checks.h"
-#include "config.h"
-#include "heap.h"
-#include "seccomp.h"
-#include "size_class.h"
+#include "arena/size_class.h"
+#include "base/settings.h"
+#include "heap/canary.h"
+#include "heap/malloc.h"
+#include "os/seccomp.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <signal.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Overruns that jump over the canary, and blocks of size 0, which have no byte to write to. */
-#include "checks.h"
-#include "config.h"
-#include "heap.h"
-#include "size_class.h"
+#include "arena/size_class.h"
+#include "base/settings.h"
+#include "heap/canary.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random mixes of all sizes, alignments and partitions, every byte checked. */
-#include "config.h"
-#include "heap.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
 #include "stress.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 
 static struct stress stress;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What needs a descriptor works without one, and without anybody seeing it. */
-#include "heap.h"
-#include "helper.h"
-#include "pages.h"
-#include "report.h"
-#include "seccomp.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "heap/malloc.h"
+#include "log/log.h"
+#include "os/helper_process.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>

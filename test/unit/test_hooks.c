@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's allocation contract: the answers of its own defaults. */
-#include "heap.h"
-#include "hooks.h"
-#include "secure_bits.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "hooks/mem_hooks.h"
+#include "hooks/secure_blocks.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "key_text.h"
+#include "exports/stdio_key_detect.h"
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "checks.h"
-#include "config.h"
-#include "guard.h"
-#include "large.h"
-#include "stats.h"
+#include "arena/guard_pages.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/canary.h"
+#include "heap/large.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the allocator's own data lie, and what becomes of them under limits that come later. */
-#include "config.h"
-#include "fork.h"
-#include "heap.h"
-#include "pages.h"
-#include "seccomp.h"
-#include "shortage.h"
+#include "arena/shortage.h"
+#include "base/settings.h"
+#include "fork/fork.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>

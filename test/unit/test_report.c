@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
-#include "report.h"
+#include "base/settings.h"
+#include "log/log.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
-#include "report.h"
-#include "route.h"
+#include "base/settings.h"
+#include "hooks/partition.h"
+#include "log/log.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is done before a seccomp filter takes effect, and that it is enough. */
-#include "config.h"
-#include "heap.h"
-#include "seal.h"
-#include "seccomp.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/malloc.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include "process/sandbox.h"
 #include "support.h"
-#include "sys.h"
 #include <criterion/criterion.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -112,7 +112,8 @@ Test(seal, killing_filters)
     cr_assert_eq(count_of(text, "no guard page behind some large blocks (mprotect: EPERM)"), 1,
                  "%s", text);
     /* And the one by which children of _Fork are kept from secrets. */
-    cr_assert_eq(count_of(text, "kills for madvise: children get secret memory"), 1, "%s", text);
+    cr_assert_eq(count_of(text, "kills for madvise: children get secret memory"), 1, "%s",
+                 text);
     cr_assert_eq(count_of(text, "\n"), 2, "%s", text);
 }
 

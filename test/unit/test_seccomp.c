@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "seccomp.h"
+#include "os/seccomp.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>

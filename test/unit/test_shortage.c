@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every reason for which there is no memory: named, counted, and said with what comes of it. */
-#include "arena.h"
-#include "borrow.h"
-#include "config.h"
-#include "heap.h"
-#include "seccomp.h"
-#include "shortage.h"
-#include "stats.h"
+#include "arena/arena.h"
+#include "arena/shortage.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/borrow.h"
+#include "heap/malloc.h"
+#include "os/seccomp.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "size_class.h"
+#include "arena/size_class.h"
 #include <criterion/criterion.h>
 
 static void init(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "slab.h"
+#include "heap/slab.h"
+#include "heap/thread_cache.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blocks that are with the C library. */
-#include "config.h"
-#include "heap.h"
-#include "spill.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "heap/fallback.h"
+#include "heap/malloc.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <malloc.h>

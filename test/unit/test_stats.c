@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "heap.h"
-#include "pages.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "os/pages.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <string.h>

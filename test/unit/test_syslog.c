@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SECRETSSL_LOG=syslog with a /dev/log of the test's own. */
-#include "config.h"
-#include "report.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "log/log.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>

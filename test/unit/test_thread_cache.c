@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "heap.h"
-#include "slab.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "heap/malloc.h"
+#include "heap/slab.h"
+#include "heap/thread_cache.h"
 #include "stress.h"
 #include "support.h"
-#include "thread_cache.h"
 #include <criterion/criterion.h>
 #include <limits.h>
 #include <pthread.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "arena.h"
-#include "config.h"
-#include "heap.h"
-#include "leaks.h"
-#include "report.h"
-#include "seccomp.h"
+#include "arena/arena.h"
+#include "base/settings.h"
+#include "heap/alloc_stacks.h"
+#include "heap/malloc.h"
+#include "log/log.h"
+#include "os/seccomp.h"
+#include "process/leak_report.h"
+#include "stacktrace/unwind.h"
 #include "support.h"
-#include "trace.h"
-#include "unwind.h"
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <string.h>

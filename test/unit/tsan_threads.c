@@ -3,11 +3,11 @@
  * Threads that allocate, free each other's blocks and fork: for ThreadSanitizer to watch. With
  * an argument, with their call stacks.
  */
-#include "config.h"
-#include "leaks.h"
+#include "base/settings.h"
+#include "process/leak_report.h"
+#include "stacktrace/unwind.h"
 #include "stress.h"
 #include "support.h"
-#include "unwind.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/wait.h>

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "message.h"
+#include "cli/command.h"
+#include "cli/message.h"
 
 enum { USAGE = 2 };
 

@@ -92,7 +92,7 @@ def web(env, rep, name, kind, path=b"/", says=()):
 
 
 def stays(server):
-    """Its processes, without those that are gone in a moment: the preload's helpers (src/helper.h)."""
+    """Its processes, without those that are gone in a moment: the preload's helpers (src/os/helper_process.h)."""
     first = set(server.processes())
     time.sleep(0.1)
     return first & set(server.processes())

@@ -4,8 +4,8 @@
  *
  *   liar CASE
  *   liar count COUNTER: one libcrypto is hooked, and the counter is 1 */
-#include "lapse.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "log/lapse.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OPENSSL_cleanse(), which libcrypto calls through its PLT in distribution builds. Here it
+ *
+ * - goes through the gate: a child that is being forked by another thread must not see a
+ *   block half cleared that its own pointers say is live (docs/fork.md, torn objects);
+ * - clears the vector registers too, through which what is cleared has passed.
+ */
+#include "arena/arena.h"
+#include "exports/crypto_api.h"
+#include "heap/thread_cache.h"
+#include "os/vector_registers.h"
+#include <string.h>
+
+/* As in openssl/crypto.h. Thread-safe. */
+SM_EXPORT void OPENSSL_cleanse(void *p, size_t size)
+{
+    /* A signal handler may interrupt malloc, and must not leave it. */
+    if (sm_arena_owns(p) && !sm_inside_now()) {
+        struct sm_thread_cache *cache = sm_enter();
+        memset(p, 0, size);
+        sm_leave(cache);
+    } else {
+        memset(p, 0, size);
+    }
+    /* Or the compiler drops what nobody reads. */
+    __asm__ volatile("" ::"r"(p) : "memory");
+    sm_registers_forget();
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Found before libcrypto's own by everybody who calls them by name, libcrypto included where
+ * it is not linked with -Bsymbolic: so that it does not matter when a libcrypto arrives.
+ * What it calls directly, the hooks catch (discover.c).
+ */
+#include "exports/crypto_malloc.h"
+#include "arena/arena.h"
+#include "arena/shortage.h"
+#include "base/common.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "exports/crypto_api.h"
+#include "heap/fallback.h"
+#include "heap/malloc.h"
+#include "hooks/mem_hooks.h"
+#include "hooks/partition.h"
+#include "libcrypto/discover.h"
+#include "libcrypto/engine.h"
+#include "log/lapse.h"
+#include "start.h"
+#include <string.h>
+
+#define CALLER __builtin_return_address(0)
+
+static size_t early;
+
+size_t allocate_early(void)
+{
+    return __atomic_load_n(&early, __ATOMIC_RELAXED);
+}
+
+static void *take(size_t size, const char *file, int line)
+{
+    if (sm_likely(start_ready()))
+        return hook_malloc(size, file, line);
+    if (size == 0)
+        return NULL;
+    __atomic_fetch_add(&early, 1, __ATOMIC_RELAXED);
+    sm_short_of(SM_SHORT_EARLY);
+    return sm_short_may_spill(SM_PART_KEY) ? sm_spill_alloc(size, 1) : NULL;
+}
+
+static void *retake(void *p, size_t size, const char *file, int line)
+{
+    if (!p)
+        return take(size, file, line);
+    if (sm_likely(start_ready()))
+        return hook_realloc(p, size, file, line);
+    if (size)
+        return sm_spill_realloc(p, size);
+    sm_spill_free(p);
+    return NULL;
+}
+
+/* What a libcrypto that is left alone is asked to change the size of may be ours all the same.
+ */
+static bool is_for(void *instead, const void *p)
+{
+    return sm_unlikely(instead != NULL) && (!sm_arena_owns(p) || engine_has(instead));
+}
+
+/* Ours may be asked to free what another libcrypto gave, and the other way round. */
+static void give(const void *caller, void *p, const char *file, int line)
+{
+    crypto_free *instead = (crypto_free *)libcrypto_instead(caller, "CRYPTO_free");
+
+    if (sm_unlikely(instead != NULL) && !sm_arena_owns(p))
+        instead(p, file, line);
+    else
+        hook_free(p, file, line);
+}
+
+static void *zeroed(void *p, size_t size)
+{
+    /* What the arena gives is zero already, unless it is not cleared when it is freed. */
+    if (p && (!sm_config.zero || !sm_arena_owns(p)))
+        memset(p, 0, size);
+    return p;
+}
+
+static void *take_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_malloc");
+
+    return sm_unlikely(instead != NULL) ? instead(size, file, line) : take(size, file, line);
+}
+
+static void *zero_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_zalloc");
+
+    return sm_unlikely(instead != NULL) ? instead(size, file, line)
+                                        : zeroed(take(size, file, line), size);
+}
+
+SM_EXPORT void *CRYPTO_malloc(size_t size, const char *file, int line)
+{
+    return take_for(CALLER, size, file, line);
+}
+
+SM_EXPORT void *CRYPTO_zalloc(size_t size, const char *file, int line)
+{
+    return zero_for(CALLER, size, file, line);
+}
+
+static void *retake_for(const void *caller, void *p, size_t size, const char *file, int line)
+{
+    crypto_realloc *instead = (crypto_realloc *)libcrypto_instead(caller, "CRYPTO_realloc");
+
+    return is_for((void *)instead, p) ? instead(p, size, file, line)
+                                      : retake(p, size, file, line);
+}
+
+SM_EXPORT void *CRYPTO_realloc(void *p, size_t size, const char *file, int line)
+{
+    return retake_for(CALLER, p, size, file, line);
+}
+
+SM_EXPORT void CRYPTO_free(void *p, const char *file, int line)
+{
+    give(CALLER, p, file, line);
+}
+
+static void clear_and_give(const void *caller, void *p, size_t size, const char *file, int line)
+{
+    if (p && size)
+        OPENSSL_cleanse(p, size);
+    give(caller, p, file, line);
+}
+
+SM_EXPORT void CRYPTO_clear_free(void *p, size_t size, const char *file, int line)
+{
+    clear_and_give(CALLER, p, size, file, line);
+}
+
+/* OpenSSL's own moves a block that grows, and clears the tail of one that shrinks. */
+static void *clear_and_retake(const void *caller, void *p, size_t old, size_t size,
+                              const char *file, int line)
+{
+    void *(*instead)(void *, size_t, size_t, const char *, int) =
+        (void *(*)(void *, size_t, size_t, const char *, int))libcrypto_instead(
+            caller, "CRYPTO_clear_realloc");
+    void *to;
+
+    if (is_for((void *)instead, p))
+        return instead(p, old, size, file, line);
+    if (!p)
+        return take(size, file, line);
+    if (size == 0) {
+        clear_and_give(caller, p, old, file, line);
+        return NULL;
+    }
+    if (size < old) {
+        OPENSSL_cleanse((char *)p + size, old - size);
+        return p;
+    }
+    to = take(size, file, line);
+    if (to) {
+        memcpy(to, p, old);
+        clear_and_give(caller, p, old, file, line);
+    }
+    return to;
+}
+
+SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const char *file,
+                                     int line)
+{
+    return clear_and_retake(CALLER, p, old, size, file, line);
+}
+
+typedef void *crypto_aligned(size_t, size_t, void **, const char *, int);
+
+/* From 3.4 on. What is freed is *free_this, whatever the alignment is. */
+static void *align_for(const void *caller, size_t size, size_t align, void **free_this,
+                       const char *file, int line)
+{
+    crypto_aligned *instead =
+        (crypto_aligned *)libcrypto_instead(caller, "CRYPTO_aligned_alloc");
+    unsigned part;
+
+    if (sm_unlikely(instead != NULL))
+        return instead(size, align, free_this, file, line);
+    *free_this = NULL;
+    part = route(file, size);
+    if (align == 0 || (align & (align - 1)) != 0 || size > SIZE_MAX - align)
+        return NULL;
+    if (align <= SM_PAGE && part < SM_PARTS && start_ready()) {
+        *free_this = sm_aligned_malloc(align, size, part);
+        return *free_this;
+    }
+    *free_this = take(size + align, file, line);
+    return *free_this ? (void *)sm_round_up((uintptr_t)*free_this, align) : NULL;
+}
+
+SM_EXPORT void *CRYPTO_aligned_alloc(size_t size, size_t align, void **free_this,
+                                     const char *file, int line)
+{
+    return align_for(CALLER, size, align, free_this, file, line);
+}
+
+/* Those for arrays are of 3.6: an array that is larger than memory can be has no room. */
+SM_EXPORT void *CRYPTO_aligned_alloc_array(size_t number, size_t size, size_t align,
+                                           void **free_this, const char *file, int line)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(number, size, &bytes)) {
+        *free_this = NULL;
+        return NULL;
+    }
+    return align_for(CALLER, bytes, align, free_this, file, line);
+}
+
+SM_EXPORT void *CRYPTO_malloc_array(size_t number, size_t size, const char *file, int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : take_for(CALLER, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_calloc(size_t number, size_t size, const char *file, int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : zero_for(CALLER, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_realloc_array(void *p, size_t number, size_t size, const char *file,
+                                     int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes)
+               ? NULL
+               : retake_for(CALLER, p, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_clear_realloc_array(void *p, size_t old, size_t number, size_t size,
+                                           const char *file, int line)
+{
+    size_t bytes, old_bytes;
+
+    if (__builtin_mul_overflow(number, size, &bytes) ||
+        __builtin_mul_overflow(old, size, &old_bytes))
+        return NULL;
+    return clear_and_retake(CALLER, p, old_bytes, bytes, file, line);
+}
+
+static void *copy(void *to, const void *from, size_t size)
+{
+    return to ? memcpy(to, from, size) : NULL;
+}
+
+SM_EXPORT void *CRYPTO_memdup(const void *from, size_t size, const char *file, int line)
+{
+    if (!from || size >= INT32_MAX)
+        return NULL;
+    return copy(take_for(CALLER, size, file, line), from, size);
+}
+
+static char *text_copy(char *to, const char *from, size_t length)
+{
+    if (copy(to, from, length))
+        to[length] = '\0';
+    return to;
+}
+
+SM_EXPORT char *CRYPTO_strdup(const char *from, const char *file, int line)
+{
+    size_t length = from ? strlen(from) : 0;
+
+    return from ? text_copy(take_for(CALLER, length + 1, file, line), from, length) : NULL;
+}
+
+SM_EXPORT char *CRYPTO_strndup(const char *from, size_t most, const char *file, int line)
+{
+    size_t length = from ? strnlen(from, most) : 0;
+
+    return from ? text_copy(take_for(CALLER, length + 1, file, line), from, length) : NULL;
+}
+
+static bool are_ours(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
+{
+    return (!m || m == hook_malloc) && (!r || r == hook_realloc) && (!f || f == hook_free);
+}
+
+/*
+ * Refused, as OpenSSL does it once it has allocated: its free would be given our blocks.
+ * Success would be a promise to call them, by which programs go. An engine's are called.
+ */
+SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
+{
+    int (*instead)(crypto_malloc *, crypto_realloc *, crypto_free *) =
+        (int (*)(crypto_malloc *, crypto_realloc *, crypto_free *))libcrypto_instead(
+            CALLER, "CRYPTO_set_mem_functions");
+
+    if (instead && !engine_has((void *)instead))
+        return instead(m, r, f);
+    if (!start_ready())
+        return 0;
+    if (are_ours(m, r, f) || engine_shares(CALLER, m, r, f))
+        return 1;
+    sm_lapse(SM_LAPSE_FUNCTIONS,
+             "the program's own memory functions for OpenSSL "
+             "(CRYPTO_set_mem_functions) are refused, as OpenSSL does it once "
+             "it has allocated: ours stay");
+    return 0;
+}
+
+/* Those that are in use. */
+SM_EXPORT void CRYPTO_get_mem_functions(crypto_malloc **m, crypto_realloc **r, crypto_free **f)
+{
+    void (*instead)(crypto_malloc **, crypto_realloc **, crypto_free **) =
+        (void (*)(crypto_malloc **, crypto_realloc **, crypto_free **))libcrypto_instead(
+            CALLER, "CRYPTO_get_mem_functions");
+
+    if (instead) {
+        instead(m, r, f);
+        return;
+    }
+    if (m)
+        *m = hook_malloc;
+    if (r)
+        *r = hook_realloc;
+    if (f)
+        *f = hook_free;
+}

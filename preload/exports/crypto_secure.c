@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CRYPTO_secure_malloc() and the rest of its family: OpenSSL's own secure heap is locked,
+ * but ordinary memory. Ours has no size of its own: what is asked for comes from the arena.
+ * Which blocks are secure is remembered (secure_blocks.h), so that all questions are answered
+ * as they are meant.
+ */
+#include "arena/arena.h"
+#include "base/common.h"
+#include "exports/crypto_api.h"
+#include "heap/malloc.h"
+#include "hooks/mem_hooks.h"
+#include "hooks/secure_blocks.h"
+#include "libcrypto/discover.h"
+#include "start.h"
+#include <string.h>
+
+#define CALLER        __builtin_return_address(0)
+#define INSTEAD(name) libcrypto_instead(CALLER, name)
+#define SH_LIST       (2 * sizeof(void *)) /* what OpenSSL keeps in a free block */
+
+static bool on;
+
+static bool is_on(void)
+{
+    return __atomic_load_n(&on, __ATOMIC_ACQUIRE);
+}
+
+static bool power_of_two(size_t n)
+{
+    return n && (n & (n - 1)) == 0;
+}
+
+/* 1: the pages are secret; 2, as for OpenSSL's own when it cannot be locked: they are not. */
+static int switch_on(size_t least)
+{
+    void *probe;
+    int answer = 0;
+
+    start_lock();
+    if (!on && secure_bits_make()) {
+        secure_bits_round_to(least);
+        probe = sm_malloc(1, SM_PART_BYTES);
+        answer = probe && sm_is_secret(probe) ? 1 : 2;
+        if (probe)
+            sm_free(probe);
+        __atomic_store_n(&on, true, __ATOMIC_RELEASE);
+    }
+    start_unlock();
+    return answer;
+}
+
+/* least was an int in 1.1.1. */
+SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
+{
+    int (*instead)(size_t, size_t) =
+        (int (*)(size_t, size_t))INSTEAD("CRYPTO_secure_malloc_init");
+    uint32_t block = (uint32_t)least;
+
+    if (instead)
+        return instead(size, least);
+    if (!start_ready() || !power_of_two(size) || (block > SH_LIST && !power_of_two(block)))
+        return 0;
+    return switch_on(block > SH_LIST ? block : SH_LIST);
+}
+
+SM_EXPORT int CRYPTO_secure_malloc_done(void)
+{
+    int (*instead)(void) = (int (*)(void))INSTEAD("CRYPTO_secure_malloc_done");
+    bool unused = secure_bits_used() == 0;
+
+    if (instead)
+        return instead();
+    if (unused)
+        __atomic_store_n(&on, false, __ATOMIC_RELEASE);
+    return unused;
+}
+
+SM_EXPORT int CRYPTO_secure_malloc_initialized(void)
+{
+    int (*instead)(void) = (int (*)(void))INSTEAD("CRYPTO_secure_malloc_initialized");
+
+    return instead ? instead() : is_on();
+}
+
+static void *take(size_t size, const char *file, int line)
+{
+    void *p;
+
+    if (!start_ready())
+        return CRYPTO_malloc(size, file, line); /* which counts what comes before us */
+    if (!is_on())
+        return hook_malloc(size, file, line);
+    /* Where it is on, nothing is something: a block of the least size. */
+    p = hook_malloc(size + (size == 0), file, line);
+    if (p && sm_arena_owns(p))
+        secure_bits_set(p);
+    return p;
+}
+
+static void *take_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_secure_malloc");
+
+    return instead ? instead(size, file, line) : take(size, file, line);
+}
+
+SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
+{
+    return take_for(CALLER, size, file, line);
+}
+
+static void *zero_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_secure_zalloc");
+    void *p;
+
+    if (instead)
+        return instead(size, file, line);
+    p = take(size, file, line);
+    return p ? memset(p, 0, size) : NULL;
+}
+
+SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)
+{
+    return zero_for(CALLER, size, file, line);
+}
+
+/* The next two are of 3.6. */
+SM_EXPORT void *CRYPTO_secure_malloc_array(size_t number, size_t size, const char *file,
+                                           int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : take_for(CALLER, bytes, file, line);
+}
+
+SM_EXPORT void *CRYPTO_secure_calloc(size_t number, size_t size, const char *file, int line)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(number, size, &bytes) ? NULL
+                                                        : zero_for(CALLER, bytes, file, line);
+}
+
+SM_EXPORT void CRYPTO_secure_free(void *p, const char *file, int line)
+{
+    crypto_free *instead = (crypto_free *)INSTEAD("CRYPTO_secure_free");
+
+    if (instead && !sm_arena_owns(p))
+        instead(p, file, line);
+    else if (p)
+        hook_free(p, file, line);
+}
+
+SM_EXPORT void CRYPTO_secure_clear_free(void *p, size_t size, const char *file, int line)
+{
+    void (*instead)(void *, size_t, const char *, int) =
+        (void (*)(void *, size_t, const char *, int))INSTEAD("CRYPTO_secure_clear_free");
+
+    if (instead && !sm_arena_owns(p)) {
+        instead(p, size, file, line);
+    } else if (p) {
+        OPENSSL_cleanse(p, size);
+        hook_free(p, file, line);
+    }
+}
+
+SM_EXPORT int CRYPTO_secure_allocated(const void *p)
+{
+    int (*instead)(const void *) = (int (*)(const void *))INSTEAD("CRYPTO_secure_allocated");
+
+    return instead && !sm_arena_owns(p) ? instead(p) : secure_bits_has(p);
+}
+
+SM_EXPORT size_t CRYPTO_secure_actual_size(void *p)
+{
+    size_t (*instead)(void *) = (size_t (*)(void *))INSTEAD("CRYPTO_secure_actual_size");
+
+    if (instead && !sm_arena_owns(p))
+        return instead(p);
+    return secure_bits_has(p) ? sm_usable_size(p) : 0;
+}
+
+SM_EXPORT size_t CRYPTO_secure_used(void)
+{
+    size_t (*instead)(void) = (size_t (*)(void))INSTEAD("CRYPTO_secure_used");
+
+    return instead ? instead() : secure_bits_used();
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dlopen() and dlmopen() as the program sees them: a libcrypto that came along is hooked
+ * before the caller gets its handle. The C library takes who calls it for the object on
+ * whose behalf it searches, so that is done here (library_path.c). What cannot be opened so is
+ * left to the C library, as a call of the caller's: it knows best, and explains it in its
+ * words. See docs/coverage.md.
+ */
+#include "exports/dlopen.h"
+#include "base/common.h"
+#include "libcrypto/discover.h"
+#include "loader/library_path.h"
+#include "loader/opened_names.h"
+#include "loader/real.h"
+#include "loader/tail_call.h"
+#include <dlfcn.h>
+#include <string.h>
+
+/* From the assembly below; the last argument is who calls. */
+SM_FROM_ASM struct answer preload_dlopen(const char *file, int mode, long none,
+                                         const void *caller);
+SM_FROM_ASM struct answer preload_dlmopen(Lmid_t space, const char *file, int mode,
+                                          const void *caller);
+
+static bool passed_on;
+
+static struct answer pass_on(enum next which)
+{
+    __atomic_store_n(&passed_on, true, __ATOMIC_RELAXED);
+    return (struct answer){NULL, next_function(which)};
+}
+
+void dlopen_settle(void)
+{
+    if (sm_unlikely(__atomic_load_n(&passed_on, __ATOMIC_RELAXED)))
+        libcrypto_look();
+}
+
+static void *open_here(const char *file, int mode)
+{
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
+
+    return next(file, mode);
+}
+
+static void *open_in(Lmid_t space, const char *file, int mode)
+{
+    void *(*next)(Lmid_t, const char *, int) =
+        (void *(*)(Lmid_t, const char *, int))next_function(NEXT_DLMOPEN);
+
+    return next(space, file, mode);
+}
+
+/*
+ * False: the call is to be passed on. Not inlined: the path is off a small stack again when
+ * the libcryptos are looked for.
+ */
+static __attribute__((noinline)) bool open_for(Lmid_t *space, const char *file, int mode,
+                                               const void *caller, void **handle)
+{
+    bool here = !space || *space == LM_ID_BASE;
+    enum search how;
+    char path[PATH_MAX];
+
+    how = file ? search_for_caller(file, caller, here, path) : SEARCH_SAME;
+    if (how == SEARCH_CALLER)
+        return false;
+    libcrypto_load_begin();
+    if (how == SEARCH_PATH)
+        *handle = space ? open_in(*space, path, mode) : open_here(path, mode);
+    else
+        *handle = space ? open_in(*space, file, mode) : open_here(file, mode);
+    libcrypto_load_end();
+    if (*handle && here && file && (how == SEARCH_PATH || !strchr(file, '/')))
+        names_remember(file, *handle);
+    return *handle || how == SEARCH_SAME;
+}
+
+/* As dlopen(3). */
+struct answer preload_dlopen(const char *file, int mode, long none, const void *caller)
+{
+    void *handle;
+
+    (void)none;
+    if (!open_for(NULL, file, mode, caller, &handle))
+        return pass_on(NEXT_DLOPEN);
+    if (handle)
+        libcrypto_look();
+    return (struct answer){handle, NULL};
+}
+
+/* As dlmopen(3). */
+struct answer preload_dlmopen(Lmid_t space, const char *file, int mode, const void *caller)
+{
+    void *handle;
+
+    if (!open_for(&space, file, mode, caller, &handle))
+        return pass_on(NEXT_DLMOPEN);
+    if (handle && space == LM_ID_BASE)
+        libcrypto_look();
+    else if (handle)
+        libcrypto_look_elsewhere(handle);
+    return (struct answer){handle, NULL};
+}
+
+ANSWER_OR_PASS_ON(dlopen);
+ANSWER_OR_PASS_ON(dlmopen);

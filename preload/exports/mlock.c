@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A libcrypto whose CRYPTO_secure_malloc_init() we do not answer (node's own copy) locks its
+ * secure heap: mlock, or mlock2 by syscall(). It gets secret pages under it then, which are
+ * locked by their nature. The program itself may be in the same object as libcrypto, and lock
+ * something else: the heap is known by its guard pages and by its contents
+ * (mlock_secure_heap.h).
+ */
+#include "exports/mlock.h"
+#include "arena/backing.h"
+#include "base/common.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "exports/mlock_secure_heap.h"
+#include "fork/external_pages.h"
+#include "heap/thread_cache.h"
+#include "libcrypto/discover.h"
+#include "loader/real.h"
+#include "log/log.h"
+#include "start.h"
+#include <errno.h>
+
+int mlock(const void *address, size_t length);
+int mlock2(const void *address, size_t length, unsigned flags);
+int mlockall(int flags);
+int munmap(void *address, size_t length);
+
+bool memlock_take(const void *caller, const void *address, size_t length)
+{
+    int error;
+
+    if (!libcrypto_contains(caller) || !start_ready() || sm_unannounced() || sm_inside_now())
+        return false;
+    error = guarded_heap(address, length);
+    if (error == -EINVAL)
+        return false;
+    if (error == 0)
+        error = sm_outside_take((void *)address, length);
+    if (error == 0)
+        return true;
+    if (sm_config.require)
+        sm_refuse("SECRETSSL_REQUIRE=1: no secret memory for OpenSSL's secure heap (%s)",
+                  sm_errno_name(error));
+    sm_count(&sm_stats.degraded, length / 4096);
+    sm_backing_degraded(SM_KIND_LOCKED, error);
+    return false;
+}
+
+/* As mlock(2). */
+SM_EXPORT int mlock(const void *address, size_t length)
+{
+    int (*next)(const void *, size_t) =
+        (int (*)(const void *, size_t))next_function(NEXT_MLOCK);
+
+    if (memlock_take(__builtin_return_address(0), address, length))
+        return 0;
+    return next(address, length);
+}
+
+/* As mlock2(2). */
+SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
+{
+    int (*next)(const void *, size_t, unsigned) =
+        (int (*)(const void *, size_t, unsigned))next_function(NEXT_MLOCK2);
+
+    if (memlock_take(__builtin_return_address(0), address, length))
+        return 0;
+    return next(address, length, flags);
+}
+
+/*
+ * As mlockall(2). The kernel locks address space as well: the arena's reservation alone would
+ * be more than most limits allow, and the program's next mmap would fail.
+ */
+SM_EXPORT int mlockall(int flags)
+{
+    int (*next)(int) = (int (*)(int))next_function(NEXT_MLOCKALL);
+    int result = next(flags);
+
+    if (result == 0 && !sm_unannounced() && !sm_inside_now())
+        sm_arena_unlock();
+    return result;
+}
+
+/* As munmap(2). */
+SM_EXPORT int munmap(void *address, size_t length)
+{
+    int (*next)(void *, size_t) = (int (*)(void *, size_t))next_function(NEXT_MUNMAP);
+
+    sm_outside_forget(address, length);
+    return next(address, length);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setrlimit() and prlimit() as the program sees it. A sandbox that may not write files any more
+ * (sshd's) cannot size secret memory either, nor have a descriptor for it: what may still be
+ * needed is made present before. One that may have little address space does not lose it to
+ * what the arena has only reserved.
+ */
+#include "base/common.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "loader/real.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include "process/sandbox.h"
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define FILE_LEAST       (4 * SM_MIB) /* the largest piece in which memory is had */
+#define DESCRIPTOR_LEAST 8
+
+/* With or without large files they are the same type here. */
+int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit);
+int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *limit,
+              struct rlimit64 *old);
+
+/* The hard limit; the largest where the pointer is bad, which the kernel says then. */
+static rlim64_t hard_of(const struct rlimit64 *limit)
+{
+    return sm_pages_readable(limit, sizeof(*limit)) ? limit->rlim_max : RLIM64_INFINITY;
+}
+
+/*
+ * In a child that nobody announced, one of vfork, or a signal handler in malloc, nothing can be
+ * taken.
+ */
+static bool can_reserve(void)
+{
+    return sm_heap_started() && sm_arena.span && sm_seal_is_home() && !sm_unannounced() &&
+           !sm_inside_now();
+}
+
+static bool narrow(int resource, const struct rlimit64 *limit)
+{
+    if (resource == RLIMIT_FSIZE)
+        return hard_of(limit) < FILE_LEAST;
+    return resource == RLIMIT_NOFILE && hard_of(limit) < DESCRIPTOR_LEAST;
+}
+
+static void before(int resource, const struct rlimit64 *limit)
+{
+    if (can_reserve() && narrow(resource, limit))
+        sm_seal_reserve();
+}
+
+/* What is given back stays so: only for a limit that holds. Keeps errno. */
+static int after(int result, int resource, const struct rlimit64 *limit)
+{
+    if (result == 0 && resource == RLIMIT_AS && limit && can_reserve() &&
+        limit->rlim_cur != RLIM64_INFINITY)
+        sm_arena_shrink(limit->rlim_cur);
+    return result;
+}
+
+/* As setrlimit(2). */
+SM_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+    int (*next)(__rlimit_resource_t, const struct rlimit *) =
+        (int (*)(__rlimit_resource_t, const struct rlimit *))next_function(NEXT_SETRLIMIT);
+
+    before((int)resource, (const struct rlimit64 *)limit);
+    return after(next(resource, limit), (int)resource, (const struct rlimit64 *)limit);
+}
+
+/* As setrlimit(2). */
+SM_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
+{
+    int (*next)(__rlimit_resource_t, const struct rlimit64 *) =
+        (int (*)(__rlimit_resource_t, const struct rlimit64 *))next_function(NEXT_SETRLIMIT64);
+
+    before((int)resource, limit);
+    return after(next(resource, limit), (int)resource, limit);
+}
+
+static bool is_ours(pid_t pid)
+{
+    return pid == 0 || (!sm_seccomp_forbids(SM_CALL_GETPID) && pid == sm_sys(SYS_getpid));
+}
+
+/* As prlimit(2). */
+SM_EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *limit,
+                      struct rlimit *old)
+{
+    int (*next)(pid_t, __rlimit_resource_t, const struct rlimit *, struct rlimit *) =
+        (int (*)(pid_t, __rlimit_resource_t, const struct rlimit *,
+                 struct rlimit *))next_function(NEXT_PRLIMIT);
+
+    if (!is_ours(pid))
+        return next(pid, resource, limit, old);
+    before((int)resource, (const struct rlimit64 *)limit);
+    return after(next(pid, resource, limit, old), (int)resource,
+                 (const struct rlimit64 *)limit);
+}
+
+/* As prlimit(2). */
+SM_EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *limit,
+                        struct rlimit64 *old)
+{
+    int (*next)(pid_t, __rlimit_resource_t, const struct rlimit64 *, struct rlimit64 *) =
+        (int (*)(pid_t, __rlimit_resource_t, const struct rlimit64 *,
+                 struct rlimit64 *))next_function(NEXT_PRLIMIT64);
+
+    if (!is_ours(pid))
+        return next(pid, resource, limit, old);
+    before((int)resource, limit);
+    return after(next(pid, resource, limit, old), (int)resource, limit);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setsockopt() as libcrypto sees it: it may not give a connection's keys to the kernel (kernel
+ * TLS), which keeps them in ordinary memory, and cannot decrypt into secret memory (EFAULT: the
+ * connection breaks). It is told what a kernel without TLS says, and goes on by itself.
+ */
+#include "base/common.h"
+#include "libcrypto/discover.h"
+#include "loader/real.h"
+#include "log/lapse.h"
+#include <errno.h>
+#include <linux/tls.h>
+#include <sys/socket.h>
+
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
+
+/*
+ * The keys are asked for, not the protocol (TCP_ULP): OpenSSL prepares sockets by that which
+ * it has no such plans for.
+ */
+static bool gives_keys(int level, int name, const void *caller)
+{
+    return sm_unlikely(level == SOL_TLS) && (name == TLS_TX || name == TLS_RX) &&
+           libcrypto_serves(caller);
+}
+
+/* As setsockopt(2). */
+SM_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
+{
+    int (*next)(int, int, int, const void *, socklen_t) =
+        (int (*)(int, int, int, const void *, socklen_t))next_function(NEXT_SETSOCKOPT);
+
+    if (!gives_keys(level, name, __builtin_return_address(0)))
+        return next(fd, level, name, value, length);
+    sm_lapse(SM_LAPSE_KTLS, "kernel TLS is refused: the kernel would keep its keys in ordinary "
+                            "memory; OpenSSL encrypts and decrypts by itself");
+    errno = ENOPROTOOPT;
+    return -1;
+}

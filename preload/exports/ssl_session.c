@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exports/ssl_session.h"
+#include "base/settings.h"
+#include "exports/ssl_session_seal.h"
+#include "heap/malloc.h"
+#include "hooks/mem_hooks.h"
+#include "libcrypto/discover.h"
+#include "libcrypto/linkage.h"
+#include "libcrypto/registry.h"
+#include "libcrypto/resolve.h"
+#include "log/lapse.h"
+#include "log/log.h"
+#include <string.h>
+
+#define LIBRARIES 8
+#define CALLER    __builtin_return_address(0)
+
+typedef int serialise(const void *session, unsigned char **to);
+typedef void *parse(void **session, const unsigned char **from, long length);
+typedef void *parse_in(void **session, const unsigned char **from, long length, void *library,
+                       const char *properties);
+
+int i2d_SSL_SESSION(const void *session, unsigned char **to);
+void *d2i_SSL_SESSION(void **session, const unsigned char **from, long length);
+void *d2i_SSL_SESSION_ex(void **session, const unsigned char **from, long length, void *library,
+                         const char *properties);
+
+/* In secret memory; NULL: nothing is sealed. Written once, at start. */
+static unsigned char *key;
+
+static void no_sealing(const char *why)
+{
+    if (sm_config.require)
+        sm_refuse("SECRETSSL_SESSIONS=sealed: %s", why);
+    sm_lapse(SM_LAPSE_SESSIONS,
+             "SECRETSSL_SESSIONS=sealed: %s: sessions in shared caches can be read", why);
+}
+
+void session_start(void)
+{
+    unsigned char *made;
+
+    if (sm_config.sessions != SM_SESSIONS_SEALED || key)
+        return;
+    made = sm_malloc(SEAL_KEY, SM_PART_KEY);
+    if (!made || !session_random(made, SEAL_KEY)) {
+        sm_free(made);
+        no_sealing("the kernel gives no random numbers");
+        return;
+    }
+    key = made;
+}
+
+struct library {
+    struct elf_object object;
+    struct range code;
+};
+
+/* What is loaded, by the linker's counters */
+struct loaded {
+    unsigned long long adds, subs;
+};
+
+/*
+ * The only libssl of the process, as this thread found it. OpenSSL calls these functions for
+ * each ticket: looking for it each time would cost a handshake some hundredth of its time.
+ */
+static __thread struct {
+    struct loaded when;
+    struct library library;
+} only __attribute__((tls_model("initial-exec")));
+
+/* Which libssl a caller has */
+struct search {
+    const void *caller;
+    struct elf_object user; /* the object that the caller is in */
+    bool inside;            /* which is a libssl itself */
+    struct loaded when;
+    struct library found[LIBRARIES];
+    unsigned number;
+};
+
+static bool is_ours(const struct elf_object *object)
+{
+    return elf_symbol_of(object, "i2d_SSL_SESSION") == (void *)i2d_SSL_SESSION;
+}
+
+static int see_counters(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size;
+    *(struct loaded *)arg = (struct loaded){info->dlpi_adds, info->dlpi_subs};
+    return 1;
+}
+
+static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct library library = {.object = elf_object(info)};
+    struct search *search = arg;
+    bool defines =
+        elf_symbol_of(&library.object, "i2d_SSL_SESSION") && !is_ours(&library.object);
+
+    (void)size;
+    search->when = (struct loaded){info->dlpi_adds, info->dlpi_subs};
+    library.code = code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+    if (range_has(library.code, search->caller))
+        search->user = library.object;
+    if (defines && search->number < LIBRARIES)
+        search->found[search->number++] = library;
+    return 0;
+}
+
+static bool is_linked_with(const struct elf_object *user, const struct elf_object *library)
+{
+    const char *name;
+
+    for (unsigned i = 0; user->dynamic && (name = elf_needed(user, i)); i++) {
+        if (elf_same(name, elf_soname(library)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_known(void)
+{
+    struct loaded now = {0, 0};
+
+    dl_iterate_phdr(see_counters, &now);
+    return only.library.object.dynamic && now.adds == only.when.adds &&
+           now.subs == only.when.subs;
+}
+
+static void look(struct search *search)
+{
+    if (is_known()) {
+        search->found[0] = only.library;
+        search->number = 1;
+        return;
+    }
+    only.library.object.dynamic = NULL;
+    dl_iterate_phdr(visit, search);
+    if (search->number == 1) {
+        only.when = search->when;
+        only.library = search->found[0];
+    }
+}
+
+/* The libssl; NULL: there is none, and nobody can have called. */
+static const struct elf_object *library_of(struct search *search)
+{
+    unsigned best = 0;
+
+    look(search);
+    for (unsigned i = 0; i < search->number; i++) {
+        if (range_has(search->found[i].code, search->caller)) {
+            search->inside = true;
+            return &search->found[i].object;
+        }
+        if (is_linked_with(&search->user, &search->found[i].object))
+            best = i;
+    }
+    return search->number ? &search->found[best].object : NULL;
+}
+
+/* The libcrypto of a libssl, or of a program that has both in it; NULL: none of ours. */
+static const struct elf_object *crypto_of(const struct elf_object *library)
+{
+    unsigned of = callers_linked_with(library);
+
+    for (unsigned i = 0; of == USERS_NONE && i < count(&known_count); i++) {
+        if (!known[i].space && !known[i].unserved)
+            of = i;
+    }
+    return of == USERS_NONE || known[of].unserved ? NULL : &known[of].object;
+}
+
+/*
+ * OpenSSL's own calls are of tickets, which it encrypts, and of PEM files, which others read.
+ * The program's are of caches.
+ */
+static bool is_for_a_cache(const struct search *search)
+{
+    return !search->inside && !libcrypto_contains(search->caller);
+}
+
+/* What cannot be sealed is none: zeroes, which no session is. Nothing plain ever gets out. */
+static void seal(const struct elf_object *crypto, const unsigned char *plain, int n,
+                 unsigned char *to)
+{
+    if (plain && crypto && session_seal(crypto, key, plain, (size_t)n, to))
+        return;
+    memset(to, 0, (size_t)n + SEAL_OVERHEAD);
+    sm_lapse(SM_LAPSE_SESSION_LOST,
+             "a session could not be sealed: it is not in the cache, its client makes a full "
+             "handshake");
+}
+
+static int seal_session(serialise *plainly, const struct elf_object *crypto,
+                        const void *session, unsigned char **to)
+{
+    int n = plainly(session, NULL);
+    unsigned char *plain, *at, *out;
+
+    if (n <= 0 || !to)
+        return n <= 0 ? n : n + SEAL_OVERHEAD;
+    out = *to ? *to : hook_malloc((size_t)n + SEAL_OVERHEAD, "ssl/ssl_asn1.c", 0);
+    if (!out)
+        return -1;
+    plain = at = sm_malloc((size_t)n, SM_PART_KEY);
+    if (plain && plainly(session, &at) != n) {
+        sm_free(plain);
+        plain = NULL;
+    }
+    seal(crypto, plain, n, out);
+    sm_free(plain);
+    *to = *to ? out + n + SEAL_OVERHEAD : out;
+    return n + SEAL_OVERHEAD;
+}
+
+/* As i2d_SSL_SESSION(3). */
+SM_EXPORT int i2d_SSL_SESSION(const void *session, unsigned char **to)
+{
+    struct search search = {.caller = CALLER};
+    const struct elf_object *library = library_of(&search);
+    serialise *plainly =
+        library ? (serialise *)elf_symbol_of(library, "i2d_SSL_SESSION") : NULL;
+
+    if (!plainly)
+        return -1;
+    if (!key || !is_for_a_cache(&search))
+        return plainly(session, to);
+    return seal_session(plainly, crypto_of(library), session, to);
+}
+
+/* What a call is to be passed on with */
+struct parsing {
+    void **session;
+    const unsigned char **from;
+    long length;
+    bool in_library; /* that of OpenSSL 3.2 and later, with two arguments more */
+    void *library;
+    const char *properties;
+};
+
+static void *parse_plainly(const struct elf_object *library, const struct parsing *parsing,
+                           const unsigned char **from, long length)
+{
+    void *found =
+        elf_symbol_of(library, parsing->in_library ? "d2i_SSL_SESSION_ex" : "d2i_SSL_SESSION");
+
+    if (!found)
+        return NULL;
+    if (parsing->in_library)
+        return ((parse_in *)found)(parsing->session, from, length, parsing->library,
+                                   parsing->properties);
+    return ((parse *)found)(parsing->session, from, length);
+}
+
+static void *parse_session(const void *caller, const struct parsing *parsing)
+{
+    struct search search = {.caller = caller};
+    const struct elf_object *library = library_of(&search), *crypto;
+    const unsigned char *at, **from = parsing->from;
+    unsigned char *plain;
+    size_t n = 0;
+    void *session = NULL;
+
+    if (!library)
+        return NULL;
+    if (key && from && *from && parsing->length > 0)
+        n = session_sealed_length(*from, (size_t)parsing->length);
+    if (!n)
+        return parse_plainly(library, parsing, from, parsing->length);
+    crypto = crypto_of(library);
+    plain = sm_malloc(n, SM_PART_KEY);
+    if (plain && crypto && session_unseal(crypto, key, *from, n, plain)) {
+        at = plain;
+        session = parse_plainly(library, parsing, &at, (long)n);
+        *from += session ? n + SEAL_OVERHEAD : 0;
+    } else {
+        sm_lapse(SM_LAPSE_SESSION_LOST,
+                 "a cached session was sealed by a process that is no relative of this one, or "
+                 "is damaged: its client makes a full handshake");
+    }
+    sm_free(plain);
+    return session;
+}
+
+/* As d2i_SSL_SESSION(3). */
+SM_EXPORT void *d2i_SSL_SESSION(void **session, const unsigned char **from, long length)
+{
+    struct parsing parsing = {.session = session, .from = from, .length = length};
+
+    return parse_session(CALLER, &parsing);
+}
+
+/* As d2i_SSL_SESSION_ex(3). */
+SM_EXPORT void *d2i_SSL_SESSION_ex(void **session, const unsigned char **from, long length,
+                                   void *library, const char *properties)
+{
+    struct parsing parsing = {session, from, length, true, library, properties};
+
+    return parse_session(CALLER, &parsing);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exports/ssl_session_seal.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include <string.h>
+
+/* From <openssl/evp.h>, which is not needed to build this library */
+#define EVP_CTRL_AEAD_GET_TAG 0x10
+#define EVP_CTRL_AEAD_SET_TAG 0x11
+
+static const unsigned char magic[8] = {0, 'S', 'M', 's', 'e', 'a', 'l', 1};
+
+struct cipher {
+    void *(*context_new)(void);
+    void (*context_free)(void *);
+    int (*control)(void *, int type, int n, void *);
+    const void *(*aes)(void);
+    int (*init)(void *, const void *cipher, void *engine, const unsigned char *key,
+                const unsigned char *nonce, int encrypts);
+    int (*update)(void *, unsigned char *to, int *written, const unsigned char *from, int n);
+    int (*final)(void *, unsigned char *to, int *written);
+};
+
+static bool find_cipher(const struct elf_object *libcrypto, struct cipher *cipher)
+{
+    static const char *const names[] = {
+        "EVP_CIPHER_CTX_new", "EVP_CIPHER_CTX_free", "EVP_CIPHER_CTX_ctrl", "EVP_aes_256_gcm",
+        "EVP_CipherInit_ex",  "EVP_CipherUpdate",    "EVP_CipherFinal_ex",
+    };
+    void *found[sizeof(names) / sizeof(names[0])];
+
+    _Static_assert(sizeof(found) == sizeof(*cipher), "a member for each name, in that order");
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        found[i] = elf_symbol_of(libcrypto, names[i]);
+        if (!found[i])
+            return false;
+    }
+    memcpy(cipher, found, sizeof(found));
+    return true;
+}
+
+bool session_random(unsigned char *to, size_t n)
+{
+    return !sm_seccomp_forbids(SM_CALL_GETRANDOM) && sm_sys(SYS_getrandom, to, n, 0) == (long)n;
+}
+
+static void write_header(unsigned char *header, size_t n)
+{
+    memcpy(header, magic, sizeof(magic));
+    for (int i = 0; i < 4; i++)
+        header[sizeof(magic) + (size_t)i] = (unsigned char)(n >> (24 - 8 * i));
+}
+
+size_t session_sealed_length(const unsigned char *sealed, size_t length)
+{
+    size_t n = 0;
+
+    if (length <= SEAL_OVERHEAD || memcmp(sealed, magic, sizeof(magic)) != 0)
+        return 0;
+    for (size_t i = sizeof(magic); i < SEAL_HEADER; i++)
+        n = n << 8 | sealed[i];
+    return n <= SEAL_MOST && n <= length - SEAL_OVERHEAD ? n : 0;
+}
+
+/*
+ * One pass, in the one direction or the other; sealed has its header and its nonce. tag: given
+ * when it decrypts, else written.
+ */
+static bool pass(const struct cipher *cipher, void *context, const unsigned char *key,
+                 const unsigned char *sealed, const unsigned char *from, unsigned char *to,
+                 size_t n, unsigned char *tag, bool encrypts)
+{
+    int written = 0, rest = 0;
+
+    return cipher->init(context, cipher->aes(), NULL, key, sealed + SEAL_HEADER, encrypts) ==
+               1 &&
+           cipher->update(context, NULL, &written, sealed, SEAL_HEADER) == 1 &&
+           cipher->update(context, to, &written, from, (int)n) == 1 && written == (int)n &&
+           (encrypts || cipher->control(context, EVP_CTRL_AEAD_SET_TAG, SEAL_TAG, tag) == 1) &&
+           cipher->final(context, to + n, &rest) == 1 && rest == 0 &&
+           (!encrypts || cipher->control(context, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, tag) == 1);
+}
+
+bool session_seal(const struct elf_object *libcrypto, const unsigned char *key,
+                  const unsigned char *plain, size_t n, unsigned char *sealed)
+{
+    unsigned char *text = sealed + SEAL_HEADER + SEAL_NONCE;
+    struct cipher cipher;
+    void *context;
+    bool good;
+
+    if (n > SEAL_MOST || !find_cipher(libcrypto, &cipher))
+        return false;
+    write_header(sealed, n);
+    context = cipher.context_new();
+    good = context && session_random(sealed + SEAL_HEADER, SEAL_NONCE) &&
+           pass(&cipher, context, key, sealed, plain, text, n, text + n, true);
+    cipher.context_free(context);
+    return good;
+}
+
+bool session_unseal(const struct elf_object *libcrypto, const unsigned char *key,
+                    const unsigned char *sealed, size_t n, unsigned char *plain)
+{
+    const unsigned char *text = sealed + SEAL_HEADER + SEAL_NONCE;
+    unsigned char tag[SEAL_TAG];
+    struct cipher cipher;
+    void *context;
+    bool good;
+
+    if (!find_cipher(libcrypto, &cipher))
+        return false;
+    memcpy(tag, text + n, sizeof(tag));
+    context = cipher.context_new();
+    good = context && pass(&cipher, context, key, sealed, text, plain, n, tag, false);
+    cipher.context_free(context);
+    return good;
+}

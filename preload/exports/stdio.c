@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that libcrypto reads: key files among them. Their text passes through the buffer of
+ * a stdio stream, which the C library takes from the ordinary heap and does not clear.
+ *
+ * - A stream that libcrypto opens gets a buffer in secret memory. Where the file system cannot
+ * read into that (it pins the pages), the stream gets another, which is cleared.
+ * - The buffer of one that the program opened, and libcrypto read, is cleared when it is
+ * closed or opened anew.
+ * - If what was read looked like a private key, the kernel's copy of the file is dropped then.
+ */
+#include "base/common.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "exports/stdio_key_detect.h"
+#include "exports/stdio_page_cache.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "libcrypto/discover.h"
+#include "loader/real.h"
+#include "log/lapse.h"
+#include "os/futex_lock.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include "os/vector_registers.h"
+#include "start.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STREAMS 64 /* open at a time; libcrypto has one or two */
+#define BUFFER  ((size_t)4096)
+#define PIECE   ((size_t)512)
+#define CALLER  __builtin_return_address(0)
+
+static struct sm_lock lock; /* taken inside (sm_enter): never held at fork */
+static struct stream {
+    FILE *file;   /* NULL: free */
+    void *buffer; /* secret; NULL: its own, to be cleared */
+    void *plain;  /* of the C library's, instead of a secret one */
+    struct key_text text;
+} streams[STREAMS];
+static unsigned open_streams;
+
+static struct stream *find(const FILE *file)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (streams[i].file == file)
+            return &streams[i];
+    }
+    return NULL;
+}
+
+/* Puts it into the table. False: there is no room. */
+static bool add(FILE *file, void *buffer)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    struct stream *stream;
+
+    sm_lock_take(&lock);
+    stream = find(NULL);
+    if (stream) {
+        *stream = (struct stream){.file = file, .buffer = buffer};
+        open_streams++;
+    }
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    if (!stream)
+        sm_lapse(SM_LAPSE_STREAMS,
+                 "more than %d streams of libcrypto's are open: the buffers "
+                 "of those that follow are not protected",
+                 STREAMS);
+    return stream;
+}
+
+/* Takes it out, as it was; file NULL: it is not there. */
+static struct stream take(const FILE *file)
+{
+    struct sm_thread_cache *cache;
+    struct stream was = {0}, *stream;
+
+    if (!__atomic_load_n(&open_streams, __ATOMIC_RELAXED) || sm_unannounced())
+        return was;
+    cache = sm_enter();
+    sm_lock_take(&lock);
+    stream = find(file);
+    if (stream) {
+        was = *stream;
+        stream->file = NULL;
+        open_streams--;
+    }
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return was;
+}
+
+/* As the C library does for a buffer of its own, by the same calls: a filter knows them. */
+static int mode_of(FILE *file)
+{
+    int error = errno, fd = fileno(file);
+    struct stat st = {0};
+    bool terminal = fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && isatty(fd);
+
+    errno = error;
+    return terminal ? _IOLBF : _IOFBF;
+}
+
+static FILE *with_secret_buffer(FILE *file)
+{
+    void *buffer;
+
+    if (!file || !start_ready())
+        return file;
+    buffer = sm_malloc(BUFFER, SM_PART_KEY);
+    if (!buffer)
+        return file; /* The stream works; that the arena is full was said. */
+    if (add(file, buffer))
+        setvbuf(file, buffer, mode_of(file), BUFFER);
+    else
+        sm_free(buffer);
+    return file;
+}
+
+/* A line of DER ends at the first zero for us: how the file begins is in the buffer. */
+static void look_at_beginning(struct key_text *text, const FILE *file)
+{
+    ptrdiff_t there = file->_IO_read_end - file->_IO_buf_base;
+
+    if (!text->begun && there > 0)
+        key_text_look(text, file->_IO_buf_base, sm_min((size_t)there, KEY_TEXT_BEGINNING));
+}
+
+/* Copies what is known of a stream to text or, back, from it. False: it is not there. */
+static bool exchange(const FILE *file, struct key_text *text, bool back)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    struct stream *stream;
+
+    sm_lock_take(&lock);
+    stream = find(file);
+    if (stream && back)
+        stream->text = *text;
+    else if (stream)
+        *text = stream->text;
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return stream;
+}
+
+/* libcrypto has read this from a stream. The copy is looked at outside of gate and lock. */
+static void look(FILE *file, const void *bytes, size_t size)
+{
+    struct key_text text = {0};
+
+    if (size == 0 || !start_ready() || sm_unannounced())
+        return;
+    if (!exchange(file, &text, false) && !add(file, NULL))
+        return;
+    if (text.found || text.looked == KEY_TEXT_MOST)
+        return;
+    look_at_beginning(&text, file);
+    key_text_look(&text, bytes, size);
+    exchange(file, &text, true);
+}
+
+static void clear(char *from, const char *to)
+{
+    if (from && to > from)
+        memset(from, 0, (size_t)(to - from));
+    sm_barrier();
+}
+
+static void release(const struct stream *stream)
+{
+    if (stream->buffer)
+        sm_free(stream->buffer);
+    if (stream->plain)
+        clear(stream->plain, (char *)stream->plain + BUFFER);
+    free(stream->plain);
+}
+
+static bool has_secret_buffer(const FILE *file)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    const struct stream *stream;
+    bool has;
+
+    sm_lock_take(&lock);
+    stream = find(file);
+    has = stream && stream->buffer;
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return has;
+}
+
+/* Notes another buffer for a stream. Which of the two is not needed: its secret one, as a rule.
+ */
+static void *exchange_buffer(const FILE *file, void *plain)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    struct stream *stream;
+    void *was = plain;
+
+    sm_lock_take(&lock);
+    stream = find(file);
+    if (stream && stream->buffer) {
+        was = stream->buffer;
+        stream->buffer = NULL;
+        stream->plain = plain;
+    }
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+    return was;
+}
+
+/*
+ * Whether a read has failed because it was into secret memory (FUSE with direct_io, 9p without
+ * a cache): the stream's buffer is none then, and the next read may not be into another.
+ */
+static bool cannot_be_secret(FILE *file)
+{
+    void *plain, *was;
+
+    if (errno != EFAULT || !ferror(file) || !start_ready() || sm_unannounced())
+        return false;
+    if (has_secret_buffer(file)) {
+        plain = malloc(BUFFER);
+        if (!plain)
+            return false;
+        was = exchange_buffer(file, plain);
+        if (was != plain)
+            setvbuf(file, plain, _IOFBF, BUFFER);
+        sm_free(was);
+        sm_lapse(
+            SM_LAPSE_STREAM_PLAIN,
+            "a file system cannot read into secret memory (FUSE with direct_io, 9p without a "
+            "cache): a key file was read through ordinary memory, which is cleared as the "
+            "file is closed; keep the key on another file system");
+    }
+    clearerr(file);
+    return true;
+}
+
+/* Of the address that fopen returns a stream may be known that was closed in another way. */
+static FILE *opened(FILE *file, const void *caller)
+{
+    struct stream stale = file ? take(file) : (struct stream){0};
+
+    release(&stale);
+    return libcrypto_contains(caller) ? with_secret_buffer(file) : file;
+}
+
+/* As fopen(3). */
+SM_EXPORT FILE *fopen(const char *path, const char *mode)
+{
+    FILE *(*next)(const char *, const char *) =
+        (FILE * (*)(const char *, const char *)) next_function(NEXT_FOPEN);
+
+    return opened(next(path, mode), CALLER);
+}
+
+/* As fopen(3). */
+SM_EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+    FILE *(*next)(const char *, const char *) =
+        (FILE * (*)(const char *, const char *)) next_function(NEXT_FOPEN64);
+
+    return opened(next(path, mode), CALLER);
+}
+
+/* As fgets(3). */
+SM_EXPORT char *fgets(char *text, int size, FILE *file)
+{
+    char *(*next)(char *, int, FILE *) =
+        (char *(*)(char *, int, FILE *))next_function(NEXT_FGETS);
+    char *result = next(text, size, file);
+
+    if (!result && libcrypto_contains(CALLER) && cannot_be_secret(file))
+        result = next(text, size, file);
+    if (result && libcrypto_contains(CALLER))
+        look(file, text, strlen(text));
+    return result;
+}
+
+/* As fread(3). */
+SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
+{
+    size_t (*next)(void *, size_t, size_t, FILE *) =
+        (size_t (*)(void *, size_t, size_t, FILE *))next_function(NEXT_FREAD);
+    size_t result = next(to, size, number, file), more = 1;
+
+    /* What is as large as the buffer is read past it: a piece goes through it. */
+    if (result < number && size == 1 && libcrypto_contains(CALLER) && cannot_be_secret(file)) {
+        while (more && result < number) {
+            more = next((char *)to + result, 1, sm_min(number - result, PIECE), file);
+            result += more;
+        }
+    }
+    if (libcrypto_contains(CALLER))
+        look(file, to, result * size);
+    return result;
+}
+
+/*
+ * The buffer of a stream that was opened with mode "m" is the file itself, mapped to be read.
+ * The kernel is asked to write to it: the signal mask, which needs so much room.
+ */
+static bool writable(void *buffer, size_t size)
+{
+    return size < sizeof(uint64_t) || sm_seccomp_forbids(SM_CALL_SIGPROCMASK) ||
+           sm_sys(SYS_rt_sigprocmask, SIG_BLOCK, NULL, buffer, sizeof(uint64_t)) != -EFAULT;
+}
+
+/*
+ * What the program is about to give back to the C library's heap. What it has written and
+ * not flushed is its own, and the C library's to write and to fail with.
+ */
+static void clear_buffer(FILE *file)
+{
+    char *from = file->_IO_buf_base;
+
+    if (!from || !writable(from, (size_t)(file->_IO_buf_end - from)))
+        return;
+    if (file->_IO_write_ptr > file->_IO_write_base) {
+        clear(from, file->_IO_write_base);
+        from = file->_IO_write_ptr;
+    }
+    clear(from, file->_IO_buf_end);
+}
+
+/* Out of the table first: the next fopen may return the same address. */
+static struct stream closing(FILE *file)
+{
+    struct stream stream = take(file);
+
+    if (stream.file && stream.text.found && sm_config.drop_cache)
+        page_cache_drop(fileno(file));
+    if (stream.file && !stream.buffer && !stream.plain)
+        clear_buffer(file);
+    return stream;
+}
+
+static void closed(const struct stream *stream)
+{
+    release(stream);
+    if (stream->file)
+        sm_registers_forget();
+}
+
+static int closed_by(enum next which, FILE *file)
+{
+    int (*next)(FILE *) = (int (*)(FILE *))next_function(which);
+    struct stream stream = closing(file);
+    int result = next(file);
+
+    closed(&stream);
+    return result;
+}
+
+/* The C library gives the buffer back, and takes another when it needs one. */
+static FILE *reopened_by(enum next which, const char *path, const char *mode, FILE *file)
+{
+    FILE *(*next)(const char *, const char *, FILE *) =
+        (FILE * (*)(const char *, const char *, FILE *)) next_function(which);
+    struct stream stream = closing(file);
+    FILE *result = next(path, mode, file);
+
+    closed(&stream);
+    return result;
+}
+
+/* As fclose(3). */
+SM_EXPORT int fclose(FILE *file)
+{
+    return closed_by(NEXT_FCLOSE, file);
+}
+
+/* As pclose(3). */
+SM_EXPORT int pclose(FILE *file)
+{
+    return closed_by(NEXT_PCLOSE, file);
+}
+
+/* As freopen(3). */
+SM_EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
+{
+    return reopened_by(NEXT_FREOPEN, path, mode, file);
+}
+
+/* As freopen(3). */
+SM_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
+{
+    return reopened_by(NEXT_FREOPEN64, path, mode, file);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exports/stdio_page_cache.h"
+#include "base/common.h"
+#include "base/counters.h"
+#include "log/lapse.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define LOOKED_AT  256 /* pages: key files are smaller */
+#define TRIES      8
+#define FAR_BEHIND SM_GIB
+
+static bool allowed(void)
+{
+    return !sm_seccomp_forbids(SM_CALL_FADVISE) && !sm_seccomp_forbids(SM_CALL_FDATASYNC) &&
+           !sm_seccomp_forbids(SM_CALL_MINCORE) && !sm_seccomp_forbids(SM_CALL_FSTAT) &&
+           !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP);
+}
+
+static unsigned pages_of(int fd, size_t from, size_t length)
+{
+    unsigned char there[LOOKED_AT] = {0};
+    unsigned pages = 0;
+    /* Without access: where all of the process is locked (mlockall) a mapping that can be read
+     * is filled at once, and would bring back what was dropped. */
+    long at = sm_sys(SYS_mmap, NULL, length, PROT_NONE, MAP_SHARED, fd, from);
+
+    if (at < 0 && at > -4096)
+        return 0;
+    if (sm_sys(SYS_mincore, at, length, there) == 0) {
+        for (size_t i = 0; i * 4096 < length; i++)
+            pages += there[i] & 1;
+    }
+    sm_sys(SYS_munmap, at, length);
+    return pages;
+}
+
+/*
+ * How many of its pages the kernel has; 0 also when it does not say. Of a file that the
+ * process neither owns nor may write it says that all are there, and so is one behind its end.
+ */
+static unsigned cached(int fd, size_t size)
+{
+    unsigned pages = pages_of(fd, 0, size);
+
+    return pages && pages_of(fd, FAR_BEHIND, 1) == 0 ? pages : 0;
+}
+
+void page_cache_drop(int fd)
+{
+    struct stat st = {0};
+
+    if (!allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
+        !S_ISREG(st.st_mode) || st.st_size == 0)
+        return;
+    /* Dropping a file that others read all the time would cost them more than it is worth. */
+    if (st.st_size > LOOKED_AT * 4096L) {
+        sm_count(&sm_stats.files_cached, 1);
+        sm_lapse(SM_LAPSE_FILE_LARGE,
+                 "a key file of more than 1 MiB stays in the kernel's page "
+                 "cache");
+        return;
+    }
+    sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
+    if (cached(fd, (size_t)st.st_size) == 0)
+        return;
+    /* Written a moment ago, perhaps: what is not on the disk yet is not dropped. */
+    sm_sys(SYS_fdatasync, fd);
+    /* And again, if siblings that start at the same time read it between one call and the next.
+     */
+    for (int i = 0; i < TRIES; i++) {
+        sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
+        if (cached(fd, (size_t)st.st_size) == 0)
+            return;
+    }
+    sm_count(&sm_stats.files_cached, 1);
+    sm_lapse(SM_LAPSE_FILE_CACHED, "a key file stays in the kernel's page cache: it lies in "
+                                   "memory (tmpfs), or another process has it mapped");
+}

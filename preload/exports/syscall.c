@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prctl() and syscall() as the program sees them: a seccomp filter that it installs is
+ * noticed before it takes effect, memory that a libcrypto locks gets secret pages, and a fork
+ * by system call copies the secrets as fork() does. Everything else goes to the kernel as it
+ * came.
+ */
+#include "os/syscall.h"
+#include "base/common.h"
+#include "exports/mlock.h"
+#include "fork/fork.h"
+#include "os/pages.h"
+#include "process/sandbox.h"
+#include <errno.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+/* From the assembly below. */
+SM_FROM_ASM long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e,
+                                           long f);
+SM_FROM_ASM long preload_forking_syscall(long nr, long a, long b, long c, long d, long e,
+                                         long f);
+SM_FROM_ASM bool preload_is_fork(long nr, long a, long b);
+SM_FROM_ASM long preload_syscall_error(long result);
+
+long preload_syscall_error(long result)
+{
+    errno = (int)-result;
+    return -1;
+}
+
+static long checked(long result)
+{
+    return (unsigned long)result > (unsigned long)-4096 ? preload_syscall_error(result)
+                                                        : result;
+}
+
+static bool filters(long nr, long a, const struct sock_fprog **program, long b, long c)
+{
+    if (nr == SYS_prctl && a == PR_SET_SECCOMP &&
+        (b == SECCOMP_MODE_STRICT || b == SECCOMP_MODE_FILTER)) {
+        *program = b == SECCOMP_MODE_FILTER ? (const struct sock_fprog *)c : NULL;
+        return b == SECCOMP_MODE_STRICT || c;
+    }
+    if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER) {
+        *program = (const struct sock_fprog *)c;
+        return c != 0;
+    }
+    *program = NULL;
+    return nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT;
+}
+
+long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+    const struct sock_fprog *program;
+    struct sm_seal seal;
+    bool seals = filters(nr, a, &program, b, c);
+    long result;
+
+    if ((nr == SYS_mlock || nr == SYS_mlock2) &&
+        memlock_take(__builtin_return_address(0), (const void *)a, (size_t)b))
+        return 0;
+    if (seals)
+        sm_seal_begin(&seal, program);
+    result = sm_sys6(nr, a, b, c, d, e, f);
+    if (seals)
+        sm_seal_end(&seal, result >= 0);
+    return checked(result);
+}
+
+#define UNLIKE_FORK (CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_SETTLS)
+
+/*
+ * Whether a clone or clone3 is what fork() does: another memory and other descriptors, on the
+ * same stack, with the same thread-local variables, and the parent goes on at once.
+ */
+bool preload_is_fork(long nr, long a, long b)
+{
+    struct clone_args args = {.flags = (uint64_t)a, .stack = (uint64_t)b};
+
+    if (nr == SYS_clone3) {
+        if ((size_t)b < CLONE_ARGS_SIZE_VER0 || !sm_pages_readable((void *)a, (size_t)b))
+            return false;
+        args.flags = ((const struct clone_args *)a)->flags;
+        args.stack = ((const struct clone_args *)a)->stack;
+    }
+    return !(args.flags & UNLIKE_FORK) && !args.stack;
+}
+
+long preload_forking_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+    long result;
+
+    sm_fork_begin();
+    result = sm_sys6(nr, a, b, c, d, e, f);
+    sm_fork_end(result);
+    return checked(result);
+}
+
+SM_EXPORT int prctl(int option, ...)
+{
+    va_list args;
+    long a, b, c, d;
+
+    va_start(args, option);
+    a = va_arg(args, long);
+    b = va_arg(args, long);
+    c = va_arg(args, long);
+    d = va_arg(args, long);
+    va_end(args);
+    return (int)preload_filtering_syscall(SYS_prctl, option, a, b, c, d, 0);
+}
+
+/*
+ * syscall() is written in assembly because a program may make a vfork with it: the child
+ * returns first, and a frame of ours would be gone when the parent does.
+ */
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+
+/* clang-format off */
+#if defined(__x86_64__)
+__asm__(".pushsection .text\n"
+        ".globl syscall\n"
+        ".type syscall, @function\n"
+        "syscall:\n"
+        "    .cfi_startproc\n"
+        "    endbr64\n"
+        "    cmpl $" TEXT(__NR_seccomp) ", %edi\n"
+        "    je preload_filtering_syscall\n"
+        "    cmpl $" TEXT(__NR_prctl) ", %edi\n"
+        "    je preload_filtering_syscall\n"
+        "    cmpl $" TEXT(__NR_mlock) ", %edi\n"
+        "    je preload_filtering_syscall\n"
+        "    cmpl $" TEXT(__NR_mlock2) ", %edi\n"
+        "    je preload_filtering_syscall\n"
+        "    cmpl $" TEXT(__NR_fork) ", %edi\n"
+        "    je preload_forking_syscall\n"
+        "    cmpl $" TEXT(__NR_clone) ", %edi\n"
+        "    je 2f\n"
+        "    cmpl $" TEXT(__NR_clone3) ", %edi\n"
+        "    je 2f\n"
+        "3:  movq %rdi, %rax\n"
+        "    movq %rsi, %rdi\n"
+        "    movq %rdx, %rsi\n"
+        "    movq %rcx, %rdx\n"
+        "    movq %r8, %r10\n"
+        "    movq %r9, %r8\n"
+        "    movq 8(%rsp), %r9\n"
+        "    syscall\n"
+        "    cmpq $-4096, %rax\n"
+        "    ja 1f\n"
+        "    ret\n"
+        "1:  movq %rax, %rdi\n"
+        "    jmp preload_syscall_error\n"
+        "2:  pushq %rdi\n"
+        "    pushq %rsi\n"
+        "    pushq %rdx\n"
+        "    pushq %rcx\n"
+        "    pushq %r8\n"
+        "    pushq %r9\n"
+        "    subq $8, %rsp\n"
+        "    .cfi_adjust_cfa_offset 56\n"
+        "    call preload_is_fork\n"
+        "    addq $8, %rsp\n"
+        "    popq %r9\n"
+        "    popq %r8\n"
+        "    popq %rcx\n"
+        "    popq %rdx\n"
+        "    popq %rsi\n"
+        "    popq %rdi\n"
+        "    .cfi_adjust_cfa_offset -56\n"
+        "    testb %al, %al\n"
+        "    jnz preload_forking_syscall\n"
+        "    jmp 3b\n"
+        "    .cfi_endproc\n"
+        ".size syscall, .-syscall\n"
+        ".popsection\n");
+#else
+__asm__(".pushsection .text\n"
+        ".globl syscall\n"
+        ".type syscall, %function\n"
+        "syscall:\n"
+        "    .cfi_startproc\n"
+        "    cmp w0, #" TEXT(__NR_seccomp) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    cmp w0, #" TEXT(__NR_prctl) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    cmp w0, #" TEXT(__NR_mlock) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    cmp w0, #" TEXT(__NR_mlock2) "\n"
+        "    b.eq preload_filtering_syscall\n"
+        "    cmp w0, #" TEXT(__NR_clone) "\n"
+        "    b.eq 2f\n"
+        "    cmp w0, #" TEXT(__NR_clone3) "\n"
+        "    b.eq 2f\n"
+        "3:  mov x8, x0\n"
+        "    mov x0, x1\n"
+        "    mov x1, x2\n"
+        "    mov x2, x3\n"
+        "    mov x3, x4\n"
+        "    mov x4, x5\n"
+        "    mov x5, x6\n"
+        "    svc #0\n"
+        "    cmn x0, #4095\n"
+        "    b.hs preload_syscall_error\n"
+        "    ret\n"
+        "2:  stp x29, x30, [sp, #-80]!\n"
+        "    .cfi_adjust_cfa_offset 80\n"
+        "    .cfi_rel_offset x29, 0\n"
+        "    .cfi_rel_offset x30, 8\n"
+        "    stp x0, x1, [sp, #16]\n"
+        "    stp x2, x3, [sp, #32]\n"
+        "    stp x4, x5, [sp, #48]\n"
+        "    str x6, [sp, #64]\n"
+        "    bl preload_is_fork\n"
+        "    mov w9, w0\n"
+        "    ldp x0, x1, [sp, #16]\n"
+        "    ldp x2, x3, [sp, #32]\n"
+        "    ldp x4, x5, [sp, #48]\n"
+        "    ldr x6, [sp, #64]\n"
+        "    ldp x29, x30, [sp], #80\n"
+        "    .cfi_adjust_cfa_offset -80\n"
+        "    .cfi_restore x29\n"
+        "    .cfi_restore x30\n"
+        "    tst w9, #255\n"
+        "    b.ne preload_forking_syscall\n"
+        "    b 3b\n"
+        "    .cfi_endproc\n"
+        ".size syscall, .-syscall\n"
+        ".popsection\n");
+#endif
+/* clang-format on */

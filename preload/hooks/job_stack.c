@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hooks/job_stack.h"
+#include "heap/fallback.h"
+#include "log/lapse.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include <stdlib.h>
+#include <sys/mman.h>
+
+bool job_stacks;
+
+static void advise(const void *p, size_t size, int advice)
+{
+    uintptr_t from = sm_round_up((uintptr_t)p, sm_os_page);
+    uintptr_t to = ((uintptr_t)p + size) & -sm_os_page;
+
+    if (from < to && !sm_seccomp_forbids(SM_CALL_MADVISE))
+        sm_sys(SYS_madvise, from, to - from, advice);
+}
+
+void job_stack_hide(void *p, size_t size)
+{
+    advise(p, size, MADV_DONTDUMP);
+}
+
+/* Whole pages, so that all of it can be left out. The C library's aligned blocks may be larger.
+ */
+void *job_stack(size_t size)
+{
+    void *p = NULL;
+
+    if (size > SIZE_MAX - sm_os_page ||
+        posix_memalign(&p, sm_os_page, sm_round_up(size, sm_os_page)) != 0)
+        return NULL;
+    job_stack_hide(p, size);
+    sm_lapse_count(SM_LAPSE_JOB_STACK);
+    __atomic_store_n(&job_stacks, true, __ATOMIC_RELAXED);
+    return p;
+}
+
+/* Whichever else begins with a page is dumped in any case. */
+void job_stack_end(const void *p)
+{
+    if ((uintptr_t)p % sm_os_page == 0)
+        advise(p, sm_spill_size(p), MADV_DODUMP);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hooks/partition.h"
+#include "log/lapse.h"
+#include <string.h>
+
+uint64_t route_cache[ROUTE_SETS][ROUTE_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
+
+struct rule {
+    const char *path; /* as in OpenSSL's source tree; with a final '/', a directory */
+    unsigned answer;
+};
+
+/*
+ * Everything that is not listed is key material: a list of what is harmless can be
+ * complete, a list of what is secret cannot. The first three are bytes and nothing else:
+ * no locks or reference counts, which must never lie in uncached memory.
+ */
+static const struct rule rules[] = {
+    {"crypto/bn/bn_lib.c", SM_PART_BYTES}, /* big numbers and their words */
+    {"crypto/bn/bn_exp.c", SM_PART_BYTES}, /* tables of powers in modular exponentiation */
+    {"crypto/rsa/rsa_ossl.c", SM_PART_BYTES},
+    {"crypto/ec/ecx_key.c", ROUTE_OCTETS},
+    {"crypto/async/arch/", ROUTE_STACK},
+    {"ssl/record/", SM_PART_IO},
+    {"crypto/conf/conf_mod.c", SM_PART_PUBLIC},
+    {"crypto/core_", SM_PART_PUBLIC},
+    {"crypto/err/", ROUTE_NEEDED},
+    {"crypto/evp/evp_fetch.c", SM_PART_PUBLIC},
+    {"crypto/ex_data.c", SM_PART_PUBLIC},
+    {"crypto/init", SM_PART_PUBLIC},
+    {"crypto/lhash/", SM_PART_PUBLIC},
+    {"crypto/objects/", SM_PART_PUBLIC},
+    {"crypto/property/", SM_PART_PUBLIC},
+    {"crypto/provider", SM_PART_PUBLIC},
+    {"crypto/stack/", SM_PART_PUBLIC},
+    {"crypto/sparse_array.c", ROUTE_NEEDED}, /* where threads_ keeps a thread's values */
+    {"crypto/threads_", ROUTE_NEEDED},
+    {"crypto/x509/x509_vpm.c", SM_PART_PUBLIC},
+};
+
+/* A path as the compiler saw it: "../crypto/bn/bn_lib.c", "/build/openssl/crypto/..." */
+static bool fits(const char *file, const char *path)
+{
+    const char *at = file;
+    size_t length = strlen(path);
+
+    while ((at = strstr(at, path)) != NULL) {
+        bool starts = at == file || at[-1] == '/';
+        bool ends = path[length - 1] != 'c' || path[length - 2] != '.' || at[length] == '\0';
+        if (starts && ends)
+            return true;
+        at++;
+    }
+    return false;
+}
+
+unsigned route_classify(const char *file)
+{
+    if (file && !*file)
+        sm_lapse(SM_LAPSE_NAMELESS,
+                 "an allocation without a file name (is libcrypto built with "
+                 "OPENSSL_NO_FILENAMES?): what has none is key material");
+    if (!file || !*file)
+        return SM_PART_KEY;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (fits(file, rules[i].path))
+            return rules[i].answer;
+    }
+    return SM_PART_KEY;
+}
+
+/* Looks at the other ways, else asks the lists; the answer goes to the front. */
+static unsigned route_slow(const char *file)
+{
+    uint64_t key = (uintptr_t)file, entry = 0, front;
+    uint64_t *set = route_set(key);
+    unsigned way = 0;
+
+    do
+        entry = __atomic_load_n(&set[way], __ATOMIC_RELAXED);
+    while ((entry >> 8 != key || !entry) && ++way < ROUTE_WAYS);
+    if (way == ROUTE_WAYS) {
+        entry = key << 8 | route_classify(file);
+        way = 1 + (unsigned)(key >> 4) % (ROUTE_WAYS - 1);
+    }
+    front = __atomic_exchange_n(&set[0], entry, __ATOMIC_RELAXED);
+    __atomic_store_n(&set[way], front, __ATOMIC_RELAXED);
+    return (unsigned)(entry & 0xff);
+}
+
+static uint64_t route_answer(const char *file)
+{
+    uint64_t answer = route_fast(file);
+
+    return answer > ROUTE_STACK ? route_slow(file) : answer;
+}
+
+bool route_needed(const char *file)
+{
+    return route_answer(file) == ROUTE_NEEDED;
+}
+
+unsigned route(const char *file, size_t size)
+{
+    uint64_t answer = route_answer(file);
+
+    if (answer == ROUTE_NEEDED)
+        return SM_PART_PUBLIC;
+    if (answer == ROUTE_OCTETS)
+        return size <= ROUTE_OCTETS_MAX ? SM_PART_BYTES : SM_PART_KEY;
+    return (unsigned)answer;
+}

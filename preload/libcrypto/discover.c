@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libcrypto/discover.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "exports/crypto_api.h"
+#include "fork/fork.h"
+#include "heap/thread_cache.h"
+#include "hooks/mem_hooks.h"
+#include "hooks/namespace_hooks.h"
+#include "libcrypto/flavor.h"
+#include "libcrypto/pin.h"
+#include "libcrypto/registry.h"
+#include "libcrypto/resolve.h"
+#include "loader/elf_symbols.h"
+#include "log/lapse.h"
+#include "log/log.h"
+#include "stacktrace/unwind.h"
+#include "start.h"
+#include <string.h>
+
+typedef int (*set_mem_functions)(crypto_malloc *, crypto_realloc *, crypto_free *);
+typedef void (*get_mem_functions)(crypto_malloc **, crypto_realloc **, crypto_free **);
+
+struct libcrypto known[LIBCRYPTOS_MAX];
+unsigned known_count;
+
+static bool any_unserved;
+static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
+
+static void add(unsigned *counter)
+{
+    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELEASE);
+}
+
+static bool same(const struct elf_object *one, const struct elf_object *other)
+{
+    return one->base == other->base && one->dynamic == other->dynamic;
+}
+
+static struct libcrypto *find(const struct elf_object *object)
+{
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (same(&known[i].object, object))
+            return &known[i];
+    }
+    return NULL;
+}
+
+static struct libcrypto *note(const struct elf_object *object, enum owner owner)
+{
+    struct libcrypto *lib = find(object);
+
+    if (!lib && known_count == LIBCRYPTOS_MAX) {
+        sm_lapse(SM_LAPSE_LIBCRYPTOS,
+                 "more than %d libcryptos: those that follow are not hooked", LIBCRYPTOS_MAX);
+        return NULL;
+    }
+    if (lib)
+        return lib;
+    lib = &known[known_count];
+    *lib = (struct libcrypto){.object = *object, .owner = owner};
+    return lib;
+}
+
+static bool hooked(const struct elf_object *object)
+{
+    get_mem_functions get =
+        (get_mem_functions)elf_symbol_of(object, "CRYPTO_get_mem_functions");
+    crypto_malloc *m = NULL;
+    crypto_realloc *r = NULL;
+    crypto_free *f = NULL;
+
+    if (get)
+        get(&m, &r, &f);
+    return m == hook_malloc || elsewhere_is_hook(m);
+}
+
+static const char *name_of(const char *name)
+{
+    return name && *name ? name : "the program itself";
+}
+
+/* why, in the words of a refusal and of a warning */
+static void not_served(struct libcrypto *lib, const char *name, const char *refusal,
+                       const char *warning, const char *whose)
+{
+    if (lib->unserved)
+        return;
+    lib->unserved = true;
+    sm_count(&sm_stats.hooks_late, 1);
+    any_unserved = true;
+    __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELEASE);
+    if (sm_config.require)
+        sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name, refusal, whose);
+    sm_lapse_each(SM_LAPSE_UNHOOKED, "%s is not protected: %s%s", name, warning, whose);
+}
+
+void libcrypto_is_shared(struct libcrypto *lib)
+{
+    static const char why[] =
+        "an ENGINE shares its blocks with a libcrypto of the program's that is not hooked";
+
+    not_served(lib, name_of(lib->path), why, why, "");
+    callers_look();
+}
+
+static void hook(struct libcrypto *lib, const char *name)
+{
+    set_mem_functions set =
+        (set_mem_functions)elf_symbol_of(&lib->object, "CRYPTO_set_mem_functions");
+    bool good;
+
+    if (lib->owner != OPENSSL) {
+        not_served(lib, name, "it is ", "it is ", owner_name(lib->owner));
+        return;
+    }
+    if (lib->unserved || hooked(&lib->object))
+        return;
+    good = lib->space ? set(lib->space->malloc, lib->space->realloc, lib->space->free)
+                      : set(hook_malloc, hook_realloc, hook_free);
+    if (good)
+        sm_count(&sm_stats.hooks, 1);
+    else
+        not_served(lib, name, "it allocated memory already",
+                   "the hook comes too late, it allocated memory already", "");
+}
+
+struct look {
+    unsigned long long adds; /* when it began */
+    bool all;                /* else these, which are known to be relocated, and pinned */
+    struct elf_object objects[LIBCRYPTOS_MAX];
+    unsigned number;
+    bool hooks;
+};
+
+static bool meant(const struct look *look, const struct elf_object *object)
+{
+    for (unsigned i = 0; i < look->number; i++) {
+        if (same(&look->objects[i], object))
+            return true;
+    }
+    return look->all;
+}
+
+/* In dl_iterate_phdr: nothing is unloaded meanwhile. */
+static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct elf_object object = elf_object(info);
+    const struct look *look = arg;
+    struct libcrypto *lib;
+    enum owner owner;
+
+    (void)size;
+    if (!meant(look, &object))
+        return 0;
+    owner = owner_of(&object);
+    if (owner == NOBODY)
+        return 0;
+    lib = note(&object, owner);
+    if (lib == &known[known_count]) {
+        lib->code = code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+        lib->path = info->dlpi_name;
+        add(&known_count);
+    }
+    if (lib && look->hooks)
+        hook(lib, name_of(info->dlpi_name));
+    return 0;
+}
+
+bool libcrypto_present(void)
+{
+    struct look look = {.all = true};
+
+    dl_iterate_phdr(visit, &look);
+    return known_count != 0;
+}
+
+static void hook_some(struct look *look)
+{
+    look->hooks = true;
+    dl_iterate_phdr(visit, look);
+    if (look->all && !libcrypto_hooked())
+        callers_default_to_first();
+    if (any_unserved)
+        callers_look();
+}
+
+void libcrypto_hook_all(void)
+{
+    struct look look = {.all = true};
+
+    hook_some(&look);
+}
+
+static void collect_one(struct look *look, const struct elf_object *object)
+{
+    if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(object))
+        look->objects[look->number++] = *object;
+}
+
+static int collect(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct elf_object object = elf_object(info);
+    struct look *look = arg;
+
+    (void)size;
+    look->adds = info->dlpi_adds;
+    if (look->adds == __atomic_load_n(&seen_adds, __ATOMIC_RELAXED))
+        return 1;
+    collect_one(look, &object);
+    return 0;
+}
+
+/*
+ * Those that are known are pinned; what is gone since it was collected is left out. With a
+ * handle, in the name space that it stands for.
+ */
+static void pin_all(struct look *look, void *handle)
+{
+    unsigned number = 0;
+
+    for (unsigned i = 0; i < look->number; i++) {
+        if (find(&look->objects[i]) || pin(&look->objects[i], handle))
+            look->objects[number++] = look->objects[i];
+    }
+    look->number = number;
+}
+
+/*
+ * The linker's list is locked first, then the start: a fork in a callback of dl_iterate_phdr
+ * takes them in this order too. The first lock is recursive.
+ */
+static int hook_listed(struct dl_phdr_info *info, size_t size, void *look)
+{
+    (void)info, (void)size;
+    start_lock();
+    hook_some(look);
+    start_unlock();
+    return 1;
+}
+
+/*
+ * In the allocator, which reports a misuse with the help of a library, the start lock is not
+ * taken: a fork may hold it, and wait for this thread to leave.
+ */
+static void look_once(void)
+{
+    struct look look = {0};
+
+    dl_iterate_phdr(collect, &look);
+    if (look.number) {
+        /* Before our constructor, which will look for itself, nothing can start. */
+        if (!start_ready())
+            return;
+        /*
+         * Another thread may be loading one that is in the list but not relocated yet: to pin
+         * it waits for the lock that it holds. Before the start lock, which a fork in a
+         * library's constructor takes with that one.
+         */
+        pin_all(&look, NULL);
+        dl_iterate_phdr(hook_listed, &look);
+        /* The program has just taken the linker's lock itself. */
+        if (sm_config.trace)
+            sm_unwind_load();
+    }
+    __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
+}
+
+/*
+ * A library that answers for libcrypto may load the real one when it is asked: that comes back
+ * here, while this thread hooks. It is looked for afterwards.
+ */
+void libcrypto_look(void)
+{
+    static bool again; /* under fork's lock, by its holder */
+
+    if (sm_inside_now())
+        return;
+    if (sm_fork_holds()) {
+        again = true;
+        return;
+    }
+    look_once();
+    while (__atomic_exchange_n(&again, false, __ATOMIC_RELAXED))
+        look_once();
+}
+
+/*
+ * A name space has a list of its own, which dl_iterate_phdr does not show us. But while it
+ * calls us no list is changed.
+ */
+struct look_elsewhere {
+    const struct link_map *first;
+    const struct elsewhere *space;
+    struct look look;
+};
+
+static int collect_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct look_elsewhere *there = arg;
+
+    (void)info, (void)size;
+    while (there->first->l_prev)
+        there->first = there->first->l_prev;
+    for (const struct link_map *map = there->first; map; map = map->l_next) {
+        struct elf_object object = {map->l_addr, map->l_ld};
+        collect_one(&there->look, &object);
+    }
+    return 1;
+}
+
+static void visit_elsewhere(const struct link_map *map, const struct look_elsewhere *there)
+{
+    const ElfW(Ehdr) *head = (const void *)map->l_addr;
+    struct elf_object object = {map->l_addr, map->l_ld};
+    enum owner owner;
+    struct libcrypto *lib;
+
+    if (!meant(&there->look, &object) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
+        return;
+    owner = owner_of(&object);
+    lib = note(&object, owner);
+    if (lib == &known[known_count]) {
+        lib->code =
+            code_of(map->l_addr, (const void *)(map->l_addr + head->e_phoff), head->e_phnum);
+        lib->space = there->space;
+        add(&known_count);
+    }
+    if (lib)
+        hook(lib, name_of(map->l_name));
+}
+
+static int hook_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    const struct look_elsewhere *there = arg;
+    const struct link_map *map = there->first;
+
+    (void)info, (void)size;
+    while (map->l_prev)
+        map = map->l_prev;
+    start_lock();
+    for (; map; map = map->l_next)
+        visit_elsewhere(map, there);
+    start_unlock();
+    return 1;
+}
+
+void libcrypto_look_elsewhere(void *handle)
+{
+    struct look_elsewhere there = {.first = handle};
+
+    if (sm_inside_now() || sm_fork_holds())
+        return;
+    dl_iterate_phdr(collect_elsewhere, &there);
+    if (!there.look.number || !start_ready())
+        return;
+    there.space = elsewhere_hooks(handle);
+    pin_all(&there.look, handle);
+    if (!there.space)
+        return;
+    there.first = handle;
+    dl_iterate_phdr(hook_elsewhere, &there);
+}
+
+/* Elsewhere blocks that the arena has no room for are another C library's: its hooks know. */
+static bool only_by_hook(const struct libcrypto *lib, const char *name)
+{
+    return lib->space && strncmp(name, "CRYPTO_secure_", 14) != 0 &&
+           strcmp(name, "CRYPTO_set_mem_functions") != 0;
+}
+
+bool libcrypto_defines(const void *function, const char *name)
+{
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (!known[i].unserved && known[i].owner == OPENSSL && !only_by_hook(&known[i], name) &&
+            elf_symbol_of(&known[i].object, name) == function)
+            return true;
+    }
+    return false;
+}
+
+bool libcrypto_known(void)
+{
+    return count(&known_count) != 0;
+}
+
+bool libcrypto_hooked(void)
+{
+    for (unsigned i = 0; i < count(&known_count); i++) {
+        if (!known[i].unserved)
+            return true;
+    }
+    return false;
+}

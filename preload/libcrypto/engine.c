@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libcrypto/engine.h"
+#include "arena/arena.h"
+#include "base/common.h"
+#include "heap/malloc.h"
+#include "hooks/mem_hooks.h"
+#include "libcrypto/registry.h"
+#include "libcrypto/resolve.h"
+#include "start.h"
+#include <string.h>
+
+typedef int set_mem_functions(crypto_malloc *, crypto_realloc *, crypto_free *);
+
+/* Of the program that loads engines. There is one at most: written once, under the start lock.
+ */
+static struct {
+    crypto_malloc *malloc;
+    crypto_realloc *realloc;
+    crypto_free *free;
+    const struct libcrypto *lib; /* whose they were given to; written last */
+} host;
+
+/*
+ * What the libcrypto of an engine calls. It may have allocated before the engine was bound:
+ * those blocks are ours, and must not be given to the host's free.
+ */
+static void *shared_malloc(size_t size, const char *file, int line)
+{
+    return host.malloc(size, file, line);
+}
+
+static void shared_free(void *p, const char *file, int line)
+{
+    if (sm_arena_owns(p))
+        hook_free(p, file, line);
+    else
+        host.free(p, file, line);
+}
+
+static void *shared_realloc(void *p, size_t size, const char *file, int line)
+{
+    void *to;
+
+    if (!sm_arena_owns(p))
+        return host.realloc(p, size, file, line);
+    to = size ? host.malloc(size, file, line) : NULL;
+    if (to)
+        memcpy(to, p, sm_min(sm_usable_size(p), size));
+    if (to || !size)
+        hook_free(p, file, line);
+    return to;
+}
+
+bool engine_has(const void *function)
+{
+    const struct libcrypto *lib = __atomic_load_n(&host.lib, __ATOMIC_ACQUIRE);
+
+    return lib && range_has(lib->code, function);
+}
+
+struct binding {
+    const void *caller;
+    crypto_malloc *malloc;
+    crypto_realloc *realloc;
+    crypto_free *free;
+    bool good;
+};
+
+/* The libcrypto of an engine, which is linked with it by name or, by none, has the first. */
+static struct libcrypto *libcrypto_of(const struct elf_object *engine)
+{
+    unsigned of = callers_linked_with(engine);
+
+    for (unsigned i = 0; of == USERS_NONE && i < count(&known_count); i++) {
+        if (!known[i].space && known[i].owner == OPENSSL)
+            of = i;
+    }
+    return of == USERS_NONE ? NULL : &known[of];
+}
+
+static bool is_host(const struct binding *binding)
+{
+    return host.malloc == binding->malloc && host.realloc == binding->realloc &&
+           host.free == binding->free;
+}
+
+/* With the start lock. */
+static bool share(struct libcrypto *lib, const struct binding *binding)
+{
+    set_mem_functions *set =
+        (set_mem_functions *)elf_symbol_of(&lib->object, "CRYPTO_set_mem_functions");
+
+    if (host.lib)
+        return host.lib == lib && is_host(binding);
+    if (lib->unserved || !set)
+        return false;
+    host.malloc = binding->malloc;
+    host.realloc = binding->realloc;
+    host.free = binding->free;
+    /* Ours are in place: OpenSSL lets others take it. */
+    if (!set(shared_malloc, shared_realloc, shared_free))
+        return false;
+    __atomic_store_n(&host.lib, lib, __ATOMIC_RELEASE);
+    libcrypto_is_shared(lib);
+    return true;
+}
+
+/* In dl_iterate_phdr, before the start lock: see hook_listed() in discover.c. */
+static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct elf_object object = elf_object(info);
+    struct binding *binding = arg;
+    struct libcrypto *lib;
+
+    (void)size;
+    if (!range_has(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum),
+                   binding->caller))
+        return 0;
+    if (!elf_symbol_of(&object, "bind_engine"))
+        return 1;
+    start_lock();
+    lib = libcrypto_of(&object);
+    binding->good = lib && share(lib, binding);
+    start_unlock();
+    return 1;
+}
+
+bool engine_shares(const void *caller, crypto_malloc *m, crypto_realloc *r, crypto_free *f)
+{
+    struct binding binding = {caller, m, r, f, false};
+
+    if (m && r && f)
+        dl_iterate_phdr(visit, &binding);
+    return binding.good;
+}

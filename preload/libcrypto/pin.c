@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libcrypto/pin.h"
+#include "loader/real.h"
+#include <dlfcn.h>
+#include <limits.h>
+#include <string.h>
+
+#define MODE (RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE)
+
+struct search {
+    const struct elf_object *object;
+    const struct link_map *there; /* any of its name space; NULL: of ours */
+    char name[PATH_MAX];
+};
+
+static bool take_name(struct search *search, uintptr_t base, const ElfW(Dyn) * dynamic,
+                      const char *name)
+{
+    if (base != search->object->base || dynamic != search->object->dynamic ||
+        strlen(name) >= sizeof(search->name))
+        return false;
+    strcpy(search->name, name);
+    return true;
+}
+
+/* While dl_iterate_phdr calls, no name space's list is changed. */
+static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct search *search = arg;
+    struct elf_object object = elf_object(info);
+    const struct link_map *map = search->there;
+
+    (void)size;
+    if (!map)
+        return take_name(search, object.base, object.dynamic, info->dlpi_name);
+    while (map->l_prev)
+        map = map->l_prev;
+    while (map && !take_name(search, map->l_addr, map->l_ld, map->l_name))
+        map = map->l_next;
+    return map ? 1 : -1;
+}
+
+/* Another one may have come in its place since its name was read. */
+static bool is(void *handle, uintptr_t base, const ElfW(Dyn) * dynamic)
+{
+    const struct link_map *map = handle;
+    bool same = map && map->l_addr == base && map->l_ld == dynamic;
+
+    if (handle)
+        dlclose(handle);
+    return same;
+}
+
+static void *open_again(const char *name, void *handle)
+{
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
+    void *(*next_in)(Lmid_t, const char *, int) =
+        (void *(*)(Lmid_t, const char *, int))next_function(NEXT_DLMOPEN);
+    Lmid_t space;
+
+    if (!handle)
+        return next(name, MODE);
+    return dlinfo(handle, RTLD_DI_LMID, &space) == 0 ? next_in(space, name, MODE) : NULL;
+}
+
+/* Not from within dl_iterate_phdr: whoever unloads takes these two locks the other way round.
+ */
+bool pin(const struct elf_object *object, void *handle)
+{
+    struct search search;
+
+    search.object = object;
+    search.there = handle;
+    if (dl_iterate_phdr(visit, &search) != 1)
+        return false;
+    /* The program itself has no name, and stays. */
+    return !*search.name || is(open_again(search.name, handle), object->base, object->dynamic);
+}

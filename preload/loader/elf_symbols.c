@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loader/elf_symbols.h"
+#include <elf.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct table {
+    const char *strings;
+    const ElfW(Sym) * symbols;
+    const uint32_t *gnu_hash;
+    const uint32_t *sysv_hash;
+    ElfW(Xword) soname; /* in strings; 0: none */
+};
+
+/* The C library relocates these pointers in place, the kernel's vDSO has them as offsets. */
+static const void *pointer(uintptr_t base, ElfW(Addr) value)
+{
+    return (const void *)(value < base ? base + value : value);
+}
+
+static bool read_dynamic(const struct elf_object *object, struct table *table)
+{
+    const ElfW(Dyn) *dyn = object->dynamic;
+    uintptr_t base = object->base;
+
+    memset(table, 0, sizeof(*table));
+    for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
+        if (dyn->d_tag == DT_STRTAB)
+            table->strings = pointer(base, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_SYMTAB)
+            table->symbols = pointer(base, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_GNU_HASH)
+            table->gnu_hash = pointer(base, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_HASH)
+            table->sysv_hash = pointer(base, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_SONAME)
+            table->soname = dyn->d_un.d_val;
+    }
+    return table->strings && table->symbols;
+}
+
+static bool matches(const struct table *table, uint32_t index, const char *name)
+{
+    const ElfW(Sym) *symbol = &table->symbols[index];
+
+    return symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC &&
+           elf_same(table->strings + symbol->st_name, name);
+}
+
+static uint32_t gnu_hash(const char *name)
+{
+    uint32_t hash = 5381;
+
+    for (; *name; name++)
+        hash = hash * 33 + (unsigned char)*name;
+    return hash;
+}
+
+/* Layout: buckets, first symbol, words of the Bloom filter, its shift; then those three. */
+static uint32_t find_gnu(const struct table *table, const char *name)
+{
+    const uint32_t *head = table->gnu_hash;
+    uint32_t buckets = head[0], first = head[1], words = head[2];
+    const ElfW(Addr) *bloom = (const void *)(head + 4);
+    const uint32_t *bucket = (const void *)(bloom + words), *chain = bucket + buckets;
+    uint32_t hash = gnu_hash(name), bits = 8 * sizeof(ElfW(Addr));
+    ElfW(Addr) word = words ? bloom[hash / bits % words] : 0;
+
+    if (!buckets || !(word >> hash % bits & word >> (hash >> head[3]) % bits & 1))
+        return 0;
+    for (uint32_t i = bucket[hash % buckets]; i >= first; i++) {
+        uint32_t entry = chain[i - first];
+        if ((entry | 1) == (hash | 1) && matches(table, i, name))
+            return i;
+        if (entry & 1)
+            break;
+    }
+    return 0;
+}
+
+/* The second word of the old table is the number of symbols: enough to look at each. */
+static uint32_t find_sysv(const struct table *table, const char *name)
+{
+    for (uint32_t i = 1; i < table->sysv_hash[1]; i++) {
+        if (matches(table, i, name))
+            return i;
+    }
+    return 0;
+}
+
+struct elf_object elf_object(const struct dl_phdr_info *info)
+{
+    struct elf_object object = {.base = info->dlpi_addr};
+
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            object.dynamic = (const void *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    }
+    return object;
+}
+
+void *elf_symbol_of(const struct elf_object *object, const char *name)
+{
+    struct table table;
+    uint32_t index = 0;
+
+    if (!read_dynamic(object, &table))
+        return NULL;
+    if (table.gnu_hash)
+        index = find_gnu(&table, name);
+    else if (table.sysv_hash)
+        index = find_sysv(&table, name);
+    return index ? (void *)(object->base + table.symbols[index].st_value) : NULL;
+}
+
+const char *elf_soname(const struct elf_object *object)
+{
+    struct table table;
+
+    return read_dynamic(object, &table) && table.soname ? table.strings + table.soname : "";
+}
+
+const char *elf_needed(const struct elf_object *object, unsigned number)
+{
+    struct table table;
+
+    if (!read_dynamic(object, &table))
+        return NULL;
+    for (const ElfW(Dyn) *dyn = object->dynamic; dyn->d_tag != DT_NULL; dyn++) {
+        if (dyn->d_tag == DT_NEEDED && number-- == 0)
+            return table.strings + dyn->d_un.d_val;
+    }
+    return NULL;
+}

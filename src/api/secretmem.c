@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public functions, thin. */
+#include "secretmem.h"
+#include "arena/backing.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "fork/fork.h"
+#include "heap/malloc.h"
+#include "heap/thread_cache.h"
+#include "log/log.h"
+#include "os/valgrind.h"
+#include "process/exit_report.h"
+#include "stacktrace/unwind.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+extern char **environ;
+
+static bool used;
+
+/* What a setting needs at once, where no allocation is in progress. */
+static void apply(void)
+{
+    sm_ending_init(&used);
+    if (sm_config.trace)
+        sm_unwind_load();
+}
+
+/*
+ * The handlers of fork and of a thread's end are never taken back. The shared library is linked
+ * so that it is not unloaded; a plugin with the archive in it would be, and the next fork would
+ * jump into nothing.
+ */
+static void stay_loaded(void)
+{
+    Dl_info info;
+
+    if (dladdr(&used, &info) != 0 && info.dli_fname && *info.dli_fname)
+        dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    dlerror(); /* A program that is linked statically has no such object. */
+}
+
+/*
+ * Before main, so that the handlers of fork are the outermost, and while there is one thread.
+ * A wrong value in the environment is not ours to end a program for: it is said and ignored.
+ */
+__attribute__((constructor)) static void start(void)
+{
+    char error[256];
+
+    stay_loaded();
+    sm_report_init("libsecretmem");
+    if (!getauxval(AT_SECURE) && sm_config_from_env(environ, error, sizeof(error)) != 0)
+        sm_report("%s: ignored", error);
+    sm_heap_start();
+    apply();
+}
+
+static void first_use(void)
+{
+    if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
+        !__atomic_exchange_n(&used, true, __ATOMIC_RELAXED)) {
+        sm_heap_start(); /* from a constructor that ran before ours */
+        sm_fork_start();
+        sm_heap_seal();
+    }
+}
+
+SM_EXPORT int secretmem_configure(const char *name, const char *value)
+{
+    char error[256];
+
+    if (__atomic_load_n(&used, __ATOMIC_RELAXED))
+        return SECRETMEM_E_LATE;
+    switch (sm_config_set(name, value, error, sizeof(error))) {
+    case 0:
+        apply();
+        return SECRETMEM_OK;
+    case -2:
+        return SECRETMEM_E_NAME;
+    default:
+        return SECRETMEM_E_VALUE;
+    }
+}
+
+SM_EXPORT const char *secretmem_strerror(int error)
+{
+    switch (error) {
+    case SECRETMEM_OK:
+        return "success";
+    case SECRETMEM_E_NAME:
+        return "there is no such setting";
+    case SECRETMEM_E_VALUE:
+        return "the setting does not take this value";
+    case SECRETMEM_E_LATE:
+        return "too late: memory was allocated already";
+    default:
+        return "unknown error";
+    }
+}
+
+static void *answer(void *p)
+{
+    if (!p)
+        errno = ENOMEM;
+    return p;
+}
+
+SM_EXPORT void *secretmem_malloc(size_t size)
+{
+    first_use();
+    return answer(sm_malloc(size, SM_PART_KEY));
+}
+
+SM_EXPORT void *secretmem_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    void *p;
+
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return answer(NULL);
+    p = secretmem_malloc(bytes);
+    /* What the C library gave, and what was freed under ZERO=0, is not zero. */
+    if (p && (!sm_config.zero || !sm_arena_owns(p)))
+        memset(p, 0, bytes);
+    else if (p)
+        sm_memcheck_allow(p, bytes); /* it is zero, which memcheck cannot know */
+    return p;
+}
+
+SM_EXPORT void *secretmem_realloc(void *p, size_t size)
+{
+    if (!p)
+        return secretmem_malloc(size);
+    if (size == 0) {
+        secretmem_free(p);
+        return NULL;
+    }
+    return answer(sm_realloc(p, size));
+}
+
+SM_EXPORT void *secretmem_aligned_alloc(size_t alignment, size_t size)
+{
+    if (alignment == 0 || alignment & (alignment - 1)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    first_use();
+    return answer(sm_aligned_malloc(alignment, size, SM_PART_KEY));
+}
+
+SM_EXPORT void secretmem_free(void *p)
+{
+    int error = errno;
+
+    if (p)
+        sm_free(p);
+    errno = error;
+}
+
+SM_EXPORT size_t secretmem_usable_size(const void *p)
+{
+    return p ? sm_usable_size(p) : 0;
+}
+
+SM_EXPORT int secretmem_contains(const void *p)
+{
+    return sm_is_secret(p);
+}
+
+SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
+{
+    struct secretmem_stats now = {.size = sizeof(now)};
+    int64_t live;
+
+    now.secret_bytes = sm_counted(&sm_stats.pages[SM_KIND_SECRET]) * SM_PAGE;
+    now.locked_bytes = sm_counted(&sm_stats.pages[SM_KIND_LOCKED]) * SM_PAGE;
+    now.plain_bytes = (sm_counted(&sm_stats.pages[SM_KIND_PLAIN]) +
+                       sm_counted(&sm_stats.pages[SM_KIND_ORDINARY])) *
+                      SM_PAGE;
+    now.peak_bytes = sm_counted(&sm_stats.pages_peak) * SM_PAGE;
+    now.mapped_bytes = sm_counted(&sm_stats.mapped);
+    now.limit_bytes = sm_arena.span ? sm_arena.cap : sm_config.arena_size;
+    sm_thread_caches_sum(&now.allocations, &now.frees, &live);
+    now.live_bytes = (uint64_t)live;
+    now.spilled = sm_counted(&sm_stats.spilled);
+    now.spilled_bytes = sm_counted(&sm_stats.spilled_bytes);
+    now.failed = sm_counted(&sm_stats.failed);
+    now.degraded_pages = sm_counted(&sm_stats.degraded);
+    now.forks = sm_counted(&sm_stats.forks);
+    now.forks_failed = sm_counted(&sm_stats.fork_failed);
+    memcpy(stats, &now, sm_min(size, sizeof(now)));
+}
+
+/* STATS=1 and TRACE=1, as the preload has them. */
+__attribute__((destructor)) static void end(void)
+{
+    if (used)
+        sm_ending_last();
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A limit on address space that the program sets for itself while it runs. Nothing but address
+ * space is given back: the kernel puts no mapping there of its own accord (sm_pages_reserve),
+ * so that an address in the gap is nobody's, and its entries in the tables are not looked up.
+ */
+#include "arena/arena.h"
+#include "heap/thread_cache.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
+
+#define LEAST SM_MIB /* of a partition: some of the largest kernel pages */
+
+/* Whole pages of a table, the entries of which are size bytes, between two entries */
+static void unmap_entries(const void *table, size_t size, uint32_t from, uint32_t to)
+{
+    uintptr_t start = sm_round_up((uintptr_t)table + from * size, sm_os_page);
+    uintptr_t end = ((uintptr_t)table + to * size) & ~(sm_os_page - 1);
+
+    if (start < end)
+        sm_pages_unmap((void *)start, end - start);
+}
+
+/* With its lock. Bytes that it may grow to, as far as it has not already. */
+static void shrink(unsigned p, size_t bytes)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    uint32_t last = part->end + SM_PART_TAIL,
+             end = part->first + (uint32_t)(bytes >> SM_PAGE_SHIFT);
+
+    /* Tables are committed ahead of what is mapped. */
+    end = (uint32_t)sm_max(end, sm_max(part->mapped, part->committed) + SM_PART_TAIL);
+    end = (uint32_t)sm_round_up(end, per_os);
+    if (end + SM_PART_TAIL >= last)
+        return;
+    part->end = end;
+    part->shrunk = true;
+    end += SM_PART_TAIL;
+    sm_pages_unmap(sm_page_address(end), (size_t)(last - end) << SM_PAGE_SHIFT);
+    unmap_entries(sm_arena.pages, sizeof(*sm_arena.pages), end, last);
+    unmap_entries(sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state), end, last);
+    unmap_entries(sm_arena.bins, sizeof(*sm_arena.bins), end, last);
+}
+
+void sm_arena_shrink(size_t allowed)
+{
+    /* A fork may hold the lock of a partition, and waits for who is inside. */
+    struct sm_thread_cache *cache = sm_enter();
+    size_t bytes = sm_max(sm_min(allowed / 8, sm_arena.span) / SM_PARTS, LEAST);
+
+    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
+        sm_lock_take(&sm_arena.part[p].lock);
+        if (!sm_seccomp_forbids(SM_CALL_MUNMAP))
+            shrink(p, bytes);
+        sm_lock_drop(&sm_arena.part[p].lock);
+    }
+    sm_leave(cache);
+}

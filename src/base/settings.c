@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/settings.h"
+#include "base/format.h"
+#include <string.h>
+
+#define PREFIX     "SECRETSSL_"
+#define PREFIX_LEN (sizeof(PREFIX) - 1)
+#define NAME_MAX_  40 /* of a wrong name */
+#define SHOWN_MAX  80 /* bytes of a wrong value: what is accepted must fit on the line */
+
+struct sm_config sm_config = {
+    .arena_size = 256 * SM_MIB,
+    .zero = 1,
+    .drop_cache = 1,
+};
+
+enum kind { SIZE, CHOICE, LOG };
+
+struct setting {
+    const char *name;
+    enum kind kind;
+    void *target;       /* size_t for SIZE, int for the others */
+    size_t least, most; /* SIZE: bytes */
+    const char *accepted;
+    const char *words[3]; /* CHOICE: the index of a word is its value */
+};
+
+static const struct setting settings[] = {
+    {"ARENA_SIZE",
+     SIZE,
+     &sm_config.arena_size,
+     64 * SM_KIB,
+     SM_TIB,
+     "64K to 1T, in bytes or with a suffix K, M, G or T",
+     {0}},
+    {"PREFAULT",
+     SIZE,
+     &sm_config.prefault,
+     0,
+     SM_TIB,
+     "0 to 1T, in bytes or with a suffix K, M, G or T",
+     {0}},
+    {"REQUIRE", CHOICE, &sm_config.require, 0, 0, "0 or 1", {"0", "1"}},
+    {"UNCACHED",
+     CHOICE,
+     &sm_config.uncached,
+     0,
+     0,
+     "off, prefer or require",
+     {"off", "prefer", "require"}},
+    {"ROUTE", CHOICE, &sm_config.route, 0, 0, "all or keys", {"all", "keys"}},
+    {"FORK", CHOICE, &sm_config.fork, 0, 0, "copy or deny", {"copy", "deny"}},
+    {"ZERO", CHOICE, &sm_config.zero, 0, 0, "0 or 1", {"0", "1"}},
+    {"DROP_CACHE", CHOICE, &sm_config.drop_cache, 0, 0, "0 or 1", {"0", "1"}},
+    {"SESSIONS", CHOICE, &sm_config.sessions, 0, 0, "plain or sealed", {"plain", "sealed"}},
+    {"LOG", LOG, &sm_config.log, 0, 0, "stderr, syslog, none or an absolute path", {0}},
+    {"STATS", CHOICE, &sm_config.stats, 0, 0, "0 or 1", {"0", "1"}},
+    {"TRACE", CHOICE, &sm_config.trace, 0, 0, "0 or 1", {"0", "1"}},
+};
+
+static int suffix_shift(char c)
+{
+    switch (c) {
+    case 'k':
+    case 'K':
+        return 10;
+    case 'm':
+    case 'M':
+        return 20;
+    case 'g':
+    case 'G':
+        return 30;
+    case 't':
+    case 'T':
+        return 40;
+    default:
+        return -1;
+    }
+}
+
+static bool parse_size(const char *text, size_t least, size_t most, size_t *out)
+{
+    size_t value = 0;
+    const char *c = text;
+
+    if (*c < '0' || *c > '9')
+        return false;
+    for (; *c >= '0' && *c <= '9'; c++) {
+        if (value > SM_TIB)
+            return false;
+        value = value * 10 + (size_t)(*c - '0');
+    }
+    if (*c) {
+        int shift = suffix_shift(*c);
+        if (shift < 0 || c[1] || value > (SM_TIB >> shift))
+            return false;
+        value <<= shift;
+    }
+    if (value < least || value > most)
+        return false;
+    *out = value;
+    return true;
+}
+
+static bool parse_choice(const struct setting *s, const char *text)
+{
+    for (int i = 0; i < 3 && s->words[i]; i++) {
+        if (strcmp(s->words[i], text) == 0) {
+            *(int *)s->target = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_log(const char *text)
+{
+    size_t length = strlen(text);
+
+    if (strcmp(text, "stderr") == 0) {
+        sm_config.log = SM_LOG_STDERR;
+    } else if (strcmp(text, "syslog") == 0) {
+        sm_config.log = SM_LOG_SYSLOG;
+    } else if (strcmp(text, "none") == 0) {
+        sm_config.log = SM_LOG_NONE;
+    } else if (text[0] == '/' && length < SM_LOG_PATH_MAX) {
+        memcpy(sm_config.log_path, text, length + 1);
+        sm_config.log = SM_LOG_FILE;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static int apply(const struct setting *s, const char *value, char *error, size_t size)
+{
+    bool good = false;
+    char shown[SHOWN_MAX + 1];
+    size_t length;
+
+    switch (s->kind) {
+    case SIZE:
+        good = parse_size(value, s->least, s->most, s->target);
+        break;
+    case CHOICE:
+        good = parse_choice(s, value);
+        break;
+    case LOG:
+        good = parse_log(value);
+        break;
+    }
+    if (good)
+        return 0;
+    for (length = 0; value[length] && length < SHOWN_MAX; length++)
+        shown[length] = value[length];
+    shown[length] = '\0';
+    sm_format(error, size, PREFIX "%s=%s%s: accepted is %s", s->name, shown,
+              value[length] ? "..." : "", s->accepted);
+    return -1;
+}
+
+/* name ends at '=' or at its end; NULL: not one of ours */
+static const struct setting *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        size_t length = strlen(settings[i].name);
+        if (strncmp(settings[i].name, name, length) == 0 &&
+            (name[length] == '\0' || name[length] == '='))
+            return &settings[i];
+    }
+    return NULL;
+}
+
+/* Of another program of ours: `secretssl run` says so for which process PREFAULT is. */
+static bool is_internal(const char *name)
+{
+    static const char internal[] = "PREFAULT_PID=";
+
+    return strncmp(name, internal, sizeof(internal) - 1) == 0;
+}
+
+/* Letters to be changed, added or left out to make a name of another */
+static unsigned distance(const char *a, size_t length, const char *b)
+{
+    unsigned row[NAME_MAX_ + 1];
+    size_t columns = strlen(b);
+
+    for (size_t j = 0; j <= columns; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 0; i < length; i++) {
+        unsigned above = row[0]++;
+        for (size_t j = 1; j <= columns; j++) {
+            unsigned here = above + (a[i] != b[j - 1]);
+            above = row[j];
+            here = sm_min(here, above + 1);
+            row[j] = sm_min(here, row[j - 1] + 1);
+        }
+    }
+    return row[columns];
+}
+
+/* name without the prefix; ends at '=' or at its end */
+static void no_such(const char *name, char *error, size_t size)
+{
+    size_t length = strcspn(name, "=");
+    const char *nearest = NULL;
+    unsigned best = 0;
+    char shown[NAME_MAX_ + 1];
+
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        unsigned far = distance(name, sm_min(length, NAME_MAX_), settings[i].name);
+        /* Half a name is nearer to its whole than to another one of its length. */
+        if (length > 2 && strncmp(name, settings[i].name, length) == 0)
+            far = 1;
+        if (!nearest || far < best) {
+            nearest = settings[i].name;
+            best = far;
+        }
+    }
+    memcpy(shown, name, sm_min(length, NAME_MAX_));
+    shown[sm_min(length, NAME_MAX_)] = '\0';
+    sm_format(error, size, PREFIX "%s%s: no such setting; the nearest is " PREFIX "%s", shown,
+              length > NAME_MAX_ ? "..." : "", nearest);
+}
+
+int sm_config_set(const char *name, const char *value, char *error, size_t size)
+{
+    const struct setting *s;
+
+    if (strncmp(name, PREFIX, PREFIX_LEN) == 0)
+        name += PREFIX_LEN;
+    s = find(name);
+    if (!s || strchr(name, '=')) {
+        no_such(name, error, size);
+        return -2;
+    }
+    return apply(s, value, error, size);
+}
+
+int sm_config_from_env(char *const *envp, char *error, size_t size)
+{
+    char more[256], *to = error;
+    int result = 0;
+
+    for (; envp && *envp; envp++) {
+        const struct setting *s;
+        const char *value;
+        if (strncmp(*envp, PREFIX, PREFIX_LEN) != 0)
+            continue;
+        s = find(*envp + PREFIX_LEN);
+        value = strchr(*envp, '=');
+        /* An empty value is an unset one, as for most tools. */
+        if (!value || value[1] == '\0' || is_internal(*envp + PREFIX_LEN))
+            continue;
+        if (!s)
+            no_such(*envp + PREFIX_LEN, to, size);
+        if (s && apply(s, value + 1, to, size) == 0)
+            continue;
+        /* The first is said; what is right is taken all the same, where that goes on. */
+        result = -1;
+        to = more;
+        size = sm_min(size, sizeof(more));
+    }
+    return result;
+}

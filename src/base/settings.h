@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings: from the environment, or by name, into one struct. */
+#ifndef SM_CONFIG_H
+#define SM_CONFIG_H
+
+#include "base/common.h"
+
+enum sm_uncached { SM_UNCACHED_OFF, SM_UNCACHED_PREFER, SM_UNCACHED_REQUIRE };
+enum sm_route { SM_ROUTE_ALL, SM_ROUTE_KEYS };
+enum sm_fork { SM_FORK_COPY, SM_FORK_DENY };
+enum sm_sessions { SM_SESSIONS_PLAIN, SM_SESSIONS_SEALED };
+enum sm_log { SM_LOG_STDERR, SM_LOG_SYSLOG, SM_LOG_FILE, SM_LOG_NONE };
+
+#define SM_LOG_PATH_MAX 512
+
+struct sm_config {
+    size_t arena_size; /* bytes */
+    size_t prefault;   /* bytes */
+    int require;
+    int uncached; /* enum sm_uncached */
+    int route;    /* enum sm_route */
+    int fork;     /* enum sm_fork */
+    int zero;
+    int drop_cache;
+    int sessions; /* enum sm_sessions */
+    int log;      /* enum sm_log */
+    int stats;
+    int trace;
+    char log_path[SM_LOG_PATH_MAX];
+} __attribute__((aligned(SM_SEAL_PAGE)));
+
+/* Written before the first allocation, read-only from then on (sm_heap_seal). */
+extern SM_LOCAL struct sm_config sm_config;
+
+/*
+ * Reads every SECRETSSL_ variable of envp. Returns 0, or -1 with one line in error
+ * that names the first wrong one: the variable, its value and what is accepted, or that there
+ * is none of the name, and the nearest.
+ */
+int sm_config_from_env(char *const *envp, char *error, size_t size);
+
+/* Sets one: name with or without the SECRETSSL_ prefix. As above; -2: no such name. */
+int sm_config_set(const char *name, const char *value, char *error, size_t size);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arena/backing.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "fork/external_pages.h"
+#include "fork/fork.h"
+#include "heap/canary.h"
+#include "heap/large.h"
+#include "heap/slab.h"
+#include "os/pages.h"
+#include <string.h>
+
+#define PASSES_MAX 64
+#define STEP       (256 * SM_KIB) /* after so many bytes the parent is shown progress */
+
+/* What is done with the part of a block, or of a run, that lies in live memory */
+typedef void (*visit)(char *block, size_t size, void *arg);
+
+static bool live(uint16_t state)
+{
+    return sm_state_live(state) && state != SM_STATE_LOST;
+}
+
+static void visit_slab(uint32_t page, visit fn, void *arg)
+{
+    const struct sm_page *run = &sm_arena.pages[page];
+    size_t size = sm_classes[run->class].size;
+    unsigned slots = sm_slab_slots(run);
+    char *slot = sm_page_address(page);
+
+    for (unsigned s = 0; s < slots; s++, slot += size) {
+        uint16_t state = *sm_state_of(slot);
+        if (live(state))
+            fn(slot, SM_EXTENT(sm_state_size(state)), arg);
+    }
+}
+
+/* To the end of its pages at most: behind them is the guard. */
+static size_t large_extent(uint32_t page)
+{
+    return sm_min(SM_EXTENT(sm_large_size(page)),
+                  (size_t)sm_arena.pages[page].pages << SM_PAGE_SHIFT);
+}
+
+static void visit_live(unsigned p, visit fn, void *arg)
+{
+    const struct sm_partition *part = &sm_arena.part[p];
+
+    for (uint32_t page = part->first; page < part->frontier; page++) {
+        if (sm_arena.pages[page].use == SM_USE_SLAB)
+            visit_slab(page, fn, arg);
+        else if (sm_arena.pages[page].use == SM_USE_LARGE)
+            fn(sm_page_address(page), large_extent(page), arg);
+    }
+}
+
+static bool is_secret(uint32_t page)
+{
+    return sm_arena.pages[page].kind == SM_KIND_SECRET;
+}
+
+static bool part_has_secrets(unsigned p)
+{
+    for (uint32_t page = sm_arena.part[p].first; page < sm_arena.part[p].mapped; page++) {
+        if (is_secret(page))
+            return true;
+    }
+    return false;
+}
+
+bool sm_fork_has_secrets(void)
+{
+    for (unsigned p = 0; sm_arena.span && p < SM_PARTS; p++) {
+        if (part_has_secrets(p))
+            return true;
+    }
+    return sm_outside_pages() != 0;
+}
+
+static size_t part_length(unsigned p)
+{
+    return (size_t)(sm_arena.part[p].mapped - sm_arena.part[p].first) << SM_PAGE_SHIFT;
+}
+
+/* Where a page's copy is made */
+static char *temp_of(unsigned p, uint32_t page, char *temp)
+{
+    return temp + ((size_t)(page - sm_arena.part[p].first) << SM_PAGE_SHIFT);
+}
+
+struct pass {
+    struct sm_fork_copy *copy;
+    char *from, *to; /* the partition, and where its copy is */
+    size_t since;    /* bytes copied since the parent was shown progress */
+    bool failed, changed;
+};
+
+/* The kernel page of the copy that holds this, present and of a kind that can be had */
+static bool temp_page(uint32_t page, char *at)
+{
+    struct sm_page *entry = &sm_arena.pages[page];
+    int error = 0;
+
+    if (entry->kind == SM_KIND_SECRET) {
+        error = sm_pages_present(at);
+        if (error == 0)
+            return true;
+        if (sm_config.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
+            return false;
+        sm_backing_degraded(SM_KIND_LOCKED, error);
+        entry->kind = SM_KIND_LOCKED;
+    }
+    sm_count(&sm_stats.degraded, 1);
+    error = sm_pages_lock(at, sm_os_page, false);
+    if (error) {
+        sm_backing_degraded(SM_KIND_PLAIN, error);
+        entry->kind = SM_KIND_PLAIN;
+    }
+    return true;
+}
+
+/* The whole run: its free slots may be given out without a further look. */
+static void present_block(char *block, size_t size, void *arg)
+{
+    struct pass *pass = arg;
+    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    uint32_t page = sm_page_number(block), end;
+
+    (void)size;
+    if (sm_arena.pages[page].use == SM_USE_BODY)
+        page -= sm_arena.pages[page].back;
+    end = page + sm_arena.pages[page].pages;
+    for (page &= ~(per_os - 1); page < end && !pass->failed; page += per_os) {
+        struct sm_page *entry = &sm_arena.pages[page];
+        if (!entry->moved || entry->present)
+            continue;
+        pass->failed = !temp_page(page, pass->to + (sm_page_address(page) - pass->from));
+        for (uint32_t i = 0; i < per_os; i++) {
+            entry[i].present = true;
+            entry[i].kind = entry->kind;
+        }
+        pass->copy->pages += per_os;
+        ++*pass->copy->progress;
+    }
+}
+
+static void copy_block(char *block, size_t size, void *arg)
+{
+    struct pass *pass = arg;
+
+    /* A block may lie in pages of two kinds: page by page. */
+    while (size) {
+        size_t here = sm_min(size, SM_PAGE - ((uintptr_t)block & (SM_PAGE - 1)));
+        char *to = pass->to + (block - pass->from);
+        if (sm_arena.pages[sm_page_number(block)].moved && memcmp(to, block, here) != 0) {
+            memcpy(to, block, here);
+            pass->changed = true;
+        }
+        block += here;
+        size -= here;
+        /* Gigabytes take longer than the parent waits for a child that does nothing. */
+        pass->since += here;
+        if (pass->since >= STEP) {
+            pass->since = 0;
+            ++*pass->copy->progress;
+        }
+    }
+}
+
+/* The size of the kernel's blocks if that matters to a copy, else 0. */
+static size_t block_for(unsigned p)
+{
+    return part_length(p) < SM_BLOCK_LEAST ? 0 : sm_pages_block();
+}
+
+/*
+ * Where the file that holds the copy of a page, its first, ends. The kernel takes a whole
+ * block, and charges it, where a file is long enough for one: so whole blocks are those of the
+ * parent, and what it has in pages is in files that are too short.
+ */
+static uint32_t file_end(unsigned p, uint32_t page, size_t block)
+{
+    uint32_t most = sm_arena.part[p].mapped, end = page + 1;
+    bool whole = sm_arena.pages[page].block;
+
+    if (block == 0)
+        return most;
+    if (!whole)
+        most = (uint32_t)sm_min(most, page + (block >> (SM_PAGE_SHIFT + 1)));
+    while (end < most && sm_arena.pages[end].block == whole)
+        end++;
+    return end;
+}
+
+/* Address space for a copy, in blocks as the partition is: only such can be mapped whole. */
+static char *reserve_temp(unsigned p, size_t block)
+{
+    size_t length = part_length(p), before;
+    char *from = sm_page_address(sm_arena.part[p].first);
+    char *temp = sm_pages_reserve_anywhere(length + block);
+
+    if (!temp || block == 0)
+        return temp;
+    before = (size_t)(from - temp) & (block - 1);
+    if (before)
+        sm_pages_unmap(temp, before);
+    sm_pages_unmap(temp + before + length, block - before);
+    return temp + before;
+}
+
+/* A file for the secret pages of a range; where there is no secret memory, what else there is.
+ */
+static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
+{
+    struct sm_secret_map map = {
+        .address = at, .length = (size_t)(end - first) << SM_PAGE_SHIFT, .to_move = true};
+    enum sm_kind kind = SM_KIND_SECRET;
+
+    if (sm_backing_map_secret(p, &map) != 0) {
+        if (!sm_backing_may_degrade(p) || sm_pages_map_anonymous(at, map.length) != 0)
+            return false;
+        sm_backing_degraded(SM_KIND_LOCKED, map.error);
+        kind = SM_KIND_LOCKED;
+    }
+    for (uint32_t page = first; page < end; page++) {
+        struct sm_page *entry = &sm_arena.pages[page];
+        entry->moved = is_secret(page);
+        if (entry->moved) {
+            entry->kind = (uint8_t)kind;
+            /* Of the copy, not of what it is copied from. */
+            entry->uncached = map.flags == SM_SECRET_UNCACHED;
+            entry->present = false;
+        }
+    }
+    return true;
+}
+
+/* Where the copy of a partition's secret pages is made; none of it is present. */
+static bool temp_map(unsigned p, struct sm_fork_copy *copy)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    size_t block = block_for(p);
+    uint32_t page = part->first, end;
+    bool good = true;
+
+    copy->temp[p] = reserve_temp(p, block);
+    if (!copy->temp[p])
+        return false;
+    for (; page < part->mapped && good; page = end) {
+        end = file_end(p, page, block);
+        good = temp_file(p, page, end, temp_of(p, page, copy->temp[p]));
+    }
+    return good;
+}
+
+/*
+ * Copies, then compares until nothing changed: other threads of the parent may write to
+ * live blocks, but soon wait in malloc or free. A pass that finds no difference means that
+ * all of the copy is the memory of one moment.
+ */
+static void copy_all(struct pass *passes, const struct sm_fork_copy *copy)
+{
+    bool changed = true;
+
+    for (int i = 0; i < PASSES_MAX && changed; i++) {
+        changed = false;
+        for (unsigned p = 0; p < SM_PARTS; p++) {
+            passes[p].changed = false;
+            if (passes[p].to)
+                visit_live(p, copy_block, &passes[p]);
+            changed = changed || passes[p].changed;
+        }
+        ++*copy->progress;
+        changed = changed && copy->threads;
+    }
+}
+
+const char *sm_fork_copy_make(struct sm_fork_copy *copy)
+{
+    struct pass passes[SM_PARTS] = {0};
+
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        struct pass *pass = &passes[p];
+        if (!part_has_secrets(p) || (copy->deny && p == SM_PART_BYTES))
+            continue;
+        if (!temp_map(p, copy))
+            return "no memory for a child's copy of the secrets";
+        pass->copy = copy;
+        pass->from = sm_page_address(sm_arena.part[p].first);
+        pass->to = copy->temp[p];
+        /* The slow part first, so that the copying is short. */
+        visit_live(p, present_block, pass);
+        if (pass->failed)
+            return "no secret memory for a child's copy of the secrets";
+    }
+    copy_all(passes, copy);
+    return copy->deny ? NULL : sm_outside_copy(copy->progress);
+}
+
+static bool move_range(uint32_t page, uint32_t end, char *temp)
+{
+    char *to = sm_page_address(page);
+    size_t length = (size_t)(end - page) << SM_PAGE_SHIFT;
+
+    if (sm_pages_move(temp, to, length) == 0)
+        return true;
+    /* Anonymous pages may be several mappings. */
+    for (size_t at = 0; at < length; at += sm_os_page) {
+        if (sm_pages_move(temp + at, to + at, sm_os_page) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* What lies in one file */
+static bool place_file(unsigned p, uint32_t page, uint32_t stop, char *temp)
+{
+    bool good = true;
+    uint32_t end;
+
+    for (; page < stop && good; page = end) {
+        struct sm_page *entry = &sm_arena.pages[page];
+        end = page + 1;
+        if (!entry->moved)
+            continue;
+        while (end < stop && sm_arena.pages[end].moved &&
+               sm_arena.pages[end].kind == entry->kind)
+            end++;
+        good = move_range(page, end, temp_of(p, page, temp));
+    }
+    return good;
+}
+
+static bool place_part(unsigned p, char *temp)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    size_t block = block_for(p);
+    uint32_t page = part->first, end;
+    bool good = true;
+
+    for (; page < part->mapped && good; page = end) {
+        end = file_end(p, page, block);
+        good = place_file(p, page, end, temp);
+    }
+    for (page = part->first; page < part->mapped; page++)
+        sm_arena.pages[page].moved = false;
+    sm_pages_unmap(temp, part_length(p));
+    return good;
+}
+
+static void lose_block(char *block, size_t size, void *arg)
+{
+    (void)size, (void)arg;
+    *sm_state_of(block) = SM_STATE_LOST;
+}
+
+bool sm_fork_withhold(unsigned p)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+
+    if (part->mapped == part->first)
+        return true;
+    visit_live(p, lose_block, NULL);
+    for (uint32_t page = part->first; page < part->mapped; page++) {
+        if (sm_arena.pages[page].kind != SM_KIND_NONE)
+            sm_arena.mapped -= SM_PAGE; /* not what an ancestor lost already */
+        sm_arena.pages[page].use = SM_USE_LOST;
+        sm_arena.pages[page].kind = SM_KIND_NONE;
+        sm_arena.pages[page].present = false;
+    }
+    part->frontier = part->mapped;
+    return sm_pages_withhold(sm_page_address(part->first), part_length(p)) == 0;
+}
+
+const char *sm_fork_copy_place(struct sm_fork_copy *copy)
+{
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        if (copy->temp[p] && !place_part(p, copy->temp[p]))
+            return "a child's copy of the secrets could not be put in place";
+    }
+    return copy->deny ? NULL : sm_outside_place();
+}

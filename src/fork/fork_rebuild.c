@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The allocator of a child that has its copy: what can be told from the tables is made anew. */
+#include "arena/backing.h"
+#include "arena/guard_pages.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "fork/external_pages.h"
+#include "fork/fork.h"
+#include "heap/slab.h"
+#include "os/pages.h"
+#include <string.h>
+
+static bool locked(uint32_t page)
+{
+    return sm_arena.pages[page].kind == SM_KIND_LOCKED && sm_arena.pages[page].present;
+}
+
+static int lock_range(uint32_t page, uint32_t end)
+{
+    return sm_pages_lock(sm_page_address(page), (size_t)(end - page) << SM_PAGE_SHIFT, true);
+}
+
+/* What is locked, undumpable memory was copied by the kernel; the locks were not. */
+static void lock_again(unsigned p)
+{
+    uint32_t page = sm_arena.part[p].first, end;
+
+    for (; page < sm_arena.part[p].mapped; page = end) {
+        int error;
+        for (end = page; end < sm_arena.part[p].mapped && locked(end); end++)
+            ;
+        if (end++ == page || lock_range(page, end - 1) == 0)
+            continue;
+        for (; page < end - 1; page++) {
+            error = lock_range(page, page + 1);
+            if (error == 0)
+                continue;
+            sm_arena.pages[page].kind = SM_KIND_PLAIN;
+            sm_backing_degraded(SM_KIND_PLAIN, error);
+        }
+    }
+}
+
+static void clear_slot(char *slot, size_t size)
+{
+    if (!sm_state_live(*sm_state_of(slot)) && sm_arena.pages[sm_page_number(slot)].present &&
+        sm_arena.pages[sm_page_number(slot + size - 1)].present)
+        memset(slot, 0, size);
+}
+
+/* With SECRETSSL_ZERO=0 pages that the kernel copied hold what was freed. */
+static void clear_free(unsigned p)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+
+    for (uint32_t page = part->first; page < part->frontier; page++) {
+        struct sm_page *entry = &sm_arena.pages[page];
+        char *at = sm_page_address(page);
+        if (entry->use == SM_USE_SLAB) {
+            size_t size = sm_classes[entry->class].size;
+            for (unsigned s = sm_slab_slots(entry); s-- > 0;)
+                clear_slot(at + s * size, size);
+        } else if ((entry->use == SM_USE_FREE || entry->use == SM_USE_NONE) && entry->present) {
+            memset(at, 0, SM_PAGE);
+        }
+    }
+}
+
+static void count_pages(void)
+{
+    uint64_t now = 0;
+
+    sm_stats.uncached_pages = 0;
+    memset(sm_stats.pages, 0, sizeof(sm_stats.pages));
+    memset(sm_stats.part_pages, 0, sizeof(sm_stats.part_pages));
+    for (unsigned p = 0; p < SM_PARTS; p++) {
+        const struct sm_partition *part = &sm_arena.part[p];
+        for (uint32_t i = part->first; i < part->mapped; i++) {
+            const struct sm_page *page = &sm_arena.pages[i];
+            sm_stats.pages[page->kind] += page->present;
+            sm_stats.part_pages[p] += page->present;
+            sm_stats.uncached_pages += page->present && sm_backing_uncached(page);
+            now += page->present;
+        }
+    }
+    sm_stats.pages[SM_KIND_SECRET] += sm_outside_pages();
+    sm_stats.pages_peak = now + sm_outside_pages();
+    sm_stats.mapped = sm_arena.mapped;
+}
+
+void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
+{
+    sm_slab_reset_locks();
+    sm_guard_forget();
+    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
+        lock_again(p);
+        sm_guard_rebuild(p);
+        if (!sm_config.zero)
+            clear_free(p);
+        sm_slab_rebuild(p, blocks, bytes);
+        sm_partition_rebuild(p);
+    }
+    if (sm_arena.span)
+        count_pages();
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "heap/borrow.h"
+#include "arena/backing.h"
+#include "base/settings.h"
+
+/* Under which conditions; all of them must hold, and none means never. */
+enum {
+    FULL = 1, /* as soon as the partition cannot grow */
+    FIXED =
+        2, /* when a filter forbids to map more: any of what there is, is better than none */
+    SECRET = 4,    /* only where the other one is secret memory too (SECRETSSL_ROUTE) */
+    COPIED = 8,    /* not with SECRETSSL_FORK=deny, which treats the two differently */
+    UNCACHED = 16, /* not where uncached memory is required, which the other one is not */
+    CACHED = 32,   /* not where the other one may be uncached, which locks do not stand */
+};
+
+/*
+ * From row to column. Keys go among other keys, then among what is public, rather than out of
+ * secret memory, but not where record buffers are, unless there is nothing else. What holds no
+ * keys goes elsewhere only when the arena is fixed, so that it does not use up room for keys.
+ */
+static const uint8_t lending[SM_PARTS][SM_PARTS] = {
+    [SM_PART_BYTES] =
+        {
+            [SM_PART_KEY] = FULL | SECRET | COPIED | UNCACHED,
+            [SM_PART_IO] = FIXED | SECRET | COPIED | UNCACHED,
+            [SM_PART_PUBLIC] = FULL | SECRET | COPIED | UNCACHED,
+        },
+    [SM_PART_KEY] =
+        {
+            [SM_PART_BYTES] = FULL | SECRET | COPIED | CACHED,
+            [SM_PART_IO] = FIXED | SECRET,
+            [SM_PART_PUBLIC] = FULL | SECRET,
+        },
+    [SM_PART_IO] =
+        {
+            [SM_PART_BYTES] = FIXED | COPIED | CACHED,
+            [SM_PART_KEY] = FIXED,
+            [SM_PART_PUBLIC] = FIXED,
+        },
+    [SM_PART_PUBLIC] =
+        {
+            [SM_PART_BYTES] = FIXED | COPIED | CACHED,
+            [SM_PART_KEY] = FIXED,
+            [SM_PART_IO] = FIXED,
+        },
+};
+
+bool sm_may_borrow(unsigned from, unsigned to)
+{
+    unsigned rule = lending[from][to];
+
+    if (!(rule & FULL) && !(rule & FIXED && sm_arena.fixed))
+        return false;
+    if (rule & SECRET && !sm_backing_secret(to))
+        return false;
+    if (rule & COPIED && sm_config.fork == SM_FORK_DENY)
+        return false;
+    if (rule & UNCACHED && sm_config.uncached == SM_UNCACHED_REQUIRE)
+        return false;
+    return !(rule & CACHED && sm_config.uncached != SM_UNCACHED_OFF);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "heap/large.h"
+#include "arena/backing.h"
+#include "arena/guard_pages.h"
+#include "arena/shortage.h"
+#include "base/settings.h"
+#include "heap/canary.h"
+#include "heap/misuse.h"
+#include "heap/thread_cache.h"
+#include "os/valgrind.h"
+#include "os/vector_registers.h"
+#include "os/zero.h"
+#include <string.h>
+
+/* Whole pages of the kernel's, as the guard behind them is one. */
+static size_t pages_for(size_t n)
+{
+    size_t redzone = sm_on_valgrind() ? SM_MEMCHECK_REDZONE : 0;
+
+    return sm_round_up(n + redzone, sm_os_page) >> SM_PAGE_SHIFT;
+}
+
+static void mark(uint32_t page, size_t pages)
+{
+    struct sm_page *run = &sm_arena.pages[page];
+
+    for (size_t i = 0; i < pages; i++) {
+        __atomic_store_n(&run[i].use, i ? SM_USE_BODY : SM_USE_LARGE, __ATOMIC_RELAXED);
+        run[i].back = 0;
+    }
+    run->pages = (uint32_t)pages;
+}
+
+static size_t run_bytes(const char *p)
+{
+    return (size_t)sm_arena.pages[sm_page_number(p)].pages << SM_PAGE_SHIFT;
+}
+
+/* Bytes between the block's end and its guard? Valgrind has its own. */
+static bool has_slack(const char *p, size_t n)
+{
+    return run_bytes(p) > n && !sm_on_valgrind();
+}
+
+static void slack_begin(char *p, size_t n)
+{
+    if (has_slack(p, n))
+        sm_canary_put(p, n);
+}
+
+/* Somebody wrote behind the block, up to its guard? */
+static void slack_end(char *p, size_t n)
+{
+    if (!has_slack(p, n))
+        return;
+    if (!sm_canary_good(p, n) || !sm_rest_good(p, n, run_bytes(p)))
+        sm_misuse_overrun(p);
+    sm_canary_drop(p, n);
+}
+
+/* The runs of a length that this thread keeps. Others take them when they find no memory. */
+static uint32_t *own_runs(unsigned part, size_t pages)
+{
+    return sm_cache && pages <= SM_CACHE_RUN_PAGES ? sm_cache->runs[part][pages] : NULL;
+}
+
+static uint32_t take_own(unsigned part, size_t pages)
+{
+    uint32_t *runs = own_runs(part, pages), page = 0;
+
+    for (unsigned i = 0; runs && !page && i < SM_CACHE_RUNS; i++)
+        page = __atomic_exchange_n(&runs[i], 0, __ATOMIC_ACQUIRE);
+    return page;
+}
+
+/* A run that is clear and has its guard is nobody's. */
+static void keep(uint32_t page, uint32_t pages)
+{
+    uint32_t *runs = own_runs(sm_part_of(sm_page_address(page)), pages);
+
+    __atomic_store_n(&sm_arena.pages[page].use, SM_USE_KEPT, __ATOMIC_RELAXED);
+    for (unsigned i = 0; runs && page && i < SM_CACHE_RUNS; i++)
+        page = __atomic_exchange_n(&runs[i], page, __ATOMIC_ACQ_REL);
+    if (page)
+        sm_run_keep(page, pages);
+}
+
+bool sm_large_flush(struct sm_thread_cache *cache)
+{
+    bool any = false;
+
+    for (unsigned n = 0; n < sizeof(cache->runs) / sizeof(uint32_t); n++) {
+        uint32_t page = __atomic_exchange_n(&cache->runs[0][0][0] + n, 0, __ATOMIC_ACQUIRE);
+        if (page)
+            sm_run_keep(page, sm_arena.pages[page].pages);
+        any = any || page;
+    }
+    return any;
+}
+
+static uint32_t take(unsigned part, size_t pages, uint32_t align)
+{
+    uint32_t guard = sm_guard_pages();
+    uint32_t page = align == guard ? take_own(part, pages) : 0;
+
+    if (!page)
+        page = sm_run_take_kept(part, (uint32_t)pages, align);
+    if (page) {
+        __atomic_store_n(&sm_arena.pages[page].use, SM_USE_LARGE, __ATOMIC_RELAXED);
+        return page;
+    }
+    page = sm_run_take(part, (uint32_t)pages + guard, align);
+    if (!page)
+        return 0;
+    if (!sm_backing_present(page, (uint32_t)pages)) {
+        sm_run_give(page, (uint32_t)pages + guard);
+        return 0;
+    }
+    mark(page, pages);
+    /* The page that would have been the guard has the canary at least. */
+    if (!sm_guard_set(page + (uint32_t)pages)) {
+        if (sm_backing_present(page + (uint32_t)pages, guard))
+            mark(page, pages += guard);
+        else
+            sm_run_give(page + (uint32_t)pages, guard);
+    }
+    /* The states of what was here before would tell lies about the inside of this block. */
+    memset(sm_state_of(sm_page_address(page)), 0,
+           pages * SM_STATES_PER_PAGE * sizeof(uint16_t));
+    return page;
+}
+
+void *sm_large_alloc(unsigned part, size_t n, size_t align)
+{
+    size_t pages;
+    uint32_t page;
+    char *p;
+
+    if (n > sm_arena.cap) {
+        sm_short_of(SM_SHORT_BLOCK);
+        return NULL;
+    }
+    pages = pages_for(n);
+    page = take(part, pages, (uint32_t)(sm_max(align, sm_os_page) >> SM_PAGE_SHIFT));
+    if (!page) {
+        /* What lies before the aligned place would have filled the arena, not the block. */
+        if (sm_short_now.why == SM_SHORT_CAP && align > SM_MIB && align > n)
+            sm_short_of(SM_SHORT_ALIGNMENT);
+        return NULL;
+    }
+    p = sm_page_address(page);
+    if (SM_CHECK_REUSE && sm_config.zero && !sm_on_valgrind() &&
+        !sm_sweep_look(p, run_bytes(p)))
+        sm_misuse_dirty(p, run_bytes(p));
+    slack_begin(p, n);
+    sm_arena.pages[page].size = n;
+    *sm_state_of(p) = SM_STATE_LARGE;
+    sm_memcheck_forbid(p, pages << SM_PAGE_SHIFT);
+    return p;
+}
+
+void sm_large_free(void *p)
+{
+    uint32_t page = sm_page_number(p), pages = sm_arena.pages[page].pages;
+
+    slack_end(p, sm_large_size(page));
+    if (sm_config.zero && sm_on_valgrind())
+        memset(p, 0, sm_large_size(page));
+    else if (sm_config.zero)
+        sm_sweep_clear(p, sm_round_up(sm_large_size(page), SM_GRANULE));
+    /* The sweep has looked at what it cleared. */
+    sm_registers_forget();
+    sm_memcheck_free(p);
+    *sm_state_of(p) = SM_STATE_FREE;
+    if (sm_guarded(page, pages))
+        keep(page, pages);
+    else
+        sm_run_give(page, pages);
+}
+
+/* The guard moves to the new end. */
+static bool grow(uint32_t page, uint32_t have, uint32_t need)
+{
+    uint32_t guard = sm_guarded(page, have) ? sm_guard_pages() : 0;
+    uint32_t end = page + have;
+
+    if (!sm_run_extend(page, have + guard, need - have))
+        return false;
+    /* First: a page becomes present by a write to it. */
+    if (guard && !sm_guard_lift(end)) {
+        sm_run_give(end + guard, need - have);
+        return false;
+    }
+    if (!sm_backing_present(end, need - have)) {
+        if (guard && !sm_guard_set(end))
+            sm_run_give(end, need - have + guard);
+        else
+            sm_run_give(end + guard, need - have);
+        return false;
+    }
+    mark(page, need);
+    memset(sm_state_of(sm_page_address(end)), 0,
+           (need - have) * SM_STATES_PER_PAGE * sizeof(uint16_t));
+    sm_memcheck_forbid(sm_page_address(end), (size_t)(need - have) << SM_PAGE_SHIFT);
+    if (guard && !sm_guard_set(page + need))
+        sm_run_give(page + need, guard);
+    return true;
+}
+
+static void shrink(uint32_t page, uint32_t have, uint32_t need)
+{
+    uint32_t guard = sm_guarded(page, have) ? sm_guard_pages() : 0;
+
+    if (guard && !sm_guard_lift(page + have))
+        guard = 0; /* It stays where it is. */
+    mark(page, need);
+    if (guard && sm_guard_set(page + need))
+        sm_run_give(page + need + guard, have - need);
+    else
+        sm_run_give(page + need, have + guard - need);
+}
+
+bool sm_large_resize(void *p, size_t n)
+{
+    uint32_t page = sm_page_number(p);
+    size_t have = sm_arena.pages[page].pages, need;
+    size_t old = sm_large_size(page);
+
+    if (n > sm_arena.cap)
+        return false;
+    slack_end(p, old);
+    need = pages_for(n);
+    if (need > have && !grow(page, (uint32_t)have, (uint32_t)need)) {
+        slack_begin(p, old);
+        return false;
+    }
+    /* All of what was free before. What it had behind its end was looked at above. */
+    if (need > have)
+        sm_check_growth(p, old, need << SM_PAGE_SHIFT);
+    if (n < old && sm_config.zero)
+        memset((char *)p + n, 0, old - n);
+    if (need < have)
+        shrink(page, (uint32_t)have, (uint32_t)need);
+    slack_begin(p, n);
+    sm_arena.pages[page].size = n;
+    return true;
+}

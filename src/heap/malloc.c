@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arena/fork_window.h"
+#include "arena/shortage.h"
+#include "base/counters.h"
+#include "base/format.h"
+#include "base/settings.h"
+#include "fork/fork.h"
+#include "heap/alloc_stacks.h"
+#include "heap/borrow.h"
+#include "heap/fallback.h"
+#include "heap/large.h"
+#include "heap/malloc_fast.h"
+#include "heap/misuse.h"
+#include "heap/slab.h"
+#include "log/log.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
+#include "os/valgrind.h"
+#include "os/vector_registers.h"
+#include "os/zero.h"
+#include "process/sandbox.h"
+#include <string.h>
+
+static struct sm_lock start_lock;
+static bool started;
+
+void sm_heap_start(void)
+{
+    sm_lock_take(&start_lock);
+    if (!started) {
+        sm_pages_init();
+        sm_size_class_init();
+        sm_sweep_init();
+        sm_registers_init();
+        sm_seccomp_probe();
+        sm_canary_init(sm_pages_random()); /* which a filter may forbid */
+        sm_thread_cache_init();
+        sm_seal_settle();
+        sm_fork_init();
+        __atomic_store_n(&started, true, __ATOMIC_RELEASE);
+    }
+    sm_lock_drop(&start_lock);
+}
+
+static bool sealed;
+
+void sm_heap_seal(void)
+{
+    sm_pages_read_only(&sm_config, sizeof(sm_config));
+    sm_lock_take(&start_lock);
+    sealed = true;
+    if (sm_arena.span)
+        sm_pages_read_only(sm_arena.own_page, sizeof(sm_arena.own_page));
+    sm_lock_drop(&start_lock);
+}
+
+/* The range, when the first secret comes. Inside. */
+static bool have_arena(void)
+{
+    static bool failed;
+
+    if (sm_likely(__atomic_load_n(&sm_arena.span, __ATOMIC_ACQUIRE)))
+        return true;
+    if (sm_window_is_empty())
+        return sm_short_of(SM_SHORT_FORKING);
+    sm_lock_take(&start_lock);
+    if (!sm_arena.span && !failed && !sm_arena.fixed)
+        failed = !sm_arena_init();
+    if (sm_arena.span && sealed)
+        sm_pages_read_only(sm_arena.own_page, sizeof(sm_arena.own_page));
+    sm_lock_drop(&start_lock);
+    if (!sm_arena.span)
+        return sm_short_of(sm_arena.fixed ? SM_SHORT_FIXED : SM_SHORT_SPACE);
+    return true;
+}
+
+bool sm_heap_started(void)
+{
+    return __atomic_load_n(&started, __ATOMIC_ACQUIRE);
+}
+
+size_t sm_heap_reserve(unsigned part, size_t bytes)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    size_t got = have_arena() ? sm_arena_prefault(part, bytes) : 0;
+
+    sm_leave(cache);
+    return got;
+}
+
+static void count_alloc(struct sm_thread_cache *cache, size_t n)
+{
+    if (cache) {
+        cache->allocations++;
+        cache->live_bytes += (int64_t)n;
+    } else {
+        sm_count(&sm_stats.allocations, 1);
+        __atomic_fetch_add(&sm_stats.live_bytes, (int64_t)n, __ATOMIC_RELAXED);
+    }
+}
+
+static void count_free(struct sm_thread_cache *cache, size_t n)
+{
+    if (cache) {
+        cache->frees++;
+        cache->live_bytes -= (int64_t)n;
+    } else {
+        sm_count(&sm_stats.frees, 1);
+        __atomic_fetch_sub(&sm_stats.live_bytes, (int64_t)n, __ATOMIC_RELAXED);
+    }
+}
+
+/* Bytes behind a block that are not the program's */
+static size_t margin(void)
+{
+    return sm_on_valgrind() ? SM_MEMCHECK_REDZONE : SM_CHECK_SLACK;
+}
+
+/* A slot from the thread's bin, or from the slabs and some more for the bin */
+static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned class)
+{
+    unsigned b = sm_bin_of(part, class);
+    void *slot;
+
+    if (!cache)
+        return sm_slab_fetch(part, class, 0, &slot, 1) ? slot : NULL;
+    slot = sm_bin_pop(cache, b);
+    if (!slot && sm_bin_fetch(cache, part, class))
+        slot = sm_bin_pop(cache, b);
+    return slot;
+}
+
+/* As sm_fast_begin and sm_fast_end, for any size */
+static void block_begin(void *p, size_t n, unsigned class)
+{
+    if (!sm_on_valgrind()) {
+        if (SM_CHECK_REUSE && sm_config.zero && !sm_sweep_look(p, sm_classes[class].size))
+            sm_misuse_dirty(p, sm_classes[class].size);
+        sm_canary_set(p, n);
+    }
+    *sm_state_of(p) = n ? (uint16_t)n : SM_STATE_EMPTY;
+}
+
+/* Nobody wrote past the end of a block in a slab? */
+static void check_end(void *p, size_t n)
+{
+    if (!sm_on_valgrind() &&
+        (!sm_canary_good(p, n) || !sm_rest_good(p, n, sm_classes[sm_slab_class(p)].size)))
+        sm_misuse_overrun(p);
+}
+
+static void block_end(void *p, size_t n)
+{
+    bool checked = !sm_on_valgrind();
+
+    check_end(p, n);
+    if (sm_config.zero && checked) {
+        sm_sweep_clear(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
+        /* The sweep has looked at what it cleared. */
+        sm_registers_forget();
+    } else if (sm_config.zero) {
+        memset(p, 0, n);
+    }
+    *sm_state_of(p) = SM_STATE_FREE;
+    sm_memcheck_free(p);
+}
+
+static void *small_alloc(struct sm_thread_cache *cache, size_t n, unsigned part, unsigned class)
+{
+    void *p = take_slot(cache, part, class);
+
+    if (p)
+        block_begin(p, n, class);
+    return p;
+}
+
+/* Slots of a power of two lie at their own multiples: runs begin at pages. */
+static bool slot_is_aligned(size_t size, size_t align)
+{
+    return align <= SM_PAGE && size >= align && (size & (size - 1)) == 0;
+}
+
+static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, unsigned part)
+{
+    size_t room = n + margin();
+    void *p = NULL;
+
+    if (n > sm_arena.cap)
+        sm_short_of(n > SIZE_MAX >> 16 ? SM_SHORT_ABSURD : SM_SHORT_BLOCK);
+    else if (align > sm_arena.cap)
+        sm_short_of(SM_SHORT_ALIGNMENT);
+    else if (room > SM_SLOT_MAX || (align > SM_GRANULE && !slot_is_aligned(room, align)))
+        p = sm_large_alloc(part, n, align);
+    else
+        p = small_alloc(cache, n, part,
+                        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]);
+    if (p)
+        sm_memcheck_malloc(p, n);
+    return p;
+}
+
+static void *arena_malloc(size_t n, size_t align, unsigned part)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    struct sm_short why;
+    void *p = NULL;
+
+    sm_assert_announced();
+    sm_short_of(SM_SHORT_UNKNOWN);
+    if (have_arena()) {
+        p = arena_alloc(cache, n, align, part);
+        if (!p && n <= sm_arena.cap && sm_thread_caches_flush_runs())
+            p = arena_alloc(cache, n, align, part);
+        why = sm_short_now; /* and not why no other partition helped */
+        for (unsigned other = 0; !p && other < SM_PARTS; other++)
+            p = sm_may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
+        sm_short_now = why;
+    }
+    if (p) {
+        count_alloc(cache, n);
+        if (sm_unlikely(sm_config.trace))
+            sm_trace_note(p);
+    }
+    sm_leave(cache);
+    return p;
+}
+
+void *sm_arena_malloc(size_t n, unsigned part)
+{
+    return arena_malloc(n, 1, part);
+}
+
+static void *malloc_slow(size_t n, size_t align, unsigned part)
+{
+    void *p = arena_malloc(n, align, part);
+
+    return p || !sm_short_may_spill(part) ? p : sm_spill_alloc(n, align);
+}
+
+void *sm_malloc_slow(size_t n, unsigned part)
+{
+    return malloc_slow(n, 1, part);
+}
+
+void *sm_malloc(size_t n, unsigned part)
+{
+    return sm_likely(n != 0) ? sm_malloc_fast(n, part) : sm_malloc_slow(0, part);
+}
+
+void *sm_malloc_needed(size_t n, unsigned part)
+{
+    void *p = arena_malloc(n, 1, part);
+
+    return p || !sm_short_needed() ? p : sm_spill_alloc(n, 1);
+}
+
+void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
+{
+    size_t size = align;
+
+    if (align <= SM_GRANULE || n > SM_PAGE)
+        return align <= SM_GRANULE ? sm_malloc(n, part) : malloc_slow(n, align, part);
+    /* As much as fits: free looks for a slot's class by the size of its block. */
+    while (size < SM_PAGE && size < n + margin())
+        size *= 2;
+    if (size <= SM_PAGE && size >= n + margin())
+        n = size - margin();
+    return malloc_slow(n + (n == 0), align, part);
+}
+
+static void free_slot(struct sm_thread_cache *cache, void *p, size_t n)
+{
+    unsigned part = sm_part_of(p), class = sm_slab_class(p), b = sm_bin_of(part, class);
+
+    block_end(p, n);
+    if (!cache) {
+        sm_slab_return(part, class, &p, 1);
+        return;
+    }
+    if (sm_bin_full(cache, b))
+        sm_bin_flush(cache, part, class, sm_classes[class].cached / 2);
+    sm_bin_push(cache, b, p);
+}
+
+void sm_free_slow(void *p)
+{
+    struct sm_thread_cache *cache;
+    uint16_t state;
+    size_t size;
+
+    if (!sm_arena_owns(p)) {
+        sm_spill_free(p);
+        return;
+    }
+    cache = sm_enter();
+    state = *sm_state_of(p);
+    size = sm_state_size(state);
+    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
+        sm_misuse_pointer("free", p);
+    sm_assert_announced();
+    if (sm_unlikely(sm_window_defer(p))) {
+        sm_leave(cache);
+        return;
+    }
+    if (state == SM_STATE_LOST) {
+        *sm_state_of(p) = SM_STATE_FREE;
+        size = 0;
+    } else if (state == SM_STATE_LARGE) {
+        size = sm_large_size(sm_page_number(p));
+        sm_large_free(p);
+    } else {
+        free_slot(cache, p, size);
+    }
+    count_free(cache, size);
+    sm_leave(cache);
+}
+
+void sm_free(void *p)
+{
+    sm_free_fast(p);
+}
+
+/* In place? Inside; the state is live. */
+static bool resize(void *p, uint16_t state, size_t n)
+{
+    size_t room = n + margin(), old;
+
+    if (n > sm_arena.cap)
+        return false;
+    if (state == SM_STATE_LARGE)
+        return room > SM_SLOT_MAX && sm_large_resize(p, n);
+    if (state == SM_STATE_LOST || room > SM_SLOT_MAX ||
+        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT] != sm_slab_class(p))
+        return false;
+    old = sm_state_size(state);
+    check_end(p, old);
+    if (n < old && sm_config.zero)
+        memset((char *)p + n, 0, old - n);
+    if (!sm_on_valgrind()) {
+        sm_canary_drop(p, old);
+        sm_canary_put(p, n);
+    }
+    *sm_state_of(p) = (uint16_t)n;
+    return true;
+}
+
+/* The same, and counted. Also tells its size before. */
+static bool resize_counted(void *p, size_t n, size_t *old)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    uint16_t state = *sm_state_of(p);
+    bool done;
+
+    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
+        sm_misuse_pointer("realloc", p);
+    sm_assert_announced();
+    *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
+    /* A child may be about to copy it as it is. */
+    done = !sm_window_is_mine() && resize(p, state, n);
+    if (done) {
+        sm_memcheck_resize(p, *old, n);
+        if (sm_unlikely(sm_config.trace))
+            sm_trace_note(p);
+        if (cache)
+            cache->live_bytes += (int64_t)n - (int64_t)*old;
+        else
+            __atomic_fetch_add(&sm_stats.live_bytes, (int64_t)n - (int64_t)*old,
+                               __ATOMIC_RELAXED);
+    }
+    sm_leave(cache);
+    return done;
+}
+
+static void *move(void *p, size_t old, void *to, size_t n)
+{
+    if (!to)
+        return NULL;
+    memcpy(to, p, sm_min(old, n));
+    sm_free(p);
+    /* The copy went through them, and the next signal would write them to the stack. */
+    sm_registers_forget();
+    return to;
+}
+
+/* A block stays in the partition it was put in: its bytes are what they were. */
+void *sm_realloc(void *p, size_t n)
+{
+    size_t old;
+
+    if (!sm_arena_owns(p))
+        return sm_spill_realloc(p, n);
+    return resize_counted(p, n, &old) ? p : move(p, old, sm_malloc(n, sm_part_of(p)), n);
+}
+
+void *sm_arena_realloc(void *p, size_t n)
+{
+    size_t old;
+
+    return resize_counted(p, n, &old) ? p : move(p, old, sm_arena_malloc(n, sm_part_of(p)), n);
+}
+
+size_t sm_usable_size(const void *p)
+{
+    uint16_t state;
+
+    if (!sm_arena_owns(p))
+        return sm_spill_size(p);
+    state = *sm_state_of(p);
+    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
+        sm_misuse_pointer("usable size", p);
+    if (state == SM_STATE_LOST)
+        return 0;
+    return state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
+}
+
+bool sm_is_secret(const void *p)
+{
+    const struct sm_page *page;
+
+    if (!sm_arena_owns(p))
+        return false;
+    page = &sm_arena.pages[sm_page_number(p)];
+    return page->present && page->kind == SM_KIND_SECRET;
+}

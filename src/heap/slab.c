@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "heap/slab.h"
+#include "heap/canary.h"
+#include "heap/large.h"
+#include "heap/thread_cache.h"
+#include "os/pages.h"
+#include "os/valgrind.h"
+#include <string.h>
+
+#define STOCK_MAX 512 /* bytes of the largest slots of which an empty run stays */
+
+struct shelf {
+    struct sm_lock lock;
+    uint32_t partial; /* the first run with room */
+    uint32_t runs;    /* all of them */
+    uint64_t random;  /* 0: not begun */
+};
+
+/* By shard first: one thread's shelves share cache lines with few others'. */
+static struct shelf shelves[SM_SHARDS][SM_PARTS][SM_CLASSES];
+
+/* xorshift64*: where the next slot lies is to be no better known than this. */
+static uint32_t next_random(struct shelf *shelf, uint32_t below)
+{
+    uint64_t x = shelf->random;
+
+    if (!x)
+        x = sm_pages_random() | 1;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    shelf->random = x;
+    return (uint32_t)((x * 0x2545f4914f6cdd1dULL >> 32) * below >> 32);
+}
+
+static void list_add(struct shelf *shelf, uint32_t page)
+{
+    struct sm_page *run = &sm_arena.pages[page];
+
+    run->prev = 0;
+    run->next = shelf->partial;
+    if (run->next)
+        sm_arena.pages[run->next].prev = page;
+    shelf->partial = page;
+    run->listed = true;
+}
+
+static void list_remove(struct shelf *shelf, uint32_t page)
+{
+    struct sm_page *run = &sm_arena.pages[page];
+
+    if (run->prev)
+        sm_arena.pages[run->prev].next = run->next;
+    else
+        shelf->partial = run->next;
+    if (run->next)
+        sm_arena.pages[run->next].prev = run->prev;
+    run->listed = false;
+}
+
+static void set_all_free(struct sm_page *run, unsigned slots)
+{
+    for (unsigned w = 0; w < SM_SLOTS_MAX / 64; w++) {
+        unsigned here = slots > w * 64 ? slots - w * 64 : 0;
+        run->free_slots[w] = here >= 64 ? ~0ULL : (1ULL << here) - 1;
+    }
+    run->free_count = (uint16_t)slots;
+}
+
+/* first: of its shelf. It is as short as can be, as many programs need no second one. */
+static uint32_t new_run(unsigned part, unsigned class, unsigned shard, bool first)
+{
+    unsigned least = (sm_classes[class].size + SM_PAGE - 1) / SM_PAGE;
+    unsigned pages = first ? least : sm_classes[class].pages;
+    uint32_t page = sm_run_take_present(part, pages);
+    struct sm_page *run = &sm_arena.pages[page];
+
+    if (!page)
+        return 0;
+    for (unsigned i = 0; i < pages; i++) {
+        __atomic_store_n(&run[i].use, i ? SM_USE_BODY : SM_USE_SLAB, __ATOMIC_RELAXED);
+        run[i].back = (uint8_t)i;
+        run[i].class = (uint8_t)class;
+        sm_arena.bins[page + i] = (uint8_t)sm_bin_of(part, class);
+    }
+    run->pages = pages;
+    run->shard = (uint8_t)shard;
+    memset(sm_state_of(sm_page_address(page)), 0,
+           pages * SM_STATES_PER_PAGE * sizeof(uint16_t));
+    sm_memcheck_forbid(sm_page_address(page), pages * SM_PAGE);
+    set_all_free(run, sm_slab_slots(run));
+    return page;
+}
+
+/* Takes the first free slot from a place on, wrapping around. There is one. */
+static unsigned take_from(struct sm_page *run, unsigned at)
+{
+    unsigned w = at / 64;
+    uint64_t word = run->free_slots[w] & ~0ULL << at % 64;
+
+    while (!word) {
+        w = (w + 1) % (SM_SLOTS_MAX / 64);
+        word = run->free_slots[w];
+    }
+    word &= -word;
+    run->free_slots[w] ^= word;
+    run->free_count--;
+    return w * 64 + (unsigned)__builtin_ctzll(word);
+}
+
+static unsigned take_slots(struct shelf *shelf, uint32_t page, void **slots, unsigned want)
+{
+    struct sm_page *run = &sm_arena.pages[page];
+    size_t size = sm_classes[run->class].size;
+    char *base = sm_page_address(page);
+    unsigned got = 0;
+
+    while (got < want && run->free_count) {
+        unsigned at = SM_SHUFFLE ? next_random(shelf, sm_slab_slots(run)) : 0;
+        slots[got++] = base + take_from(run, at) * size;
+    }
+    return got;
+}
+
+unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slots,
+                       unsigned want)
+{
+    struct shelf *shelf = &shelves[shard][part][class];
+    unsigned got = 0;
+
+    sm_lock_take(&shelf->lock);
+    if (!shelf->partial) {
+        bool first = shelf->runs == 0;
+        uint32_t page;
+        sm_lock_drop(&shelf->lock);
+        page = new_run(part, class, shard, first);
+        if (!page)
+            return 0;
+        sm_lock_take(&shelf->lock);
+        shelf->runs++;
+        list_add(shelf, page);
+    }
+    while (got < want && shelf->partial) {
+        uint32_t page = shelf->partial;
+        got += take_slots(shelf, page, slots + got, want - got);
+        if (sm_arena.pages[page].free_count == 0)
+            list_remove(shelf, page);
+    }
+    sm_lock_drop(&shelf->lock);
+    return got;
+}
+
+static uint32_t run_of(const void *p)
+{
+    uint32_t page = sm_page_number(p);
+
+    return page - (sm_arena.pages[page].use == SM_USE_BODY ? sm_arena.pages[page].back : 0);
+}
+
+static unsigned shard_of(const void *p)
+{
+    return sm_arena.pages[run_of(p)].shard;
+}
+
+static unsigned slot_of(uint32_t page, const void *p)
+{
+    uint64_t offset = (uint64_t)((const char *)p - sm_page_address(page));
+
+    return (unsigned)(offset * sm_classes[sm_arena.pages[page].class].magic >> 32);
+}
+
+/* An empty run leaves, unless it is its class's only stock and little. */
+static bool put_slot(struct shelf *shelf, uint32_t page, const void *p)
+{
+    struct sm_page *run = &sm_arena.pages[page];
+    unsigned slot = slot_of(page, p);
+
+    run->free_slots[slot / 64] |= 1ULL << (slot % 64);
+    run->free_count++;
+    if (!run->listed)
+        list_add(shelf, page);
+    if (run->free_count < sm_slab_slots(run) ||
+        (shelf->partial == page && !run->next && sm_classes[run->class].size <= STOCK_MAX))
+        return false;
+    list_remove(shelf, page);
+    shelf->runs--;
+    return true;
+}
+
+void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count)
+{
+    unsigned i = 0;
+
+    while (i < count) {
+        unsigned shard = shard_of(slots[i]);
+        struct shelf *shelf = &shelves[shard][part][class];
+        sm_lock_take(&shelf->lock);
+        do {
+            uint32_t page = run_of(slots[i]);
+            /* Under the shelf's lock: a run that was empty is out of the lists, and ours. */
+            if (put_slot(shelf, page, slots[i])) {
+                memset(sm_arena.bins + page, 0, sm_arena.pages[page].pages);
+                sm_run_give(page, sm_arena.pages[page].pages);
+            }
+        } while (++i < count && shard_of(slots[i]) == shard);
+        sm_lock_drop(&shelf->lock);
+    }
+}
+
+unsigned sm_slab_class(const void *p)
+{
+    return sm_arena.pages[sm_page_number(p)].class;
+}
+
+static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t *bytes)
+{
+    struct sm_page *run = &sm_arena.pages[page];
+    struct shelf *shelf = &shelves[run->shard][part][run->class];
+    size_t size = sm_classes[run->class].size;
+    unsigned slots = sm_slab_slots(run);
+    char *base = sm_page_address(page);
+
+    set_all_free(run, slots);
+    for (unsigned slot = 0; slot < slots; slot++) {
+        uint16_t state = *sm_state_of(base + slot * size);
+        if (!sm_state_live(state))
+            continue;
+        run->free_slots[slot / 64] &= ~(1ULL << (slot % 64));
+        run->free_count--;
+        (*blocks)++;
+        *bytes += (int64_t)sm_state_size(state);
+    }
+    run->listed = false;
+    if (run->free_count == slots) {
+        memset(sm_arena.bins + page, 0, run->pages);
+        for (unsigned i = run->pages; i-- > 0;)
+            run[i].use = SM_USE_NONE;
+        return;
+    }
+    shelf->runs++;
+    if (run->free_count)
+        list_add(shelf, page);
+}
+
+void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes)
+{
+    for (unsigned s = 0; s < SM_SHARDS; s++) {
+        for (unsigned c = 0; c < SM_CLASSES; c++)
+            shelves[s][part][c] = (struct shelf){0};
+    }
+    for (uint32_t p = sm_arena.part[part].first; p < sm_arena.part[part].frontier; p++) {
+        struct sm_page *page = &sm_arena.pages[p];
+        if (page->use == SM_USE_SLAB) {
+            rebuild_run(part, p, blocks, bytes);
+        } else if (page->use == SM_USE_LARGE) {
+            (*blocks)++;
+            *bytes += (int64_t)sm_large_size(p);
+        }
+    }
+}
+
+static struct shelf *nth_shelf(unsigned n)
+{
+    return &shelves[0][0][0] + n;
+}
+
+#define SHELVES (SM_SHARDS * SM_PARTS * SM_CLASSES)
+
+void sm_slab_lock_all(void)
+{
+    for (unsigned n = 0; n < SHELVES; n++)
+        sm_lock_take(&nth_shelf(n)->lock);
+}
+
+void sm_slab_reset_locks(void)
+{
+    for (unsigned n = 0; n < SHELVES; n++)
+        sm_lock_reset(&nth_shelf(n)->lock);
+}
+
+void sm_slab_unlock_all(void)
+{
+    for (unsigned n = SHELVES; n-- > 0;)
+        sm_lock_drop(&nth_shelf(n)->lock);
+}

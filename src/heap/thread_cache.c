@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "heap/thread_cache.h"
+#include "arena/fork_window.h"
+#include "base/counters.h"
+#include "base/settings.h"
+#include "fork/external_pages.h"
+#include "heap/large.h"
+#include "heap/slab.h"
+#include "log/lapse.h"
+#include "log/log.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include "os/valgrind.h"
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sys/single_threaded.h>
+#include <time.h>
+
+#define KEYS 32 /* of pthread_key_create(), whose values lie in the thread */
+
+__thread struct sm_thread_cache *sm_cache __attribute__((tls_model("initial-exec")));
+/* This thread is at its end, or cannot have a cache: it uses the locks. */
+static __thread bool no_cache __attribute__((tls_model("initial-exec")));
+/* A thread without a cache is inside so many times. */
+static __thread uint32_t inside_depth __attribute__((tls_model("initial-exec")));
+
+/* Read by every malloc and free: alone in its cache line. */
+volatile uint32_t sm_gate __attribute__((aligned(64)));
+static char gate_padding[60] __attribute__((used));
+
+static struct sm_lock list_lock;
+static struct sm_thread_cache *all;
+static unsigned caches;         /* made, ever */
+static uint32_t inside_without; /* threads without a cache that are inside */
+struct sm_own *sm_own;
+static bool enabled;
+static bool refused; /* tried, and there are to be none; else the start is to come yet */
+static bool have_key;
+static pthread_key_t key;
+
+static size_t cache_bytes(void)
+{
+    size_t slots = 0;
+
+    for (unsigned c = 0; c < SM_CLASSES; c++)
+        slots += SM_PARTS * (1U + sm_classes[c].cached);
+    return sm_round_up(sizeof(struct sm_thread_cache) + slots * sizeof(void *), sm_os_page);
+}
+
+static unsigned bin_count(const struct sm_thread_cache *cache, unsigned b, unsigned class)
+{
+    uint32_t room = sm_classes[class].cached * (uint32_t)sizeof(void *);
+
+    return (cache->bins[b].top - (cache->bins[b].limit - room)) / (uint32_t)sizeof(void *);
+}
+
+bool sm_bin_fetch(struct sm_thread_cache *cache, unsigned part, unsigned class)
+{
+    unsigned b = sm_bin_of(part, class);
+    unsigned got =
+        sm_slab_fetch(part, class, cache->shard, sm_bin_top(cache, b) + 1, cache->want[b]);
+
+    cache->bins[b].top += got * (uint32_t)sizeof(void *);
+    cache->want[b] = (uint8_t)sm_min(cache->want[b] * 2U, sm_classes[class].cached / 2U + 1);
+    return got != 0;
+}
+
+void sm_bin_flush(struct sm_thread_cache *cache, unsigned part, unsigned class, unsigned keep)
+{
+    unsigned b = sm_bin_of(part, class), count = bin_count(cache, b, class);
+
+    if (count <= keep)
+        return;
+    cache->bins[b].top -= (count - keep) * (uint32_t)sizeof(void *);
+    sm_slab_return(part, class, sm_bin_top(cache, b) + 1, count - keep);
+}
+
+/* A thread ends: its slots go back, its cache to whoever comes next. */
+static void retire(void *arg)
+{
+    struct sm_thread_cache *cache = arg;
+
+    no_cache = true;
+    if (!cache || cache != sm_cache)
+        return;
+    sm_enter();
+    if (cache->alive) {
+        for (unsigned c = 0; c < SM_CLASSES; c++) {
+            for (unsigned p = 0; p < SM_PARTS; p++)
+                sm_bin_flush(cache, p, c, 0);
+        }
+        sm_large_flush(cache);
+        sm_count(&sm_stats.allocations, cache->allocations);
+        sm_count(&sm_stats.frees, cache->frees);
+        __atomic_fetch_add(&sm_stats.live_bytes, cache->live_bytes, __ATOMIC_RELAXED);
+        cache->allocations = cache->frees = 0;
+        cache->live_bytes = 0;
+    }
+    sm_cache = NULL;
+    sm_leave(cache);
+    __atomic_store_n(&cache->used, false, __ATOMIC_RELEASE);
+}
+
+/*
+ * Not beyond KEYS: there the C library allocates when a value is set. Each name space (dlmopen)
+ * has a C library that numbers its keys from 0, but a thread has only one place for the value
+ * of a number: ours is the last, which nobody else comes to.
+ */
+static bool make_key(void)
+{
+    pthread_key_t keys[KEYS];
+    unsigned made = 0;
+    bool found = false;
+
+    while (made < KEYS && pthread_key_create(&keys[made], retire) == 0 &&
+           keys[made++] < KEYS - 1)
+        ;
+    while (made-- > 0) {
+        if (!found && keys[made] < KEYS) {
+            key = keys[made];
+            found = true;
+        } else {
+            pthread_key_delete(keys[made]);
+        }
+    }
+    return found;
+}
+
+void sm_thread_cache_claim(void)
+{
+    have_key = have_key || make_key();
+}
+
+/*
+ * Without membarrier a thread's "inside" may not be seen in time; Valgrind is told of every
+ * block on the slow path.
+ */
+static bool possible(void)
+{
+    return sm_own && !sm_on_valgrind() && !SM_TSAN && !sm_seccomp_forbids(SM_CALL_MEMBARRIER) &&
+           sm_sys(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
+}
+
+bool sm_thread_cache_init(void)
+{
+    sm_own = sm_pages_hidden(sm_os_page, true);
+    if (sm_own)
+        sm_own->announced = 1;
+    sm_thread_cache_claim();
+    if (!have_key)
+        sm_lapse(SM_LAPSE_THREAD_KEY,
+                 "no thread key below %d is left: threads have no caches, each allocation "
+                 "takes locks",
+                 KEYS);
+    enabled = possible() && have_key;
+    refused = !enabled;
+    return enabled;
+}
+
+/* In fresh memory: what lies before each bin is NULL. */
+static void set_up(struct sm_thread_cache *cache)
+{
+    uint32_t at = offsetof(struct sm_thread_cache, slots);
+
+    for (unsigned b = 1; b < SM_BINS; b++) {
+        uint32_t room = sm_classes[(b - 1) / SM_PARTS].cached * (uint32_t)sizeof(void *);
+        cache->bins[b] = (struct sm_bin){at, at + room};
+        cache->want[b] = 1;
+        at += room + (uint32_t)sizeof(void *);
+    }
+    cache->alive = 1;
+}
+
+/* Who looks from outside walks the list as well. */
+static void set_all(struct sm_thread_cache *first)
+{
+    all = first;
+    __atomic_store_n(&sm_stats.caches, (uintptr_t)first, __ATOMIC_RELEASE);
+}
+
+static struct sm_thread_cache *take_unused(void)
+{
+    struct sm_thread_cache *cache = all;
+
+    while (cache && __atomic_load_n(&cache->used, __ATOMIC_ACQUIRE))
+        cache = cache->next;
+    return cache;
+}
+
+/* Inside, as a thread without a cache. */
+static struct sm_thread_cache *new_cache(void)
+{
+    struct sm_thread_cache *cache;
+
+    if (refused && !no_cache) {
+        no_cache = true;
+        sm_count(&sm_stats.uncached, 1);
+    }
+    /* What is traced takes the slow path: the fast one knows nothing of call stacks. */
+    if (!enabled || no_cache || sm_config.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
+        sm_seccomp_forbids(SM_CALL_MADVISE))
+        return NULL;
+    sm_lock_take(&list_lock);
+    cache = take_unused();
+    if (!cache) {
+        cache = sm_pages_hidden(cache_bytes(), true);
+        if (cache) {
+            set_up(cache);
+            cache->shard = (uint8_t)(caches++ % SM_SHARDS);
+            cache->next = all;
+            set_all(cache);
+        }
+    }
+    if (cache)
+        cache->used = true;
+    sm_lock_drop(&list_lock);
+    if (cache && pthread_setspecific(key, cache) != 0) {
+        cache->used = false;
+        cache = NULL;
+    }
+    return cache;
+}
+
+bool sm_thread_caches_flush_runs(void)
+{
+    bool any = false;
+
+    sm_lock_take(&list_lock);
+    for (struct sm_thread_cache *c = all; c; c = c->next)
+        any = sm_large_flush(c) || any;
+    sm_lock_drop(&list_lock);
+    return any;
+}
+
+/* Whether the gate stands in this thread's way. The thread that has closed it passes. */
+static bool gate_is_closed(void)
+{
+    return __atomic_load_n(&sm_gate, __ATOMIC_RELAXED) && !sm_window_is_mine();
+}
+
+static void wait_at_gate(void)
+{
+    sm_assert_announced(); /* In a raw fork's child nobody would open it. */
+    while (gate_is_closed())
+        sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
+}
+
+static void enter_without(void)
+{
+    if (inside_depth++)
+        return;
+    for (;;) {
+        __atomic_fetch_add(&inside_without, 1, __ATOMIC_SEQ_CST);
+        if (!__atomic_load_n(&sm_gate, __ATOMIC_SEQ_CST) ||
+            (sm_window_is_mine() && !sm_unannounced()))
+            return;
+        __atomic_fetch_sub(&inside_without, 1, __ATOMIC_SEQ_CST);
+        wait_at_gate();
+        inside_depth = 1; /* A child that has caught up begins with none. */
+    }
+}
+
+void sm_leave_slow(void)
+{
+    if (--inside_depth == 0)
+        __atomic_fetch_sub(&inside_without, 1, __ATOMIC_RELEASE);
+}
+
+struct sm_thread_cache *sm_enter_slow(void)
+{
+    struct sm_thread_cache *cache = sm_cache;
+
+    if (cache) { /* The gate is closed. */
+        do {
+            cache->inside = 0;
+            wait_at_gate();
+            cache->inside = 1;
+            sm_barrier();
+        } while (gate_is_closed());
+        return cache;
+    }
+    enter_without();
+    if (inside_depth == 1)
+        cache = new_cache();
+    if (!cache)
+        return NULL;
+    /* From here on this thread is inside by its cache; never outside in between. */
+    cache->inside = 1;
+    sm_cache = cache;
+    sm_leave_slow();
+    return cache;
+}
+
+bool sm_inside_now(void)
+{
+    return inside_depth || (sm_cache && sm_cache->inside);
+}
+
+/* For as long as another thread's malloc may take; futex, as a filter may forbid to yield. */
+static void doze(void)
+{
+    static uint32_t never;
+    struct timespec pause = {0, 20000};
+
+    sm_sys(SYS_futex, &never, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &pause);
+}
+
+/* Waits until a counter of those inside is 0; false: it took too many dozes. */
+static bool comes_to_zero(const volatile uint32_t *inside, unsigned *dozes)
+{
+    while (__atomic_load_n(inside, __ATOMIC_SEQ_CST)) {
+        if (*dozes == 0)
+            return false;
+        --*dozes;
+        doze();
+    }
+    return true;
+}
+
+bool sm_gate_close(unsigned dozes)
+{
+    __atomic_store_n(&sm_gate, 1, __ATOMIC_SEQ_CST);
+    /* A filter that came later may forbid it: then time must do what it does. */
+    if (enabled && (sm_seccomp_forbids(SM_CALL_MEMBARRIER) ||
+                    sm_sys(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) != 0)) {
+        for (int i = 0; i < 100; i++)
+            doze();
+    }
+    if (!comes_to_zero(&inside_without, &dozes))
+        return false;
+    /* A cache that is added now belongs to a thread that was counted above. */
+    for (struct sm_thread_cache *c = all; c; c = c->next) {
+        if (!comes_to_zero(&c->inside, &dozes))
+            return false;
+    }
+    return true;
+}
+
+void sm_gate_open(void)
+{
+    __atomic_store_n(&sm_gate, 0, __ATOMIC_SEQ_CST);
+    if (!sm_seccomp_forbids(SM_CALL_FUTEX))
+        sm_sys(SYS_futex, &sm_gate, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
+}
+
+void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t live_bytes)
+{
+    if (sm_own)
+        sm_own->announced = 1;
+    sm_lock_reset(&list_lock);
+    /* The lists were in the caches, and those are wiped. Their memory is small: keep ours. */
+    set_all(NULL);
+    inside_without = 0;
+    inside_depth = 0;
+    caches = 1;
+    if (sm_cache) {
+        set_up(sm_cache);
+        sm_cache->used = true;
+        set_all(sm_cache);
+    }
+    sm_stats.allocations = allocations;
+    sm_stats.frees = frees;
+    sm_stats.live_bytes = live_bytes;
+}
+
+void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes)
+{
+    *allocations = sm_counted(&sm_stats.allocations);
+    *frees = sm_counted(&sm_stats.frees);
+    *live_bytes = __atomic_load_n(&sm_stats.live_bytes, __ATOMIC_RELAXED);
+    sm_lock_take(&list_lock);
+    for (struct sm_thread_cache *c = all; c; c = c->next) {
+        *allocations += __atomic_load_n(&c->allocations, __ATOMIC_RELAXED);
+        *frees += __atomic_load_n(&c->frees, __ATOMIC_RELAXED);
+        *live_bytes += __atomic_load_n(&c->live_bytes, __ATOMIC_RELAXED);
+    }
+    sm_lock_drop(&list_lock);
+}
+
+/*
+ * Whoever forks before there is an arena loses nothing: the child begins as its parent did. But
+ * for locks, which another thread may have held.
+ */
+static bool starts_afresh(void)
+{
+    if (sm_arena.span || sm_outside_pages() || !__libc_single_threaded)
+        return false;
+    set_all(NULL);
+    caches = 1;
+    if (sm_cache) {
+        set_up(sm_cache);
+        sm_cache->used = true;
+        set_all(sm_cache);
+    }
+    sm_own->announced = 1;
+    return true;
+}
+
+bool sm_unannounced(void)
+{
+    return sm_own && !sm_own->announced && !starts_afresh();
+}
+
+void sm_assert_announced(void)
+{
+    if (sm_unannounced() && !(sm_window_catch_up && sm_window_catch_up()))
+        sm_fatal("allocation in a child of _Fork or a raw fork, which has no secrets", NULL);
+}

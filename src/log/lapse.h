@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything short of what was promised, other than a shortage of memory (shortage.h): the only
+ * list of it, with what it harms. Each is counted in struct sm_stats and said in one line, and
+ * `secretssl stat` calls no process protected in which a harm other than LESSER was counted.
+ */
+#ifndef SM_LAPSE_H
+#define SM_LAPSE_H
+
+#include "base/common.h"
+
+/*
+ * EXPOSED: secrets are, or were, outside of the memory that was promised. REFUSED: the program
+ * was refused something it needs. LESSER: a check, an aid or a convenience is missing, or what
+ * OpenSSL does by another way; secrets lie where they should.
+ */
+enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
+
+/*
+ * entry(NAME, harm, what it is, for `secretssl stat`). Only added to at the end: the counters
+ * are numbered so, and the tool of a later release reads them.
+ */
+/* clang-format off */
+#define SM_LAPSE_LIST(entry) \
+    entry(EARLY, EXPOSED, "libcrypto allocated before libsecretssl could start") \
+    entry(UNHOOKED, EXPOSED, "a libcrypto is not hooked") \
+    entry(LIBCRYPTOS, EXPOSED, "there are more libcryptos than can be hooked") \
+    entry(LINKED, REFUSED, "there are more users of several libcryptos than can be told apart") \
+    entry(CACHED, LESSER, "key bytes are in secret memory that is cached, the kernel refused other") \
+    entry(INHERITED, EXPOSED, "secrets could not be withheld from children of a raw fork") \
+    entry(STREAMS, EXPOSED, "a key file was read through an unprotected buffer") \
+    entry(STREAM_PLAIN, LESSER, "a key file was read through ordinary memory, cleared since") \
+    entry(FILE_CACHED, LESSER, "a key file stays in the kernel's page cache") \
+    entry(FILE_LARGE, LESSER, "a large key file stays in the kernel's page cache") \
+    entry(CHILD, REFUSED, "a forked child was given up") \
+    entry(HEAP_PIECES, REFUSED, "a child does not have all of OpenSSL's secure heap") \
+    entry(KTLS, LESSER, "kernel TLS was refused") \
+    entry(FUNCTIONS, LESSER, "the program's own memory functions were refused") \
+    entry(DEFERRED, LESSER, "blocks freed in handlers of fork stay allocated") \
+    entry(GUARDS, LESSER, "large blocks have no guard page, there are too many") \
+    entry(GUARD_FAILED, LESSER, "large blocks have no guard page, the kernel refused it") \
+    entry(THREAD_KEY, LESSER, "threads have no caches, there is no thread key") \
+    entry(NAMELESS, LESSER, "libcrypto names no files: partitions cannot be told apart") \
+    entry(PREFAULT, LESSER, "less memory was made present than asked for") \
+    entry(JOB_STACK, LESSER, "stacks of OpenSSL's jobs are in ordinary memory, as all stacks") \
+    entry(SESSIONS, EXPOSED, "sessions in shared caches are not sealed") \
+    entry(SESSION_LOST, LESSER, "a session of a shared cache was of no use")
+/* clang-format on */
+
+#define SM_LAPSE_ENUM(name, harm, what) SM_LAPSE_##name,
+enum sm_lapse { SM_LAPSE_LIST(SM_LAPSE_ENUM) SM_LAPSES };
+#undef SM_LAPSE_ENUM
+
+/* One happened: counted, and the first of its kind is said. Keeps errno. Async-signal-safe. */
+void sm_lapse(enum sm_lapse which, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* One happened of which each is said, since it has a name in it or a child of its own. */
+void sm_lapse_each(enum sm_lapse which, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* One happened that is no news, or of which somebody else speaks. */
+void sm_lapse_count(enum sm_lapse which);
+
+#endif

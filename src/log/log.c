@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log/log.h"
+#include "base/counters.h"
+#include "base/format.h"
+#include "base/settings.h"
+#include "log/syslog.h"
+#include "os/helper_process.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include "stacktrace/backtrace.h"
+#include "stacktrace/load_library.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define LINE_MAX_ 1024
+
+static struct {
+    const char *speaker;
+    bool stderr_known; /* fd 2 was open at start */
+    bool pipe;         /* and is a pipe or a socket */
+    bool good_at_seal; /* fd 2 was still the same file when a filter came */
+    bool full_at_seal; /* and might not grow */
+    int pid_at_seal;
+    dev_t dev;
+    ino_t ino;
+} report = {.speaker = "libsecretmem"};
+
+static int stat_fd(int fd, struct stat *st)
+{
+    return (int)sm_sys(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+}
+
+void sm_report_init(const char *speaker)
+{
+    struct stat st = {0};
+
+    report.speaker = speaker;
+    sm_library_init();
+    if (stat_fd(2, &st) == 0) {
+        report.stderr_known = true;
+        report.dev = st.st_dev;
+        report.ino = st.st_ino;
+        report.pipe = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+    }
+}
+
+/* Beyond RLIMIT_FSIZE a write ends the process (SIGXFSZ); sandboxes set it to 0. */
+static bool may_not_grow(int fd, size_t length)
+{
+    struct rlimit limit = {0};
+    struct stat st = {0};
+
+    if (sm_seccomp_forbids(SM_CALL_FSTAT) || sm_seccomp_forbids(SM_CALL_PRLIMIT))
+        return report.full_at_seal;
+    return sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY && stat_fd(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+           (rlim_t)st.st_size + length > limit.rlim_cur;
+}
+
+struct line {
+    const char *text;
+    size_t length;
+    bool written;
+};
+
+static void write_all(int fd, struct line *line)
+{
+    if (may_not_grow(fd, line->length))
+        return;
+    /* One write, so that lines of several processes do not mix. */
+    line->written = sm_sys(SYS_write, fd, line->text, line->length) == (long)line->length;
+}
+
+/* A program may have closed descriptor 2 and got a data file as its next one. */
+static bool stderr_is_original(void)
+{
+    struct stat st = {0};
+
+    if (sm_seccomp_forbids(SM_CALL_FSTAT))
+        return report.good_at_seal;
+    return report.stderr_known && stat_fd(2, &st) == 0 && st.st_dev == report.dev &&
+           st.st_ino == report.ino;
+}
+
+/* A pipe whose reader is gone would end the process; in a helper it ends nothing. */
+static void write_stderr(void *arg)
+{
+    write_all(2, arg);
+}
+
+void sm_report_seal(void)
+{
+    report.good_at_seal = stderr_is_original();
+    report.full_at_seal = may_not_grow(2, LINE_MAX_);
+    report.pid_at_seal = (int)sm_sys(SYS_getpid);
+}
+
+static int current_pid(void)
+{
+    if (sm_seccomp_forbids(SM_CALL_GETPID))
+        return report.pid_at_seal;
+    return (int)sm_sys(SYS_getpid);
+}
+
+/* In the helper, which has a descriptor table of its own. */
+static void write_file(void *arg)
+{
+    struct line *line = arg;
+    /* Not by a symbolic link, which who may write to the directory points anywhere. */
+    long fd = sm_sys(
+        SYS_openat, AT_FDCWD, sm_config.log_path,
+        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return;
+    write_all((int)fd, line);
+    sm_sys(SYS_close, fd);
+}
+
+/* Whether it arrived anywhere. name_start: what is before it is for a syslog daemon. */
+static bool emit(char *text, size_t length, size_t name_start)
+{
+    struct line line = {text + name_start, length - name_start, false};
+
+    if (sm_config.log == SM_LOG_NONE)
+        return true;
+    if (sm_config.log == SM_LOG_FILE && !sm_seccomp_forbids(SM_CALL_OPENAT))
+        sm_helper_run(write_file, &line);
+    if (sm_config.log == SM_LOG_SYSLOG) {
+        text[length - 1] = '\0'; /* a record has no newline */
+        line.written = sm_syslog(text, length - 1);
+        text[length - 1] = '\n';
+    }
+    /* Better in the wrong place than lost. */
+    if (!line.written && stderr_is_original() &&
+        !(report.pipe && sm_helper_force(write_stderr, &line)))
+        write_stderr(&line);
+    return line.written;
+}
+
+void sm_vreport(const char *format, va_list args)
+{
+    char text[LINE_MAX_];
+    size_t start = 0, length;
+
+    if (sm_config.log == SM_LOG_SYSLOG)
+        start = sm_format(text, sizeof(text), "<28>"); /* daemon, warning */
+    length = start + sm_format(text + start, sizeof(text) - start, "%s: [%d] ", report.speaker,
+                               current_pid());
+    length += sm_vformat(text + length, sizeof(text) - 1 - length, format, args);
+    text[length++] = '\n';
+    if (!emit(text, length, start))
+        sm_count(&sm_stats.messages_lost, 1);
+}
+
+void sm_report(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    sm_vreport(format, args);
+    va_end(args);
+}
+
+void sm_refuse(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    sm_vreport(format, args);
+    va_end(args);
+    for (;;)
+        sm_sys(SYS_exit_group, SM_EXIT_REFUSED);
+}
+
+void sm_fatal(const char *kind, const void *address)
+{
+    static uint32_t ending; /* the thread that reports already; 1 if its number is secret */
+    uint32_t mine = sm_seccomp_forbids(SM_CALL_GETTID) ? 1 : (uint32_t)sm_sys(SYS_gettid);
+    uint32_t first = 0;
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        unsigned long mask;
+    } action = {0};
+    unsigned long mask = 1UL << (SIGABRT - 1);
+
+    if (address)
+        sm_report("fatal: %s: %p", kind, address);
+    else
+        sm_report("fatal: %s", kind);
+    /* Not abort(): a handler of the program's must not run on a broken heap and return. */
+    sm_sys(SYS_rt_sigaction, SIGABRT, &action, NULL, sizeof(mask));
+    sm_sys(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, sizeof(mask));
+    if (__atomic_compare_exchange_n(&ending, &first, mine, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED) &&
+        address)
+        sm_stack_report();
+    /* Another thread's report is in progress, and ends us. Our own may have come back here. */
+    while (first && first != mine && mine != 1)
+        sm_sys(SYS_futex, &ending, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, first, 0);
+    sm_sys(SYS_tgkill, sm_sys(SYS_getpid), sm_sys(SYS_gettid), SIGABRT);
+    for (;;)
+        __builtin_trap();
+}
+
+const char *sm_errno_name(long error)
+{
+    switch (error < 0 ? -error : error) {
+    case ENOSYS:
+        return "ENOSYS";
+    case EPERM:
+        return "EPERM";
+    case EAGAIN:
+        return "EAGAIN";
+    case ENOMEM:
+        return "ENOMEM";
+    case EINVAL:
+        return "EINVAL";
+    case EMFILE:
+        return "EMFILE";
+    case ENFILE:
+        return "ENFILE";
+    case EFAULT:
+        return "EFAULT";
+    case EACCES:
+        return "EACCES";
+    case EOPNOTSUPP:
+        return "EOPNOTSUPP";
+    case EFBIG:
+        return "EFBIG";
+    default:
+        return "unexpected error";
+    }
+}

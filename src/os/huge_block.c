@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The size of the blocks that a patched kernel has for secret memory: what sysfs says. */
+#include "os/helper_process.h"
+#include "os/pages.h"
+#include "os/seccomp.h"
+#include "os/syscall.h"
+#include <errno.h>
+#include <fcntl.h>
+
+size_t sm_pages_block_known = SM_BLOCK_NOT_ASKED;
+
+struct block_text {
+    char text[24];
+    long length; /* or a negative errno value */
+};
+
+static void read_block(void *arg)
+{
+    static const char path[] = "/sys/kernel/mm/secretmem/block_size";
+    struct block_text *read = arg;
+    long fd;
+
+    do {
+        fd = sm_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    } while (fd == -EMFILE && sm_helper_free_a_slot());
+    read->length = fd;
+    if (sm_failed(fd))
+        return;
+    read->length = sm_sys(SYS_read, fd, read->text, sizeof(read->text));
+    sm_sys(SYS_close, fd);
+}
+
+size_t sm_pages_block(void)
+{
+    size_t size = __atomic_load_n(&sm_pages_block_known, __ATOMIC_RELAXED);
+    struct block_text read = {.length = -EPERM};
+
+    if (size != SM_BLOCK_NOT_ASKED)
+        return size;
+    size = 0;
+    if (!sm_seccomp_forbids(SM_CALL_OPENAT) && !sm_seccomp_forbids(SM_CALL_CLOSE)) {
+        sm_helper_run(read_block, &read);
+        if (read.length == -EMFILE)
+            sm_helper_force(read_block, &read);
+    }
+    for (long i = 0; i < read.length && read.text[i] >= '0' && read.text[i] <= '9'; i++)
+        size = size * 10 + (size_t)(read.text[i] - '0');
+    /* What is not a power of two is none that alignment could be asked of. */
+    if (size < sm_os_page || (size & (size - 1)) != 0)
+        size = 0;
+    __atomic_store_n(&sm_pages_block_known, size, __ATOMIC_RELAXED);
+    return size;
+}

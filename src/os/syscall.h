@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System calls without the C library: they leave errno alone, are no cancellation
+ * points, and cannot be interposed. Each returns what the kernel returns, a negative
+ * errno value on failure.
+ */
+#ifndef SM_SYS_H
+#define SM_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+#if defined(__x86_64__)
+static inline long sm_sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+    long ret;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "=a"(ret)
+                     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return ret;
+}
+#elif defined(__aarch64__)
+static inline long sm_sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+    register long x8 __asm__("x8") = nr;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    register long x5 __asm__("x5") = f;
+    __asm__ volatile("svc 0"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                     : "memory", "cc");
+    return x0;
+}
+#else
+#error "libsecretssl supports x86_64 and arm64"
+#endif
+
+#define SM_SYS_ARGS_(nr, a, b, c, d, e, f, ...)                                                \
+    sm_sys6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+/* Whether a call's answer is a negative errno value */
+static inline bool sm_failed(long result)
+{
+    return (unsigned long)result > (unsigned long)-4096;
+}
+
+/* sm_sys(SYS_close, fd): missing arguments are zero. */
+#define sm_sys(...) SM_SYS_ARGS_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+#endif

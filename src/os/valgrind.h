@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Valgrind's memcheck is told about blocks; nothing without its header. */
+#ifndef SM_MEMCHECK_H
+#define SM_MEMCHECK_H
+
+#include "base/common.h"
+
+#if defined(__has_include) && !defined(__SANITIZE_ADDRESS__)
+#if __has_include(<valgrind/memcheck.h>)
+#define SM_HAVE_VALGRIND 1
+#endif
+#endif
+
+#ifdef SM_HAVE_VALGRIND
+#include <valgrind/memcheck.h>
+#define SM_MEMCHECK_REDZONE 16
+
+static inline bool sm_on_valgrind(void)
+{
+    return RUNNING_ON_VALGRIND != 0;
+}
+
+static inline void sm_memcheck_malloc(void *p, size_t n)
+{
+    VALGRIND_MALLOCLIKE_BLOCK(p, n, SM_MEMCHECK_REDZONE, 0);
+}
+
+static inline void sm_memcheck_free(void *p)
+{
+    VALGRIND_FREELIKE_BLOCK(p, SM_MEMCHECK_REDZONE);
+}
+
+static inline void sm_memcheck_resize(void *p, size_t from, size_t to)
+{
+    VALGRIND_RESIZEINPLACE_BLOCK(p, from, to, SM_MEMCHECK_REDZONE);
+}
+
+/* The allocator itself is about to write there. */
+static inline void sm_memcheck_allow(void *p, size_t n)
+{
+    VALGRIND_MAKE_MEM_DEFINED(p, n);
+}
+
+static inline void sm_memcheck_forbid(void *p, size_t n)
+{
+    VALGRIND_MAKE_MEM_NOACCESS(p, n);
+}
+#else
+/* Never used: sm_on_valgrind() is false. */
+#define SM_MEMCHECK_REDZONE 16
+
+static inline bool sm_on_valgrind(void)
+{
+    return false;
+}
+
+static inline void sm_memcheck_malloc(void *p, size_t n)
+{
+    (void)p, (void)n;
+}
+
+static inline void sm_memcheck_free(void *p)
+{
+    (void)p;
+}
+
+static inline void sm_memcheck_resize(void *p, size_t from, size_t to)
+{
+    (void)p, (void)from, (void)to;
+}
+
+static inline void sm_memcheck_allow(void *p, size_t n)
+{
+    (void)p, (void)n;
+}
+
+static inline void sm_memcheck_forbid(void *p, size_t n)
+{
+    (void)p, (void)n;
+}
+#endif
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names for the addresses of a call stack. */
+#ifndef SM_SYMBOL_H
+#define SM_SYMBOL_H
+
+#include "base/common.h"
+
+/*
+ * One line: "#number address name+offset (file+offset)", as far as that is known. at: a return
+ * address. thorough: looks for the names of functions that are not exported, too, by libunwind
+ * in the files; for a process that is at its end and in good health. Takes locks of the dynamic
+ * linker.
+ */
+void sm_symbol_report(int number, const void *at, bool thorough);
+
+#endif

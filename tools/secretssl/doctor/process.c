@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a process is not protected, from what /proc shows of it. */
+#include <elf.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/preload_path.h"
+#include "doctor/report.h"
+
+enum {
+    SOME = 1 << 17,
+    /* Bytes in which secret memory is had: at first, and later */
+    PIECE_FIRST = 64 << 10,
+    PIECE_MOST = 4 << 20,
+};
+
+/* The file below /proc/PID, followed by two zeroes; NULL if it cannot be read. */
+static char *read_some(pid_t pid, const char *name, size_t *size)
+{
+    char path[64], *text = calloc(1, SOME + 2);
+    int fd;
+    ssize_t got;
+
+    *size = 0;
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    fd = text != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    while (fd >= 0 && *size < SOME && (got = read(fd, text + *size, SOME - *size)) > 0)
+        *size += (size_t)got;
+    if (fd >= 0) {
+        close(fd);
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
+/* 1: LD_PRELOAD names our object; 0: it does not; -1: it cannot be known. */
+static int asks_for_preload(pid_t pid)
+{
+    size_t size;
+    char *list = read_some(pid, "environ", &size);
+    int answer = list == NULL ? -1 : 0;
+
+    for (size_t at = 0; list != NULL && at < size; at += strlen(list + at) + 1) {
+        if (strncmp(list + at, "LD_PRELOAD=", 11) == 0 && strstr(list + at, PRELOAD) != NULL)
+            answer = 1;
+    }
+    free(list);
+    return answer;
+}
+
+static bool runs_set_id(pid_t pid)
+{
+    size_t size;
+    char *text = read_some(pid, "auxv", &size);
+    bool answer = false;
+
+    for (size_t at = 0; text != NULL && at + sizeof(Elf64_auxv_t) <= size;
+         at += sizeof(Elf64_auxv_t)) {
+        Elf64_auxv_t entry;
+
+        memcpy(&entry, text + at, sizeof(entry));
+        if (entry.a_type == AT_SECURE && entry.a_un.a_val != 0)
+            answer = true;
+    }
+    free(text);
+    return answer;
+}
+
+/* Whatever installed it: systemd, a container's run-time, the program itself. */
+static bool below_filter(pid_t pid)
+{
+    size_t size;
+    char *text = read_some(pid, "status", &size);
+    bool answer = text != NULL && strstr(text, "\nSeccomp:\t2\n") != NULL;
+
+    free(text);
+    return answer;
+}
+
+/* Bytes: the hard limit, which the allocator gets the soft one out of the way for. */
+static uint64_t file_size_limit(pid_t pid)
+{
+    size_t size;
+    uint64_t limit = UINT64_MAX;
+    char *text = read_some(pid, "limits", &size);
+    const char *line = text != NULL ? strstr(text, "\nMax file size") : NULL;
+
+    if (line != NULL)
+        (void)sscanf(line, " Max file size %*s %" SCNu64, &limit);
+    free(text);
+    return limit;
+}
+
+/* A program that names no dynamic linker gets no preload. */
+static bool is_static(const struct process_map *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const char *name = mapping_file_name(&map->list[i]);
+
+        if (strncmp(name, "ld-linux", 8) == 0 || strncmp(name, "ld-", 3) == 0 ||
+            strncmp(name, "libc.so", 7) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void preload_remedy(struct check *check)
+{
+    char path[PRELOAD_PATH_ROOM];
+
+    if (preload_find(path))
+        check_remedy(check, UNIT_FILE, "Environment=LD_PRELOAD=%.190s", path);
+    check_remedy(check, "a command line", "secretssl run -- COMMAND");
+}
+
+static void remedy_log(struct check *check, pid_t pid)
+{
+    check_remedy(check, "a shell, for the line that says why",
+                 "journalctl _PID=%d --grep=libsecretssl", (int)pid);
+}
+
+static void examine_unprotected(struct patient *patient)
+{
+    const struct process_state *process = &patient->process;
+    struct check *check = &patient->check;
+    const char *name = process->name;
+    int asks = asks_for_preload(process->thread);
+
+    if (process->stats.count > 0) {
+        check_say(check, VERDICT_FAILED,
+                  "%s has libsecretssl, but OpenSSL is not hooked: see the lines it logged "
+                  "when it started",
+                  name);
+        remedy_log(check, process->pid);
+    } else if (runs_set_id(process->thread)) {
+        check_say(check, VERDICT_FAILED,
+                  "%s runs set-id or with file capabilities: ld.so ignores LD_PRELOAD. Take "
+                  "those away, and let systemd give the capability",
+                  name);
+        check_remedy(check, UNIT_FILE, "AmbientCapabilities=CAP_NET_BIND_SERVICE");
+    } else if (is_static(&process->map)) {
+        check_say(check, VERDICT_FAILED,
+                  "%s is linked statically, which leaves nothing to preload into: use a build "
+                  "that is not",
+                  name);
+        check_remedy(check, "the build of the program, without -static", "-lssl -lcrypto");
+    } else if (asks == 1) {
+        check_say(check, VERDICT_FAILED,
+                  "%s was started with LD_PRELOAD, but ld.so did not load libsecretssl: can it "
+                  "be read there, by its user? (ld.so said so on stderr)",
+                  name);
+        preload_remedy(check);
+    } else {
+        check_say(check, VERDICT_FAILED, "%s was started without libsecretssl%s", name,
+                  asks < 0 ? " (its environment may not be read)" : "");
+        preload_remedy(check);
+    }
+}
+
+/* In MiB: the most that SECRETSSL_ARENA_SIZE accepts, and what it is without. */
+enum { ARENA_MOST = 1 << 20, ARENA_DEFAULT = 256 };
+
+/* The arena, twice, as a forked child's copy counts as well. */
+static void remedy_limit(struct check *check, uint64_t arena)
+{
+    if (arena < ARENA_DEFAULT)
+        arena = ARENA_DEFAULT;
+    check_remedy(check, UNIT_FILE, "LimitMEMLOCK=%" PRIu64 "M",
+                 2 * (arena < ARENA_MOST ? arena : ARENA_MOST));
+}
+
+static void spilled_remedies(struct check *check, uint64_t cap)
+{
+    uint64_t arena = (cap >> 19) + (cap >> 19 == 0);
+
+    check_remedy(check, UNIT_FILE, "Environment=SECRETSSL_ARENA_SIZE=%" PRIu64 "M",
+                 arena < ARENA_MOST ? arena : ARENA_MOST);
+    remedy_limit(check, arena);
+}
+
+/* Where some could be had, and then only memory that could be locked, no other limit was it. */
+static bool files_limited(const struct process_state *process, uint64_t most)
+{
+    const uint64_t *pages = process->stats.sum.pages;
+
+    return most < PIECE_FIRST ||
+           (most < PIECE_MOST && pages[SM_KIND_SECRET] > 0 && pages[SM_KIND_LOCKED] > 0);
+}
+
+/* Memory that could be locked was within the limit: only the call for secret memory failed. */
+static void weak_remedies(struct check *check, const struct process_state *process,
+                          const struct facts *facts)
+{
+    const uint64_t *pages = process->stats.sum.pages;
+    bool refused =
+        facts->secret_works && pages[SM_KIND_SECRET] == 0 && below_filter(process->thread);
+
+    if (refused && pages[SM_KIND_LOCKED] > 0)
+        check_remedy_filter(check);
+    remedy_limit(check, process->stats.sum.cap >> 20);
+    if (refused && pages[SM_KIND_LOCKED] == 0)
+        check_remedy_filter(check);
+}
+
+static void examine_degraded(struct patient *patient, const struct facts *facts)
+{
+    const struct sm_stats *sum = &patient->process.stats.sum;
+    struct check *check = &patient->check;
+
+    bool weak = sum->pages[SM_KIND_LOCKED] + sum->pages[SM_KIND_PLAIN] > 0;
+    uint64_t most = weak ? file_size_limit(patient->process.thread) : UINT64_MAX;
+
+    if (files_limited(&patient->process, most)) {
+        check_say(check, VERDICT_FAILED,
+                  "%s: degraded: %s: its limit on the size of files (RLIMIT_FSIZE), %" PRIu64
+                  " bytes, is in the way of secret memory",
+                  patient->process.name, patient->process.reason, most);
+        check_remedy_file_size(check);
+        return;
+    }
+    check_say(check, VERDICT_FAILED, "%s: degraded: %s", patient->process.name,
+              patient->process.reason);
+    if (weak)
+        weak_remedies(check, &patient->process, facts);
+    else if (sum->spilled > 0 && sum->cap > 0)
+        spilled_remedies(check, sum->cap);
+    else
+        remedy_log(check, patient->process.pid);
+}
+
+/* What it has is secret: it wants more, or a limit that allows it. */
+static void examine_refusing(struct patient *patient)
+{
+    const struct process_state *process = &patient->process;
+    struct check *check = &patient->check;
+
+    check_say(check, VERDICT_FAILED, "%s: refusing: %s", process->name, process->reason);
+    if (process->stats.sum.failed > 0)
+        spilled_remedies(check, process->stats.sum.cap);
+    else
+        remedy_limit(check, process->stats.sum.cap >> 20);
+    remedy_log(check, process->pid);
+}
+
+void patient_examine(struct patient *patient, const struct facts *facts)
+{
+    const struct process_state *process = &patient->process;
+    struct check *check = &patient->check;
+
+    check->name = "process";
+    switch (process->state) {
+    case STATE_PROTECTED:
+        check_say(check, process->tls.count == 0 ? VERDICT_OK : VERDICT_WARNING,
+                  process->tls.count == 0 ? "%s: protected"
+                                          : "%s: protected, but for TLS that cannot be reached",
+                  process->name);
+        break;
+    case STATE_DEGRADED:
+        examine_degraded(patient, facts);
+        break;
+    case STATE_REFUSING:
+        examine_refusing(patient);
+        break;
+    case STATE_UNPROTECTED:
+        examine_unprotected(patient);
+        break;
+    case STATE_UNREACHED:
+        check_say(check, VERDICT_FAILED, "%s: %s", process->name, process->reason);
+        check_remedy(check,
+                     "the build of the program, for 64 bits and with the shared libraries "
+                     "of OpenSSL",
+                     "-lssl -lcrypto");
+        break;
+    case STATE_UNUSED:
+    case STATE_NO_TLS:
+        check_say(check, VERDICT_NOTE, "%s: %s", process->name, process->reason);
+        break;
+    default:
+        check_say(check, VERDICT_UNKNOWN, "%s", process->reason);
+        break;
+    }
+}

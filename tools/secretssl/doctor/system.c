@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What else of the machine has to do with secrets: patches, hibernation, core dumps. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "doctor/check.h"
+#include "process/try_in_child.h"
+
+#define BLOCKS "/sys/kernel/mm/secretmem/"
+
+struct call {
+    int fd, error;
+};
+
+static void try_uncached(void *result)
+{
+    struct call *call = result;
+
+    call->fd = secret_open(SECRET_UNCACHED);
+    call->error = errno;
+}
+
+static void check_uncached(struct check *check, const struct facts *facts)
+{
+    struct call call = {.fd = -1};
+    int signal = trial(try_uncached, &call, sizeof(call));
+
+    if (!facts->secret_calls || signal != 0) {
+        check_say(check, VERDICT_NOTE, "no: there is no secret memory");
+    } else if (call.fd >= 0) {
+        check_say(check, VERDICT_OK, "uncached mappings can be had (SECRETSSL_UNCACHED)");
+    } else if (call.error == EPERM) {
+        check_say(check, VERDICT_WARNING, "uncached mappings are for CAP_SYS_RAWIO alone");
+        check_remedy(check, KERNEL_LINE, "secretmem.uncached_all=1");
+    } else if (call.error == EOPNOTSUPP) {
+        /* Of a patched kernel: the patches are no remedy. */
+        check_say(check, VERDICT_NOTE,
+                  "not on this processor or architecture (EOPNOTSUPP): leave "
+                  "SECRETSSL_UNCACHED off");
+    } else {
+        check_say(check, VERDICT_NOTE,
+                  "not in this kernel (%s): leave SECRETSSL_UNCACHED off, or apply "
+                  "kernel-patches/",
+                  strerrorname_np(call.error));
+    }
+}
+
+static long number(const char *name)
+{
+    char path[96], line[32];
+
+    snprintf(path, sizeof(path), BLOCKS "%s", name);
+    return first_line(path, line, sizeof(line)) ? strtol(line, NULL, 10) : -1;
+}
+
+static void check_blocks(struct check *check, const struct facts *facts)
+{
+    long size = number("block_size"), total = number("reserved_total");
+
+    if (!facts->secret_calls) {
+        check_say(check, VERDICT_NOTE, "no: there is no secret memory");
+    } else if (size < 0) {
+        check_say(check, VERDICT_NOTE,
+                  "not in this kernel: memory is taken from its map page by page (with "
+                  "kernel-patches/ 2 MiB at a time)");
+    } else if (size == 0) {
+        check_say(check, VERDICT_NOTE, "this kernel has none: CONFIG_SECRETMEM_BLOCKS is off");
+    } else if (number("lost") > 0) {
+        check_say(check, VERDICT_WARNING,
+                  "%ld pages could not be put back into the kernel's map; boot again",
+                  number("lost"));
+    } else {
+        check_say(
+            check, VERDICT_OK,
+            "blocks of %ld KiB: %ld in use, %ld single pages, %ld fallbacks; %ld reserved at "
+            "boot, %ld of them free",
+            size / 1024, number("blocks"), number("pages"), number("fallbacks"),
+            total > 0 ? total : 0, total > 0 ? number("reserved_free") : 0);
+    }
+}
+
+void check_patches(struct diagnosis *diagnosis)
+{
+    check_uncached(check_new(diagnosis, "uncached"), &diagnosis->facts);
+    check_blocks(check_new(diagnosis, "blocks"), &diagnosis->facts);
+}
+
+void check_hibernation(struct diagnosis *diagnosis)
+{
+    struct check *check = check_new(diagnosis, "hibernation");
+    char state[256], mode[256] = "";
+
+    if (!first_line("/sys/power/state", state, sizeof(state))) {
+        if (errno == ENOENT && access("/sys/kernel", F_OK) == 0)
+            check_say(check, VERDICT_OK, "this kernel does not hibernate");
+        else
+            check_say(check, VERDICT_UNKNOWN, "/sys/power/state cannot be read: %s",
+                      strerror(errno));
+        return;
+    }
+    first_line("/sys/power/disk", mode, sizeof(mode));
+    if (strstr(state, "disk") == NULL || strstr(mode, "[disabled]") != NULL) {
+        check_say(check, VERDICT_OK, "this machine does not hibernate");
+        return;
+    }
+    check_say(check, VERDICT_WARNING,
+              "the machine can hibernate, but refuses while any process has secret memory%s",
+              access(BLOCKS, F_OK) == 0 ? ""
+                                        : "; one that is made when hibernation has begun is "
+                                          "written to the disk");
+    check_remedy(check, KERNEL_LINE, "nohibernate");
+}
+
+void check_core_dumps(struct diagnosis *diagnosis)
+{
+    struct check *check = check_new(diagnosis, "core-dumps");
+    struct rlimit limit = {0, 0};
+    char pattern[256];
+
+    getrlimit(RLIMIT_CORE, &limit);
+    if (!first_line("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern))) {
+        check_say(check, VERDICT_UNKNOWN, "core_pattern cannot be read: %s", strerror(errno));
+    } else if (pattern[0] == '|') {
+        /* Whatever the limit is, but for 1. */
+        check_say(
+            check, VERDICT_WARNING,
+            "no dump has secret memory, but stacks and copies that programs make go to %s",
+            pattern + 1);
+        check_remedy(check, "/etc/sysctl.d/secretssl.conf (then sysctl --system)",
+                     "kernel.core_pattern=|/bin/false");
+    } else if (pattern[0] == '\0' || limit.rlim_max == 0) {
+        check_say(check, VERDICT_OK, "none are made");
+    } else {
+        check_say(check, VERDICT_WARNING,
+                  "no dump has secret memory, but stacks and copies that programs make are "
+                  "written to files (%s)",
+                  pattern);
+        check_remedy(check, UNIT_FILE, "LimitCORE=0");
+        check_remedy(check, "/etc/security/limits.d/secretssl.conf, for logins",
+                     "* hard core 0");
+    }
+}

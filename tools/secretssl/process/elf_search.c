@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/elf_search.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    WINDOW = 1 << 20,
+    OVERLAP = 64,
+    MOST_SECTIONS = 1 << 16,
+    MOST_NAMES = 1 << 28,
+    MOST_SYMBOLS = 1 << 24
+};
+
+static bool read_at(int fd, void *into, size_t size, uint64_t offset)
+{
+    return offset <= INT64_MAX - size && pread(fd, into, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* Holes read as zeroes, and anybody can make a file of as many as he likes. */
+static uint64_t next_data(int fd, uint64_t from, uint64_t end)
+{
+    off_t data = lseek(fd, (off_t)from, SEEK_DATA);
+
+    if (data < 0)
+        return errno == ENXIO ? end : from;
+    return (uint64_t)data < end ? (uint64_t)data : end;
+}
+
+/* The texts with their ending zeroes (exact), or without, in a part of the file. */
+static unsigned find(int fd, uint64_t from, uint64_t end, const char *const *texts,
+                     size_t count, bool exact)
+{
+    char *window = malloc(WINDOW + OVERLAP);
+    unsigned found = 0, all = count < 32 ? (1U << count) - 1 : ~0U;
+    size_t kept = 0;
+
+    while (window != NULL && from < end && found != all) {
+        uint64_t data = next_data(fd, from, end);
+
+        /* What is left out has no text. */
+        kept = data > from ? 0 : kept;
+        from = data;
+
+        size_t wish = end - from < WINDOW ? (size_t)(end - from) : WINDOW;
+        ssize_t got = pread(fd, window + kept, wish, (off_t)from);
+
+        if (got <= 0)
+            break;
+        from += (uint64_t)got;
+
+        size_t size = kept + (size_t)got;
+
+        for (size_t i = 0; i < count; i++) {
+            if (memmem(window, size, texts[i], strlen(texts[i]) + exact) != NULL)
+                found |= 1U << i;
+        }
+        kept = size < OVERLAP ? size : OVERLAP;
+        memmove(window, window + size - kept, kept);
+    }
+    free(window);
+    return found;
+}
+
+static bool head_of(int fd, Elf64_Ehdr *head)
+{
+    return read_at(fd, head, sizeof(*head), 0) && memcmp(head->e_ident, ELFMAG, SELFMAG) == 0 &&
+           head->e_ident[EI_CLASS] == ELFCLASS64;
+}
+
+bool file_is_elf64(int fd)
+{
+    Elf64_Ehdr head;
+
+    return head_of(fd, &head);
+}
+
+unsigned file_find_texts(int fd, const char *const *texts, size_t count)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0 || status.st_size <= 0)
+        return 0;
+    return find(fd, 0, (uint64_t)status.st_size, texts, count, false);
+}
+
+/* The dynamic symbols and their names; of size 0: it has none. False: no section headers. */
+static bool tables_of(int fd, const Elf64_Ehdr *head, Elf64_Shdr *symbols, Elf64_Shdr *names)
+{
+    Elf64_Shdr section;
+
+    if (head->e_shoff == 0 || head->e_shnum == 0 || head->e_shentsize != sizeof(section))
+        return false;
+    *symbols = *names = (Elf64_Shdr){0};
+    for (size_t i = 0; i < head->e_shnum && i < MOST_SECTIONS; i++) {
+        if (!read_at(fd, &section, sizeof(section), head->e_shoff + i * sizeof(section)))
+            return false;
+        if (section.sh_type != SHT_DYNSYM || section.sh_link >= head->e_shnum)
+            continue;
+        if (!read_at(fd, names, sizeof(*names),
+                     head->e_shoff + section.sh_link * sizeof(section)) ||
+            names->sh_offset > INT64_MAX || names->sh_size > INT64_MAX - names->sh_offset)
+            return false;
+        *symbols = section;
+        break;
+    }
+    return true;
+}
+
+/* Is a symbol of that name defined there? A program that only calls it has the name as well. */
+static bool defines(int fd, const Elf64_Shdr *symbols, const char *names, size_t names_size,
+                    const char *symbol)
+{
+    enum { BATCH = 512 };
+    Elf64_Sym batch[BATCH];
+    size_t length = strlen(symbol) + 1;
+    uint64_t left = symbols->sh_size / sizeof(batch[0]) < MOST_SYMBOLS
+                        ? symbols->sh_size / sizeof(batch[0])
+                        : MOST_SYMBOLS;
+    uint64_t at = symbols->sh_offset;
+
+    while (left > 0) {
+        size_t count = left < BATCH ? (size_t)left : BATCH;
+
+        if (!read_at(fd, batch, count * sizeof(batch[0]), at))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (batch[i].st_shndx != SHN_UNDEF && batch[i].st_name < names_size &&
+                names_size - batch[i].st_name >= length &&
+                memcmp(names + batch[i].st_name, symbol, length) == 0)
+                return true;
+        }
+        left -= count;
+        at += count * sizeof(batch[0]);
+    }
+    return false;
+}
+
+bool file_exports(int fd, const char *symbol)
+{
+    Elf64_Ehdr head;
+    Elf64_Shdr symbols, names;
+    struct stat status;
+    bool found = false;
+    char *text;
+
+    if (!head_of(fd, &head))
+        return false;
+    if (!tables_of(fd, &head, &symbols, &names))
+        return fstat(fd, &status) == 0 &&
+               find(fd, 0, (uint64_t)status.st_size, &symbol, 1, true) != 0;
+    /* Most files have not even the name. */
+    if (names.sh_size > MOST_NAMES ||
+        find(fd, names.sh_offset, names.sh_offset + names.sh_size, &symbol, 1, true) == 0)
+        return false;
+    text = malloc(names.sh_size);
+    if (text != NULL && read_at(fd, text, names.sh_size, names.sh_offset))
+        found = defines(fd, &symbols, text, names.sh_size, symbol);
+    free(text);
+    return found;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/tls_libraries.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "process/elf_search.h"
+#include "process/mapped_file.h"
+#include "process/try_in_child.h"
+
+/* What the code leaves in a file. Put together here, so that this program does not have them.
+ */
+static const struct mark {
+    const char *text[2];
+    const char *what;
+} marks[] = {
+    {{"crypto/mem", "_sec.c"}, "a copy of OpenSSL that exports no symbols"},
+    {{"(compatible; ", "BoringSSL)"}, "BoringSSL"},
+    {{"(compatible; ", "AWS-LC"}, "AWS-LC"},
+    {{"Go build", "inf:"}, "a Go program (crypto/tls, if it uses TLS)"},
+    {{"/rustls", "-0."}, "Rust's rustls"},
+    /* libsecretssl exports OpenSSL's functions, and is none. */
+    {{"SECRETSSL_", "ARENA_SIZE"}, NULL},
+};
+
+enum {
+    MARKS = sizeof(marks) / sizeof(marks[0]),
+    OPENSSL = 1 << 0,
+    RELATIVES = 1 << 1 | 1 << 2, /* some of which export the symbol, without its effect */
+    OURS = 1 << (MARKS - 1),
+    REACHED = 1 << MARKS,
+    LOOKED_INTO = REACHED << 1, /* the file could be opened */
+    STUCK = LOOKED_INTO << 1,   /* nobody answered for it */
+};
+
+/* So many files are waited for in vain, of a process and of all processes of a user. */
+enum { STUCK_MOST = 2, STUCK_MOST_OF_USER = 4 };
+
+/* With this one exported, a copy of OpenSSL is reached. */
+static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
+
+/* Libraries that are known by how their paths end, but for a version. */
+static const struct {
+    const char *name, *what;
+} libraries[] = {
+    {"/libgnutls.so", "GnuTLS"},
+    {"/libnss3.so", "NSS"},
+    {"/libjvm.so", "a Java virtual machine (its own TLS)"},
+    {"/libmbedtls.so", "Mbed TLS"},
+    {"/libwolfssl.so", "wolfSSL"},
+    /* Its TLS is its own, with libcrypto's primitives: keys and secrets are terms on its heaps.
+     */
+    {"/priv/lib/crypto.so", "Erlang/OTP (its own TLS, if it uses TLS)"},
+};
+
+static bool add(struct unreached_list *found, const struct mapping *mapping, const char *what)
+{
+    struct unreached *more = reallocarray(found->list, found->count + 1, sizeof(*more));
+
+    if (more == NULL)
+        return false;
+    found->list = more;
+    more[found->count++] = (struct unreached){mapping, what};
+    return true;
+}
+
+static bool same_file(const struct mapping *a, const struct mapping *b)
+{
+    return a->inode == b->inode && a->device == b->device && !a->anonymous && !b->anonymous;
+}
+
+static bool add_copy(struct unreached_list *found, const struct mapping *mapping)
+{
+    const struct mapping **more =
+        reallocarray(found->copies, found->copy_count + 1, sizeof(*more));
+
+    if (more == NULL)
+        return false;
+    found->copies = more;
+    more[found->copy_count++] = mapping;
+    return true;
+}
+
+/* One for each time that the file's code is mapped: name spaces have copies of their own. */
+static bool add_copies(struct unreached_list *found, const struct process_map *map,
+                       const struct mapping *file)
+{
+    const struct mapping *first = NULL;
+    bool good = true;
+
+    for (size_t i = 0; i < found->copy_count; i++) {
+        if (same_file(found->copies[i], file))
+            return true;
+    }
+    /* What begins elsewhere in the file is a later part of one. */
+    for (size_t i = 0; i < map->count; i++) {
+        const struct mapping *code = &map->list[i];
+
+        if (code->executable && same_file(code, file) &&
+            (first == NULL || code->offset < first->offset))
+            first = code;
+    }
+    for (size_t i = 0; good && first != NULL && i < map->count; i++) {
+        const struct mapping *code = &map->list[i];
+
+        if (code->executable && same_file(code, file) && code->offset == first->offset)
+            good = add_copy(found, code);
+    }
+    return good;
+}
+
+/* The marks that an open file has, with REACHED. */
+static unsigned look_into(int fd)
+{
+    char texts[MARKS][64];
+    const char *list[MARKS];
+    unsigned has;
+
+    if (!file_is_elf64(fd))
+        return 0;
+    for (size_t i = 0; i < MARKS; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "%s%s", marks[i].text[0], marks[i].text[1]);
+        list[i] = texts[i];
+    }
+    has = file_find_texts(fd, list, MARKS);
+    explicit_bzero(texts, sizeof(texts));
+    /* Not every build has the mark: names of files can be left out, and others never had it. */
+    if (!(has & OURS) && (has & OPENSSL || !(has & RELATIVES)) &&
+        file_exports(fd, reaching_symbol))
+        has = (has & ~(unsigned)OPENSSL) | REACHED;
+    return has;
+}
+
+bool unreached_openssl(int fd)
+{
+    return (look_into(fd) & OPENSSL) != 0;
+}
+
+/* Most processes of a machine have the same libraries mapped. */
+static struct known {
+    uint64_t device, inode;
+    unsigned has;
+} *known;
+static size_t known_count;
+
+struct job {
+    pid_t pid;
+    const struct mapping *mapping;
+};
+
+static struct job job; /* of the child that looks */
+
+static unsigned open_and_look(const struct job *at)
+{
+    int fd = backing_open(at->pid, at->mapping);
+    unsigned has;
+
+    if (fd < 0)
+        return 0;
+    has = look_into(fd) | LOOKED_INTO;
+    close(fd);
+    return has;
+}
+
+static void look_in_child(void *has)
+{
+    *(unsigned *)has = open_and_look(&job);
+}
+
+static void remember(const struct mapping *mapping, unsigned has)
+{
+    struct known *more = reallocarray(known, known_count + 1, sizeof(*more));
+
+    if (more == NULL)
+        return;
+    known = more;
+    known[known_count++] = (struct known){mapping->device, mapping->inode, has};
+}
+
+/* A user whose files keep this program waiting has an interest in that: it ends somewhere. */
+static struct user {
+    uid_t uid;
+    unsigned waited;
+} *users;
+static size_t user_count;
+
+/* Without memory, no time is given. */
+static unsigned *waited_for_user(pid_t pid)
+{
+    static unsigned none;
+    char path[32];
+    struct stat status;
+    struct user *more;
+
+    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    none = STUCK_MOST_OF_USER;
+    if (stat(path, &status) != 0)
+        return &none;
+    for (size_t i = 0; i < user_count; i++) {
+        if (users[i].uid == status.st_uid)
+            return &users[i].waited;
+    }
+    more = reallocarray(users, user_count + 1, sizeof(*more));
+    if (more == NULL)
+        return &none;
+    users = more;
+    users[user_count] = (struct user){.uid = status.st_uid};
+    return &users[user_count++].waited;
+}
+
+static unsigned look_at_file(const struct job *at, unsigned patience,
+                             struct unreached_list *found)
+{
+    unsigned has = 0, *waited = waited_for_user(at->pid);
+    int end = 0;
+
+    for (size_t i = 0; i < known_count; i++) {
+        if (known[i].inode == at->mapping->inode && known[i].device == at->mapping->device)
+            return known[i].has;
+    }
+    if (patience == 0) {
+        has = open_and_look(at);
+    } else if (found->waited < STUCK_MOST && *waited < STUCK_MOST_OF_USER) {
+        job = *at;
+        end = trial_within(patience, look_in_child, &has, sizeof(has));
+    } else {
+        return STUCK;
+    }
+    if (end == SIGALRM) {
+        found->waited++;
+        (*waited)++;
+        has = STUCK;
+    } else if (end != 0) {
+        has = 0; /* no child, or one that others ended: that says nothing of the file */
+    }
+    /* Another process may have the right to open what this one has not. */
+    if (has != 0)
+        remember(at->mapping, has);
+    return has;
+}
+
+/* The end of a path that has as many slashes as the other; NULL: it has fewer. */
+static const char *path_end(const char *path, const char *like)
+{
+    const char *end = path + strlen(path);
+    int slashes = 0;
+
+    for (; *like != '\0'; like++)
+        slashes += *like == '/';
+    while (end > path && slashes > 0)
+        slashes -= *--end == '/';
+    return slashes == 0 ? end : NULL;
+}
+
+static const char *known_library(const char *path)
+{
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+        const char *end = path_end(path, libraries[i].name);
+
+        if (end != NULL && strncmp(end, libraries[i].name, strlen(libraries[i].name)) == 0)
+            return libraries[i].what;
+    }
+    return NULL;
+}
+
+static bool seen(const struct process_map *map, size_t number)
+{
+    for (size_t i = 0; i < number; i++) {
+        if (map->list[i].inode == map->list[number].inode &&
+            strcmp(map->list[i].name, map->list[number].name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Names that only OpenSSL and its like have: whatever is in the file, if it can be opened. */
+static bool is_named_openssl(const char *name)
+{
+    const char *base = strrchr(name, '/');
+
+    return base != NULL &&
+           (strncmp(base, "/libcrypto.so", 13) == 0 || strncmp(base, "/libssl.so", 10) == 0);
+}
+
+static bool look_at(const struct job *at, const struct process_map *map, unsigned patience,
+                    struct unreached_list *found)
+{
+    const struct mapping *mapping = at->mapping;
+    const char *what = known_library(mapping->name);
+    unsigned has;
+    bool good = true;
+
+    if (what != NULL)
+        return add(found, mapping, what);
+    has = look_at_file(at, patience, found);
+    found->stuck += (has & STUCK) != 0;
+    if (has == 0 && process_map_runs(map, mapping)) {
+        found->closed++;
+        found->closed_first = found->closed_first != NULL ? found->closed_first : mapping;
+    }
+    if (found->openssl == NULL && has & REACHED)
+        found->openssl = mapping;
+    if (found->named == NULL && !(has & RELATIVES) && is_named_openssl(mapping->name))
+        found->named = mapping;
+    if (has & REACHED)
+        good = add_copies(found, map, mapping);
+    for (size_t i = 0; good && i < MARKS; i++) {
+        if (has & 1U << i && marks[i].what != NULL)
+            good = add(found, mapping, marks[i].what);
+    }
+    return good;
+}
+
+bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
+                    struct unreached_list *found)
+{
+    bool good = true;
+
+    for (size_t i = 0; good && i < map->count; i++) {
+        const struct mapping *mapping = &map->list[i];
+
+        if (!mapping->anonymous && !mapping->kernel && mapping->offset == 0 &&
+            mapping->name[0] == '/' && !seen(map, i))
+            good = look_at(&(struct job){pid, mapping}, map, patience, found);
+    }
+    if (found->openssl == NULL)
+        found->openssl = found->named;
+    return good;
+}
+
+void unreached_free(struct unreached_list *found)
+{
+    free(found->list);
+    free(found->copies);
+    *found = (struct unreached_list){0};
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Searches the kernel's memory. */
+#ifndef SECRETSSL_TOOL_KERNEL_SCAN_H
+#define SECRETSSL_TOOL_KERNEL_SCAN_H
+
+#include "scan/process.h"
+
+#define KERNEL_CORE "/proc/kcore"
+
+/*
+ * As process_scan(), of an ELF core file that shows all physical memory: what the kernel holds
+ * itself, files in the page cache, and the ordinary memory of every process. The result has no
+ * process number.
+ */
+bool kernel_scan(const char *core, struct searcher *searcher, const volatile int *stop,
+                 struct process_result *result);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scan/key_parts.h"
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/store.h>
+#include <openssl/ui.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/message.h"
+#include "scan/key_source.h"
+#include "secret/heap.h"
+
+/* A key of libcrypto's, as a source. */
+struct source {
+    struct key_source parts;
+    const EVP_PKEY *pkey;
+};
+
+struct passphrase {
+    const char *text;
+    bool asked;
+};
+
+static int answer_passphrase(char *buffer, int size, int writing, void *data)
+{
+    struct passphrase *passphrase = data;
+
+    (void)writing;
+    passphrase->asked = true;
+    if (passphrase->text == NULL || strlen(passphrase->text) > (size_t)size)
+        return -1;
+
+    size_t length = strlen(passphrase->text);
+
+    memcpy(buffer, passphrase->text, length);
+    return (int)length;
+}
+
+static bool known(const struct key_parts *keys, const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        if (keys->parts[i].size == size && memcmp(keys->parts[i].bytes, bytes, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool key_source_add(struct key_source *from, const char *name, enum key_form form,
+                    uint8_t *bytes, size_t size)
+{
+    struct key_parts *keys = from->keys;
+
+    from->taken++;
+    if (size < KEY_PART_LEAST) {
+        say("scan: %s of the %s key in %s has %zu bytes: shorter than %d it would be found by "
+            "chance; give a key of usual size",
+            name, from->type, from->file, size, KEY_PART_LEAST);
+        secret_free(bytes);
+        return false;
+    }
+    if (known(keys, bytes, size)) {
+        secret_free(bytes);
+        return true;
+    }
+
+    struct key_part *more = reallocarray(keys->parts, keys->count + 1, sizeof(*more));
+
+    if (more == NULL) {
+        say("scan: out of memory");
+        secret_free(bytes);
+        return false;
+    }
+    keys->parts = more;
+
+    struct key_part *part = &more[keys->count++];
+
+    *part = (struct key_part){.file = from->file, .form = form, .size = size, .bytes = bytes};
+    snprintf(part->type, sizeof(part->type), "%s", from->type);
+    snprintf(part->name, sizeof(part->name), "%s", name);
+    return true;
+}
+
+/* A key need not have every number: absent ones are no error. */
+static bool add_number(struct source *from, const char *parameter, const char *name)
+{
+    BIGNUM *number = NULL;
+
+    ERR_set_mark();
+
+    int found = EVP_PKEY_get_bn_param(from->pkey, parameter, &number);
+
+    ERR_pop_to_mark();
+    if (!found)
+        return true;
+
+    size_t size = (size_t)BN_num_bytes(number);
+    uint8_t *bytes = secret_alloc(size + 1);
+
+    if (bytes == NULL) {
+        say("scan: out of memory");
+        BN_clear_free(number);
+        return false;
+    }
+    BN_bn2bin(number, bytes);
+    BN_clear_free(number);
+    return key_source_add(&from->parts, name, KEY_INTEGER, bytes, size);
+}
+
+static bool add_rsa(struct source *from)
+{
+    static const char *const names[][2] = {
+        {OSSL_PKEY_PARAM_RSA_D, "d"},          {OSSL_PKEY_PARAM_RSA_FACTOR1, "p"},
+        {OSSL_PKEY_PARAM_RSA_FACTOR2, "q"},    {OSSL_PKEY_PARAM_RSA_EXPONENT1, "dP"},
+        {OSSL_PKEY_PARAM_RSA_EXPONENT2, "dQ"}, {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, "qInv"},
+    };
+    /* The further primes r, exponents d and coefficients t of RFC 8017's multi-prime keys. */
+    static const struct {
+        const char *parameter, *name;
+        int behind; /* libcrypto numbers coefficients from the second prime's on */
+    } further[] = {
+        {"rsa-factor", "r", 0},
+        {"rsa-exponent", "d", 0},
+        {"rsa-coefficient", "t", 1},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!add_number(from, names[i][0], names[i][1]))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof(further) / sizeof(further[0]); i++) {
+        for (int prime = 3; prime <= 10; prime++) {
+            char parameter[32], name[16];
+
+            snprintf(parameter, sizeof(parameter), "%s%d", further[i].parameter,
+                     prime - further[i].behind);
+            snprintf(name, sizeof(name), "%s%d", further[i].name, prime);
+            if (!add_number(from, parameter, name))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* A string that a key may have. False after a message; NULL: it has none. */
+static bool string_of(const struct source *from, const char *parameter, uint8_t **bytes,
+                      size_t *size)
+{
+    bool good = true;
+
+    *bytes = NULL;
+    *size = 0;
+    ERR_set_mark();
+    if (EVP_PKEY_get_octet_string_param(from->pkey, parameter, NULL, 0, size) && *size > 0) {
+        *bytes = secret_alloc(*size);
+        good = *bytes != NULL &&
+               EVP_PKEY_get_octet_string_param(from->pkey, parameter, *bytes, *size, size);
+    }
+    ERR_pop_to_mark();
+    if (!good) {
+        say("scan: cannot take the private key out of %s", from->parts.file);
+        secret_free(*bytes);
+    }
+    return good;
+}
+
+/* What it was made from, which is all of it, if the file has that. */
+static bool add_seed(struct source *from)
+{
+    uint8_t *bytes;
+    size_t size;
+    bool good = string_of(from, "seed", &bytes, &size);
+
+    if (good && bytes != NULL)
+        good = key_lattice_add_seed(&from->parts, bytes, size);
+    else if (good && strncmp(from->parts.type, "SLH-", 4) != 0)
+        say("scan: %s holds no seed of its %s key: where a process has it from elsewhere, it "
+            "is not looked for",
+            from->parts.file, from->parts.type);
+    secret_free(bytes);
+    return good;
+}
+
+/* Keys that are strings, all of which is private. */
+static bool is_plain(const EVP_PKEY *pkey)
+{
+    static const char *const types[] = {"X25519", "X448", "ED25519", "ED448"};
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (EVP_PKEY_is_a(pkey, types[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool add_string(struct source *from)
+{
+    uint8_t *bytes;
+    size_t size;
+    bool known = false, good = string_of(from, OSSL_PKEY_PARAM_PRIV_KEY, &bytes, &size);
+
+    if (!good || bytes == NULL)
+        return good;
+    if (is_plain(from->pkey))
+        return key_source_add(&from->parts, "private", KEY_STRING, bytes, size);
+    good = key_lattice_add(&from->parts, bytes, size, &known);
+    if (good && !known) {
+        say("scan: how %s keys lie in memory is not known: of the one in %s only the form in "
+            "the file is looked for",
+            from->parts.type, from->parts.file);
+        from->parts.keys->incomplete = true;
+        return key_source_add(&from->parts, "private", KEY_STRING, bytes, size);
+    }
+    secret_free(bytes);
+    return good && add_seed(from);
+}
+
+static bool add_key(struct key_parts *keys, const char *file, const EVP_PKEY *pkey)
+{
+    const char *type = EVP_PKEY_get0_type_name(pkey);
+    struct source from = {.parts = {.keys = keys, .file = file, .type = type}, .pkey = pkey};
+    bool added;
+
+    if (EVP_PKEY_is_a(pkey, "RSA") || EVP_PKEY_is_a(pkey, "RSA-PSS")) {
+        added = add_rsa(&from);
+    } else {
+        added = add_number(&from, OSSL_PKEY_PARAM_PRIV_KEY, "private");
+        if (added && from.parts.taken == 0)
+            added = add_string(&from);
+    }
+    if (added && from.parts.taken == 0) {
+        say("scan: the %s key in %s has no private part that libcrypto gives out; give "
+            "another key",
+            type, file);
+        return false;
+    }
+    return added;
+}
+
+/* ssh-keygen(1)'s own form, which libcrypto does not know. */
+static bool is_openssh(const uint8_t *bytes, size_t size)
+{
+    static const char mark[] = "-----BEGIN OPENSSH PRIVATE KEY";
+
+    return memmem(bytes, size, mark, sizeof(mark) - 1) != NULL;
+}
+
+static bool no_key(const char *file, const struct passphrase *passphrase, bool openssh)
+{
+    if (passphrase->asked && passphrase->text == NULL)
+        say("scan: the key in %s is protected by a passphrase; give --passin FILE with the "
+            "passphrase in its first line",
+            file);
+    else if (passphrase->asked)
+        say("scan: the passphrase does not open the key in %s; check the file given to "
+            "--passin",
+            file);
+    else if (openssh)
+        say("scan: the key in %s is in OpenSSH's own form; convert a copy of it: ssh-keygen -p "
+            "-m "
+            "PEM -f COPY",
+            file);
+    else
+        say("scan: no private key found in %s; give one in PEM, DER or PKCS#12 form", file);
+    ERR_clear_error();
+    return false;
+}
+
+static bool load_all(struct key_parts *keys, const char *file, OSSL_STORE_CTX *store,
+                     const struct passphrase *passphrase, bool openssh)
+{
+    bool any = false;
+
+    while (!OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+        if (info == NULL) {
+            if (OSSL_STORE_error(store))
+                break;
+            continue;
+        }
+
+        EVP_PKEY *pkey = OSSL_STORE_INFO_get0_PKEY(info);
+        bool added = pkey == NULL || add_key(keys, file, pkey);
+
+        any = any || pkey != NULL;
+        OSSL_STORE_INFO_free(info);
+        if (!added)
+            return false;
+    }
+    return any || no_key(file, passphrase, openssh);
+}
+
+bool key_parts_load(struct key_parts *keys, const char *file, const char *passphrase)
+{
+    struct passphrase answer = {.text = passphrase};
+    bool loaded = false;
+    size_t size = 0;
+    uint8_t *bytes = key_file_read(file, "a private key", &size);
+
+    if (bytes == NULL)
+        return false;
+
+    BIO *bio = BIO_new_mem_buf(bytes, (int)size);
+    UI_METHOD *ui = UI_UTIL_wrap_read_pem_callback(answer_passphrase, 0);
+    OSSL_STORE_CTX *store = NULL;
+
+    if (bio != NULL && ui != NULL)
+        store = OSSL_STORE_attach(bio, "file", NULL, NULL, ui, &answer, NULL, NULL, NULL);
+    if (store == NULL)
+        say("scan: libcrypto cannot read %s: %s", file,
+            ERR_reason_error_string(ERR_peek_error()));
+    else
+        loaded = load_all(keys, file, store, &answer, is_openssh(bytes, size));
+    OSSL_STORE_close(store);
+    UI_destroy_method(ui);
+    BIO_free(bio);
+    OPENSSL_cleanse(bytes, size);
+    secret_free(bytes);
+    return loaded;
+}

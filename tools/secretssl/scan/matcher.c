@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each needle has anchors, pieces of 8 bytes, so close that every run long enough to count
+ * holds one whole. Anchors are found by a hash of the 8 bytes at each place, of which a small
+ * bit set (it stays in the processor's cache) says "none" nearly always.
+ */
+#include "scan/matcher.h"
+
+#include <string.h>
+
+#include "secret/heap.h"
+
+enum { ANCHOR = 8, SET_BITS = 17, NEAR = 64 };
+
+struct anchor {
+    uint64_t word;
+    uint32_t needle;
+    uint32_t skip; /* where in the needle */
+};
+
+/* All of it is made of key bytes, so all of it is in secret memory. */
+struct matcher {
+    const struct needles *needles;
+    struct anchor *anchors; /* a table of slots, open addressing; free: used is 0 */
+    uint8_t *used;
+    unsigned slot_bits;
+    uint8_t *set;
+};
+
+static inline uint64_t word_at(const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static inline uint64_t hash_of(uint64_t word)
+{
+    return word * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void insert(struct matcher *matcher, const struct needle *needle, size_t index,
+                   size_t skip)
+{
+    uint64_t word = word_at(needle->bytes + skip);
+    uint64_t hash = hash_of(word);
+    size_t bit = hash >> (64 - SET_BITS);
+    size_t mask = ((size_t)1 << matcher->slot_bits) - 1;
+    size_t slot = hash >> (64 - matcher->slot_bits);
+
+    matcher->set[bit / 8] |= (uint8_t)(1u << bit % 8);
+    while (matcher->used[slot])
+        slot = (slot + 1) & mask;
+    matcher->used[slot] = 1;
+    matcher->anchors[slot] =
+        (struct anchor){.word = word, .needle = (uint32_t)index, .skip = (uint32_t)skip};
+}
+
+/* How many different bytes an anchor has: with few it would be found all over memory. */
+static unsigned variety(const uint8_t *at)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < ANCHOR; i++)
+        count += memchr(at + i + 1, at[i], ANCHOR - 1 - i) == NULL;
+    return count;
+}
+
+/* The best place for an anchor, no later than `last`, and not much before it. */
+static size_t place(const struct needle *needle, size_t last, size_t stride)
+{
+    size_t first = stride / 2 < NEAR ? stride / 2 : NEAR, best = last;
+
+    first = last > first ? last - first : 0;
+    for (size_t at = first; at < last; at++) {
+        if (variety(needle->bytes + at) > variety(needle->bytes + best))
+            best = at;
+    }
+    return best;
+}
+
+/* Calls insert() for each anchor of a needle, or only counts them. */
+static size_t anchors_of(struct matcher *matcher, size_t index)
+{
+    const struct needle *needle = &matcher->needles->list[index];
+    size_t stride = needle->least - ANCHOR + 1;
+    size_t count = 0;
+
+    for (size_t last = stride - 1; last + ANCHOR <= needle->size; count++) {
+        size_t skip = place(needle, last, stride);
+
+        if (matcher->anchors != NULL)
+            insert(matcher, needle, index, skip);
+        last = skip + stride;
+    }
+    return count;
+}
+
+struct matcher *matcher_make(const struct needles *needles)
+{
+    struct matcher *matcher = secret_alloc(sizeof(*matcher));
+    size_t count = 0;
+
+    if (matcher == NULL)
+        return NULL;
+    *matcher = (struct matcher){.needles = needles, .slot_bits = 6};
+    for (size_t i = 0; i < needles->count; i++)
+        count += anchors_of(matcher, i);
+    while ((size_t)1 << matcher->slot_bits < 2 * count)
+        matcher->slot_bits++;
+
+    matcher->set = secret_alloc((size_t)1 << (SET_BITS - 3));
+    matcher->used = secret_alloc((size_t)1 << matcher->slot_bits);
+    if (matcher->set == NULL || matcher->used == NULL)
+        return NULL;
+    matcher->anchors = secret_alloc(sizeof(struct anchor) << matcher->slot_bits);
+    if (matcher->anchors == NULL)
+        return NULL;
+    for (size_t i = 0; i < needles->count; i++)
+        anchors_of(matcher, i);
+    return matcher;
+}
+
+size_t matcher_context(const struct matcher *matcher)
+{
+    return matcher->needles->longest + DER_HEAD_MOST;
+}
+
+static void extend(const struct matcher *matcher, const struct anchor *anchor,
+                   const uint8_t *text, size_t size, size_t at, match_fn *found, void *context)
+{
+    const struct needle *needle = &matcher->needles->list[anchor->needle];
+    size_t skip = anchor->skip;
+    size_t start = at;
+    size_t end = at + ANCHOR;
+
+    while (skip > 0 && start > 0 && needle->bytes[skip - 1] == text[start - 1]) {
+        skip--;
+        start--;
+    }
+    while (end < size && skip + (end - start) < needle->size &&
+           needle->bytes[skip + (end - start)] == text[end])
+        end++;
+    if (end - start < needle->least)
+        return;
+
+    struct match match = {
+        .needle = anchor->needle, .at = start, .skip = skip, .size = end - start};
+
+    found(context, &match);
+}
+
+static void candidates(const struct matcher *matcher, uint64_t word, uint64_t hash,
+                       const uint8_t *text, size_t size, size_t at, match_fn *found,
+                       void *context)
+{
+    size_t mask = ((size_t)1 << matcher->slot_bits) - 1;
+
+    for (size_t slot = hash >> (64 - matcher->slot_bits); matcher->used[slot];
+         slot = (slot + 1) & mask) {
+        if (matcher->anchors[slot].word == word)
+            extend(matcher, &matcher->anchors[slot], text, size, at, found, context);
+    }
+}
+
+void matcher_search(const struct matcher *matcher, const uint8_t *text, size_t size,
+                    size_t from, size_t to, match_fn *found, void *context)
+{
+    const uint8_t *set = matcher->set;
+
+    if (size < ANCHOR)
+        return;
+    if (to > size - ANCHOR + 1)
+        to = size - ANCHOR + 1;
+    for (size_t at = from; at < to; at++) {
+        uint64_t word = word_at(text + at);
+        uint64_t hash = hash_of(word);
+        size_t bit = hash >> (64 - SET_BITS);
+
+        if (set[bit / 8] & (1u << bit % 8))
+            candidates(matcher, word, hash, text, size, at, found, context);
+    }
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scan/searcher.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/message.h"
+#include "scan/base64.h"
+#include "scan/matcher.h"
+#include "secret/heap.h"
+
+/* Larger is no faster, and this is secret memory, which is dear. Less the head of a block. */
+enum { WINDOW = 256 * 1024 - 64 };
+
+struct searcher {
+    struct needles bytes, text;
+    struct matcher *bytes_matcher, *text_matcher;
+    struct text_stream *text_stream;
+    uint64_t *bytes_seen, *text_seen; /* for each needle: where its last copy ended */
+    copy_fn *found;
+    void *context;
+    uint8_t *window;  /* in secret memory */
+    uint64_t address; /* of the window's first byte */
+    size_t used;
+    size_t searched; /* anchors before this have been looked for */
+};
+
+/* A copy is met once for each anchor in it: only the first counts. */
+static bool seen(uint64_t *ends, size_t needle, uint64_t address, uint64_t size)
+{
+    if (address < ends[needle])
+        return true;
+    ends[needle] = address + size;
+    return false;
+}
+
+static void text_found(void *context, const struct match *match, uint64_t address)
+{
+    struct searcher *searcher = context;
+    const struct needle *needle = &searcher->text.list[match->needle];
+
+    /* With its line breaks the text is longer than size, but no second copy fits in. */
+    if (seen(searcher->text_seen, match->needle, address, match->size))
+        return;
+
+    struct copy copy = {.address = address,
+                        .part = needle->part,
+                        .encoding = PEM_TEXT,
+                        .size = match->size,
+                        .of = needle->size};
+
+    searcher->found(searcher->context, &copy);
+}
+
+static void bytes_found(void *context, const struct match *match)
+{
+    struct searcher *searcher = context;
+    const struct needle *needle = &searcher->bytes.list[match->needle];
+    uint64_t address = searcher->address + match->at;
+    enum encoding encoding = needle->encoding;
+
+    if (seen(searcher->bytes_seen, match->needle, address, match->size))
+        return;
+    if ((encoding == BIG_ENDIAN_BYTES || encoding == RAW_BYTES) && match->skip == 0 &&
+        der_element(searcher->window + match->at, match->at, needle->size))
+        encoding = DER_ELEMENT;
+
+    struct copy copy = {.address = address,
+                        .part = needle->part,
+                        .encoding = encoding,
+                        .size = match->size,
+                        .of = needle->size};
+
+    searcher->found(searcher->context, &copy);
+}
+
+struct searcher *searcher_make(const struct key_parts *keys)
+{
+    struct searcher *searcher = calloc(1, sizeof(*searcher));
+
+    if (searcher == NULL)
+        goto none;
+    if (!needles_make(&searcher->bytes, keys, false) ||
+        !needles_make(&searcher->text, keys, true))
+        return NULL;
+    searcher->bytes_matcher = matcher_make(&searcher->bytes);
+    searcher->text_matcher = matcher_make(&searcher->text);
+    searcher->bytes_seen = calloc(searcher->bytes.count, sizeof(uint64_t));
+    searcher->text_seen = calloc(searcher->text.count, sizeof(uint64_t));
+    searcher->window = secret_alloc(WINDOW);
+    if (searcher->bytes_matcher == NULL || searcher->text_matcher == NULL ||
+        searcher->bytes_seen == NULL || searcher->text_seen == NULL || searcher->window == NULL)
+        goto none;
+    searcher->text_stream = text_stream_make(searcher->text_matcher, text_found, searcher);
+    if (searcher->text_stream == NULL)
+        goto none;
+    if (matcher_context(searcher->bytes_matcher) > WINDOW / 4) {
+        say("scan: a private part of %zu bytes is too long to search for; the most is %d",
+            searcher->bytes.longest, WINDOW / 4 - DER_HEAD_MOST);
+        return NULL;
+    }
+    return searcher;
+none:
+    say("scan: out of memory");
+    return NULL;
+}
+
+void searcher_begin(struct searcher *searcher, copy_fn *found, void *context)
+{
+    searcher->found = found;
+    searcher->context = context;
+    memset(searcher->bytes_seen, 0, searcher->bytes.count * sizeof(uint64_t));
+    memset(searcher->text_seen, 0, searcher->text.count * sizeof(uint64_t));
+}
+
+static void search_to(struct searcher *searcher, size_t to)
+{
+    if (to > searcher->searched)
+        matcher_search(searcher->bytes_matcher, searcher->window, searcher->used,
+                       searcher->searched, to, bytes_found, searcher);
+    searcher->searched = to;
+}
+
+static void start_at(struct searcher *searcher, uint64_t address)
+{
+    search_to(searcher, searcher->used);
+    text_stream_break(searcher->text_stream);
+    searcher->address = address;
+    searcher->used = 0;
+    searcher->searched = 0;
+}
+
+/* Searches what has enough behind it, and keeps what later matches may reach back to. */
+static void make_room(struct searcher *searcher)
+{
+    size_t context = matcher_context(searcher->bytes_matcher);
+
+    search_to(searcher, searcher->used - context);
+
+    size_t drop = searcher->searched - context;
+
+    searcher->used -= drop;
+    searcher->searched -= drop;
+    searcher->address += drop;
+    memmove(searcher->window, searcher->window + drop, searcher->used);
+}
+
+uint8_t *searcher_room(struct searcher *searcher, uint64_t address, size_t *room)
+{
+    if (address != searcher->address + searcher->used)
+        start_at(searcher, address);
+    if (searcher->used == WINDOW)
+        make_room(searcher);
+    *room = WINDOW - searcher->used;
+    return searcher->window + searcher->used;
+}
+
+void searcher_take(struct searcher *searcher, size_t size)
+{
+    text_stream_add(searcher->text_stream, searcher->window + searcher->used, size,
+                    searcher->address + searcher->used);
+    searcher->used += size;
+}
+
+void searcher_end(struct searcher *searcher)
+{
+    start_at(searcher, 0);
+    explicit_bzero(searcher->window, WINDOW);
+}

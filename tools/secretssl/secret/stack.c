@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "secret/stack.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "secret/pages.h"
+
+/* Several times what the deepest of libcrypto's decoders takes. */
+enum { STACK_SIZE = 256 * 1024 };
+
+static struct {
+    ucontext_t caller, callee;
+    int (*work)(void *);
+    void *argument;
+    int result;
+} call;
+
+static void enter(void)
+{
+    call.result = call.work(call.argument);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+int secret_stack_call(int (*work)(void *), void *argument)
+{
+    /* The sanitizers know only the stacks that the system gives. */
+    if (SANITIZED)
+        return work(argument);
+
+    void *stack = secret_pages_map(STACK_SIZE);
+
+    if (stack == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    call.work = work;
+    call.argument = argument;
+    if (getcontext(&call.callee) != 0)
+        return -1;
+    call.callee.uc_stack.ss_sp = stack;
+    call.callee.uc_stack.ss_size = STACK_SIZE;
+    call.callee.uc_link = &call.caller;
+    makecontext(&call.callee, enter, 0);
+    if (swapcontext(&call.caller, &call.callee) != 0)
+        return -1;
+    explicit_bzero(stack, STACK_SIZE);
+    return call.result;
+}

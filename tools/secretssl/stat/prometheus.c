@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The text format that Prometheus and node_exporter's textfile collector read. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/json.h"
+#include "stat/metrics.h"
+#include "stat/report.h"
+
+static void begin(const char *metric, const char *help)
+{
+    size_t length = strlen(metric);
+    bool counter = length > 6 && strcmp(metric + length - 6, "_total") == 0;
+
+    printf("# HELP secretssl_%s %s\n# TYPE secretssl_%s %s\n", metric, help, metric,
+           counter ? "counter" : "gauge");
+}
+
+/* How many bytes the UTF-8 character at text has; 0: it is none. */
+static size_t character(const unsigned char *text)
+{
+    size_t length = text[0] < 0x80                      ? 1
+                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
+                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
+                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
+                                                        : 0;
+
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    /* Longer than needed, a surrogate, or beyond the last character */
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] >= 0xa0) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90))
+        return 0;
+    return length;
+}
+
+/* The value of a label, between its quotes. */
+static void put_value(const char *text)
+{
+    for (const unsigned char *at = (const void *)text; *at != '\0';) {
+        size_t length = character(at);
+
+        if (*at == '\n')
+            fputs("\\n", stdout);
+        else if (*at == '"' || *at == '\\')
+            printf("\\%c", *at);
+        else if (length == 0 || *at < ' ' || *at == 0x7f)
+            putchar('?');
+        else
+            fwrite(at, 1, length, stdout);
+        at += length > 0 ? length : 1;
+    }
+}
+
+static void begin_sample(const char *metric, const struct process_state *process)
+{
+    printf("secretssl_%s{pid=\"%d\",comm=\"", metric, (int)process->pid);
+    put_value(process->name);
+    putchar('"');
+}
+
+static void print_figure(const struct stat_result *result, int figure)
+{
+    uint64_t values[FIGURES];
+
+    begin(figures[figure].metric, figures[figure].help);
+    for (size_t i = 0; i < result->count; i++) {
+        if (!process_state_has_figures(&result->list[i]))
+            continue;
+        figures_of(&result->list[i], values);
+        begin_sample(figures[figure].metric, &result->list[i]);
+        printf("} %" PRIu64 "\n", values[figure]);
+    }
+}
+
+static void print_partitions(const struct stat_result *result)
+{
+    begin("partition_bytes", "Bytes present in each partition of the arena.");
+    for (size_t i = 0; i < result->count; i++) {
+        for (unsigned part = 0; process_state_has_figures(&result->list[i]) && part < SM_PARTS;
+             part++) {
+            begin_sample("partition_bytes", &result->list[i]);
+            printf(",partition=\"%s\"} %" PRIu64 "\n", partition_names[part],
+                   figures_partition(&result->list[i], part));
+        }
+    }
+}
+
+/* The same in two of its files is one sample: labels may not occur twice. */
+static bool named_before(const struct unreached_list *tls, size_t number)
+{
+    for (size_t i = 0; i < number; i++) {
+        if (strcmp(tls->list[i].what, tls->list[number].what) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_unreached(const struct stat_result *result)
+{
+    begin("not_reached", "1 for each TLS in a process that libsecretssl does not protect.");
+    for (size_t i = 0; i < result->count; i++) {
+        const struct unreached_list *tls = &result->list[i].tls;
+
+        for (size_t k = 0; k < tls->count; k++) {
+            if (named_before(tls, k))
+                continue;
+            begin_sample("not_reached", &result->list[i]);
+            fputs(",what=\"", stdout);
+            put_value(tls->list[k].what);
+            fputs("\"} 1\n", stdout);
+        }
+    }
+}
+
+static void print_states(const struct stat_result *result)
+{
+    begin("process_state", "1 for the state that a process is in; see secretssl(1).");
+    for (size_t i = 0; i < result->count; i++) {
+        begin_sample("process_state", &result->list[i]);
+        printf(",state=\"%s\"} 1\n", state_names[result->list[i].state]);
+    }
+    begin("processes", "Processes that were looked at, by state.");
+    for (int i = 0; i < STATES; i++)
+        printf("secretssl_processes{state=\"%s\"} %zu\n", state_names[i], result->states[i]);
+}
+
+bool stat_print_prometheus(const struct stat_result *result)
+{
+    print_states(result);
+    print_unreached(result);
+    for (int i = 0; i < FIGURES; i++)
+        print_figure(result, i);
+    print_partitions(result);
+    return output_written("stat");
+}

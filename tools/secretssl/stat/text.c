@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/json.h"
+#include "stat/metrics.h"
+#include "stat/report.h"
+
+/* Bytes as a person reads them. */
+struct size_text {
+    char text[32];
+};
+
+static struct size_text size(uint64_t bytes)
+{
+    static const char units[] = "KMGTPE";
+    struct size_text result;
+    double value = (double)bytes;
+    int unit = -1;
+
+    while (value >= 1024 && unit < 5) {
+        value /= 1024;
+        unit++;
+    }
+    if (unit < 0)
+        snprintf(result.text, sizeof(result.text), "0 KiB");
+    else
+        snprintf(result.text, sizeof(result.text), "%.*f %ciB", unit > 0 ? 1 : 0, value,
+                 units[unit]);
+    if (unit < 0 && bytes > 0)
+        snprintf(result.text, sizeof(result.text), "%" PRIu64 " B", bytes);
+    return result;
+}
+
+static void put_name(const char *name)
+{
+    for (; *name != '\0'; name++)
+        putchar(iscntrl((unsigned char)*name) ? '?' : *name);
+}
+
+static void print_memory(const uint64_t *v)
+{
+    printf("  memory       %s secret", size(v[FIGURE_SECRET]).text);
+    if (v[FIGURE_UNCACHED_BYTES] > 0)
+        printf(" (%s uncached)", size(v[FIGURE_UNCACHED_BYTES]).text);
+    printf(", %s locked, %s plain, %s ordinary; peak %s\n", size(v[FIGURE_LOCKED]).text,
+           size(v[FIGURE_PLAIN]).text, size(v[FIGURE_ORDINARY]).text,
+           size(v[FIGURE_PEAK]).text);
+}
+
+static void print_arena(const struct process_state *process, const uint64_t *v)
+{
+    printf("  arena        %s mapped of at most %s", size(v[FIGURE_MAPPED]).text,
+           size(v[FIGURE_LIMIT]).text);
+    if (v[FIGURE_BLOCKS] > 0)
+        printf(" (%s in whole blocks)", size(v[FIGURE_BLOCKS]).text);
+    putchar(':');
+    for (unsigned part = 0; part < SM_PARTS; part++)
+        printf("%s %s %s", part > 0 ? "," : "", partition_names[part],
+               size(figures_partition(process, part)).text);
+    putchar('\n');
+}
+
+static void print_figures(const struct process_state *process)
+{
+    uint64_t v[FIGURES];
+
+    figures_of(process, v);
+    print_memory(v);
+    print_arena(process, v);
+    printf("  allocations  %" PRIu64 " live (%s), %" PRIu64 " made, %" PRIu64 " freed\n",
+           v[FIGURE_LIVE], size(v[FIGURE_LIVE_BYTES]).text, v[FIGURE_ALLOCATIONS],
+           v[FIGURE_FREES]);
+    printf("  spilled      %" PRIu64 " to the C library (%s), %" PRIu64 " refused, %" PRIu64
+           " pages not secret\n",
+           v[FIGURE_SPILLED], size(v[FIGURE_SPILLED_BYTES]).text, v[FIGURE_FAILED],
+           v[FIGURE_DEGRADED]);
+    printf("  faults       %" PRIu64 " pages made present, %" PRIu64 " copied at its fork\n",
+           v[FIGURE_FAULTS], v[FIGURE_FORK_PAGES]);
+    printf("  forks        %" PRIu64 " children copied, %" PRIu64 " given up\n",
+           v[FIGURE_FORKS], v[FIGURE_FORKS_FAILED]);
+    printf("  hooks        %" PRIu64 " libcrypto hooked, %" PRIu64 " not\n", v[FIGURE_HOOKS],
+           v[FIGURE_HOOKS_FAILED]);
+    if (process->stats.cut_short)
+        puts("  incomplete   not all of its figures could be read");
+}
+
+static void print_process(const struct process_state *process)
+{
+    printf("%d (", (int)process->pid);
+    put_name(process->name);
+    printf("): %s", state_names[process->state]);
+    if (process->reason[0] != '\0') {
+        fputs(": ", stdout);
+        put_name(process->reason);
+    }
+    putchar('\n');
+    if (process_state_has_figures(process))
+        print_figures(process);
+    for (size_t i = 0; i < process->tls.count; i++)
+        printf("  not reached  %s, in %s\n", process->tls.list[i].what,
+               process->tls.list[i].mapping->name);
+}
+
+bool stat_print_text(const struct stat_result *result)
+{
+    const size_t *states = result->states;
+
+    for (size_t i = 0; i < result->count; i++) {
+        /* What could not be looked at is said on stderr. */
+        if (result->list[i].state < STATE_UNKNOWN || result->list[i].stats.count > 0)
+            print_process(&result->list[i]);
+    }
+    if (result->all)
+        printf("%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, %zu "
+               "not reached, "
+               "%zu not looked at\n",
+               states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
+               states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
+               states[STATE_UNKNOWN]);
+    return output_written("stat");
+}
