@@ -25,4 +25,14 @@ void start_unlock(void);
 /* With the lock: starts, once. */
 void start_now(void);
 
+/* An allocation before our constructor: it went to the C library. */
+void start_count_early(void);
+
+/* Our constructor: reads the settings, of which a wrong one is said when a libcrypto is there.
+ */
+void start_read_settings(char *const *envp);
+
+/* And is over: from now on a libcrypto that comes starts. */
+void start_begun(void);
+
 #endif

@@ -25,5 +25,5 @@ SM_EXPORT void OPENSSL_cleanse(void *p, size_t size)
     }
     /* Or the compiler drops what nobody reads. */
     __asm__ volatile("" ::"r"(p) : "memory");
-    sm_registers_forget();
+    sm_clear_vector_registers();
 }

@@ -3,14 +3,11 @@
  * What libcrypto exports and we answer in its place, as in its headers: see crypto(7) and
  * docs/coverage.md. Thread-safe, not async-signal-safe, as there.
  */
-#ifndef PRELOAD_CRYPTO_H
-#define PRELOAD_CRYPTO_H
+#ifndef PRELOAD_EXPORTS_CRYPTO_API_H
+#define PRELOAD_EXPORTS_CRYPTO_API_H
 
+#include "hooks/mem_hooks.h"
 #include <stddef.h>
-
-typedef void *crypto_malloc(size_t size, const char *file, int line);
-typedef void *crypto_realloc(void *p, size_t size, const char *file, int line);
-typedef void crypto_free(void *p, const char *file, int line);
 
 void *CRYPTO_malloc(size_t size, const char *file, int line);
 void *CRYPTO_zalloc(size_t size, const char *file, int line);

@@ -4,7 +4,6 @@
  * it is not linked with -Bsymbolic: so that it does not matter when a libcrypto arrives.
  * What it calls directly, the hooks catch (discover.c).
  */
-#include "exports/crypto_malloc.h"
 #include "arena/arena.h"
 #include "arena/shortage.h"
 #include "base/common.h"
@@ -17,39 +16,33 @@
 #include "hooks/partition.h"
 #include "libcrypto/discover.h"
 #include "libcrypto/engine.h"
+#include "libcrypto/resolve.h"
 #include "log/lapse.h"
 #include "start.h"
 #include <string.h>
 
 #define CALLER __builtin_return_address(0)
 
-static size_t early;
-
-size_t allocate_early(void)
-{
-    return __atomic_load_n(&early, __ATOMIC_RELAXED);
-}
-
-static void *take(size_t size, const char *file, int line)
+static void *crypto_take(size_t size, const char *file, int line)
 {
     if (sm_likely(start_ready()))
         return hook_malloc(size, file, line);
     if (size == 0)
         return NULL;
-    __atomic_fetch_add(&early, 1, __ATOMIC_RELAXED);
+    start_count_early();
     sm_short_of(SM_SHORT_EARLY);
-    return sm_short_may_spill(SM_PART_KEY) ? sm_spill_alloc(size, 1) : NULL;
+    return sm_may_fall_back(SM_PART_KEY) ? sm_fallback_alloc(size, 1) : NULL;
 }
 
-static void *retake(void *p, size_t size, const char *file, int line)
+static void *crypto_retake(void *p, size_t size, const char *file, int line)
 {
     if (!p)
-        return take(size, file, line);
+        return crypto_take(size, file, line);
     if (sm_likely(start_ready()))
         return hook_realloc(p, size, file, line);
     if (size)
-        return sm_spill_realloc(p, size);
-    sm_spill_free(p);
+        return sm_fallback_realloc(p, size);
+    sm_fallback_free(p);
     return NULL;
 }
 
@@ -61,9 +54,9 @@ static bool is_for(void *instead, const void *p)
 }
 
 /* Ours may be asked to free what another libcrypto gave, and the other way round. */
-static void give(const void *caller, void *p, const char *file, int line)
+static void crypto_give(const void *caller, void *p, const char *file, int line)
 {
-    crypto_free *instead = (crypto_free *)libcrypto_instead(caller, "CRYPTO_free");
+    crypto_free *instead = (crypto_free *)libcrypto_own_function(caller, "CRYPTO_free");
 
     if (sm_unlikely(instead != NULL) && !sm_arena_owns(p))
         instead(p, file, line);
@@ -74,42 +67,44 @@ static void give(const void *caller, void *p, const char *file, int line)
 static void *zeroed(void *p, size_t size)
 {
     /* What the arena gives is zero already, unless it is not cleared when it is freed. */
-    if (p && (!sm_config.zero || !sm_arena_owns(p)))
+    if (p && (!sm_settings.zero || !sm_arena_owns(p)))
         memset(p, 0, size);
     return p;
 }
 
-static void *take_for(const void *caller, size_t size, const char *file, int line)
+static void *crypto_take_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_malloc");
-
-    return sm_unlikely(instead != NULL) ? instead(size, file, line) : take(size, file, line);
-}
-
-static void *zero_for(const void *caller, size_t size, const char *file, int line)
-{
-    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_zalloc");
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_malloc");
 
     return sm_unlikely(instead != NULL) ? instead(size, file, line)
-                                        : zeroed(take(size, file, line), size);
+                                        : crypto_take(size, file, line);
+}
+
+static void *crypto_zero_for(const void *caller, size_t size, const char *file, int line)
+{
+    crypto_malloc *instead = (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_zalloc");
+
+    return sm_unlikely(instead != NULL) ? instead(size, file, line)
+                                        : zeroed(crypto_take(size, file, line), size);
 }
 
 SM_EXPORT void *CRYPTO_malloc(size_t size, const char *file, int line)
 {
-    return take_for(CALLER, size, file, line);
+    return crypto_take_for(CALLER, size, file, line);
 }
 
 SM_EXPORT void *CRYPTO_zalloc(size_t size, const char *file, int line)
 {
-    return zero_for(CALLER, size, file, line);
+    return crypto_zero_for(CALLER, size, file, line);
 }
 
 static void *retake_for(const void *caller, void *p, size_t size, const char *file, int line)
 {
-    crypto_realloc *instead = (crypto_realloc *)libcrypto_instead(caller, "CRYPTO_realloc");
+    crypto_realloc *instead =
+        (crypto_realloc *)libcrypto_own_function(caller, "CRYPTO_realloc");
 
     return is_for((void *)instead, p) ? instead(p, size, file, line)
-                                      : retake(p, size, file, line);
+                                      : crypto_retake(p, size, file, line);
 }
 
 SM_EXPORT void *CRYPTO_realloc(void *p, size_t size, const char *file, int line)
@@ -119,14 +114,14 @@ SM_EXPORT void *CRYPTO_realloc(void *p, size_t size, const char *file, int line)
 
 SM_EXPORT void CRYPTO_free(void *p, const char *file, int line)
 {
-    give(CALLER, p, file, line);
+    crypto_give(CALLER, p, file, line);
 }
 
 static void clear_and_give(const void *caller, void *p, size_t size, const char *file, int line)
 {
     if (p && size)
         OPENSSL_cleanse(p, size);
-    give(caller, p, file, line);
+    crypto_give(caller, p, file, line);
 }
 
 SM_EXPORT void CRYPTO_clear_free(void *p, size_t size, const char *file, int line)
@@ -139,14 +134,14 @@ static void *clear_and_retake(const void *caller, void *p, size_t old, size_t si
                               const char *file, int line)
 {
     void *(*instead)(void *, size_t, size_t, const char *, int) =
-        (void *(*)(void *, size_t, size_t, const char *, int))libcrypto_instead(
+        (void *(*)(void *, size_t, size_t, const char *, int))libcrypto_own_function(
             caller, "CRYPTO_clear_realloc");
     void *to;
 
     if (is_for((void *)instead, p))
         return instead(p, old, size, file, line);
     if (!p)
-        return take(size, file, line);
+        return crypto_take(size, file, line);
     if (size == 0) {
         clear_and_give(caller, p, old, file, line);
         return NULL;
@@ -155,7 +150,7 @@ static void *clear_and_retake(const void *caller, void *p, size_t old, size_t si
         OPENSSL_cleanse((char *)p + size, old - size);
         return p;
     }
-    to = take(size, file, line);
+    to = crypto_take(size, file, line);
     if (to) {
         memcpy(to, p, old);
         clear_and_give(caller, p, old, file, line);
@@ -176,20 +171,20 @@ static void *align_for(const void *caller, size_t size, size_t align, void **fre
                        const char *file, int line)
 {
     crypto_aligned *instead =
-        (crypto_aligned *)libcrypto_instead(caller, "CRYPTO_aligned_alloc");
+        (crypto_aligned *)libcrypto_own_function(caller, "CRYPTO_aligned_alloc");
     unsigned part;
 
     if (sm_unlikely(instead != NULL))
         return instead(size, align, free_this, file, line);
     *free_this = NULL;
-    part = route(file, size);
+    part = partition_for(file, size);
     if (align == 0 || (align & (align - 1)) != 0 || size > SIZE_MAX - align)
         return NULL;
     if (align <= SM_PAGE && part < SM_PARTS && start_ready()) {
         *free_this = sm_aligned_malloc(align, size, part);
         return *free_this;
     }
-    *free_this = take(size + align, file, line);
+    *free_this = crypto_take(size + align, file, line);
     return *free_this ? (void *)sm_round_up((uintptr_t)*free_this, align) : NULL;
 }
 
@@ -216,16 +211,18 @@ SM_EXPORT void *CRYPTO_malloc_array(size_t number, size_t size, const char *file
 {
     size_t bytes;
 
-    return __builtin_mul_overflow(number, size, &bytes) ? NULL
-                                                        : take_for(CALLER, bytes, file, line);
+    return __builtin_mul_overflow(number, size, &bytes)
+               ? NULL
+               : crypto_take_for(CALLER, bytes, file, line);
 }
 
 SM_EXPORT void *CRYPTO_calloc(size_t number, size_t size, const char *file, int line)
 {
     size_t bytes;
 
-    return __builtin_mul_overflow(number, size, &bytes) ? NULL
-                                                        : zero_for(CALLER, bytes, file, line);
+    return __builtin_mul_overflow(number, size, &bytes)
+               ? NULL
+               : crypto_zero_for(CALLER, bytes, file, line);
 }
 
 SM_EXPORT void *CRYPTO_realloc_array(void *p, size_t number, size_t size, const char *file,
@@ -258,7 +255,7 @@ SM_EXPORT void *CRYPTO_memdup(const void *from, size_t size, const char *file, i
 {
     if (!from || size >= INT32_MAX)
         return NULL;
-    return copy(take_for(CALLER, size, file, line), from, size);
+    return copy(crypto_take_for(CALLER, size, file, line), from, size);
 }
 
 static char *text_copy(char *to, const char *from, size_t length)
@@ -272,14 +269,16 @@ SM_EXPORT char *CRYPTO_strdup(const char *from, const char *file, int line)
 {
     size_t length = from ? strlen(from) : 0;
 
-    return from ? text_copy(take_for(CALLER, length + 1, file, line), from, length) : NULL;
+    return from ? text_copy(crypto_take_for(CALLER, length + 1, file, line), from, length)
+                : NULL;
 }
 
 SM_EXPORT char *CRYPTO_strndup(const char *from, size_t most, const char *file, int line)
 {
     size_t length = from ? strnlen(from, most) : 0;
 
-    return from ? text_copy(take_for(CALLER, length + 1, file, line), from, length) : NULL;
+    return from ? text_copy(crypto_take_for(CALLER, length + 1, file, line), from, length)
+                : NULL;
 }
 
 static bool are_ours(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
@@ -294,7 +293,7 @@ static bool are_ours(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 {
     int (*instead)(crypto_malloc *, crypto_realloc *, crypto_free *) =
-        (int (*)(crypto_malloc *, crypto_realloc *, crypto_free *))libcrypto_instead(
+        (int (*)(crypto_malloc *, crypto_realloc *, crypto_free *))libcrypto_own_function(
             CALLER, "CRYPTO_set_mem_functions");
 
     if (instead && !engine_has((void *)instead))
@@ -314,7 +313,7 @@ SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, cryp
 SM_EXPORT void CRYPTO_get_mem_functions(crypto_malloc **m, crypto_realloc **r, crypto_free **f)
 {
     void (*instead)(crypto_malloc **, crypto_realloc **, crypto_free **) =
-        (void (*)(crypto_malloc **, crypto_realloc **, crypto_free **))libcrypto_instead(
+        (void (*)(crypto_malloc **, crypto_realloc **, crypto_free **))libcrypto_own_function(
             CALLER, "CRYPTO_get_mem_functions");
 
     if (instead) {

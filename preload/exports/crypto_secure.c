@@ -12,11 +12,12 @@
 #include "hooks/mem_hooks.h"
 #include "hooks/secure_blocks.h"
 #include "libcrypto/discover.h"
+#include "libcrypto/resolve.h"
 #include "start.h"
 #include <string.h>
 
 #define CALLER        __builtin_return_address(0)
-#define INSTEAD(name) libcrypto_instead(CALLER, name)
+#define INSTEAD(name) libcrypto_own_function(CALLER, name)
 #define SH_LIST       (2 * sizeof(void *)) /* what OpenSSL keeps in a free block */
 
 static bool on;
@@ -83,7 +84,7 @@ SM_EXPORT int CRYPTO_secure_malloc_initialized(void)
     return instead ? instead() : is_on();
 }
 
-static void *take(size_t size, const char *file, int line)
+static void *secure_take(size_t size, const char *file, int line)
 {
     void *p;
 
@@ -98,32 +99,34 @@ static void *take(size_t size, const char *file, int line)
     return p;
 }
 
-static void *take_for(const void *caller, size_t size, const char *file, int line)
+static void *secure_take_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_secure_malloc");
+    crypto_malloc *instead =
+        (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_secure_malloc");
 
-    return instead ? instead(size, file, line) : take(size, file, line);
+    return instead ? instead(size, file, line) : secure_take(size, file, line);
 }
 
 SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
 {
-    return take_for(CALLER, size, file, line);
+    return secure_take_for(CALLER, size, file, line);
 }
 
-static void *zero_for(const void *caller, size_t size, const char *file, int line)
+static void *secure_zero_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)libcrypto_instead(caller, "CRYPTO_secure_zalloc");
+    crypto_malloc *instead =
+        (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_secure_zalloc");
     void *p;
 
     if (instead)
         return instead(size, file, line);
-    p = take(size, file, line);
+    p = secure_take(size, file, line);
     return p ? memset(p, 0, size) : NULL;
 }
 
 SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)
 {
-    return zero_for(CALLER, size, file, line);
+    return secure_zero_for(CALLER, size, file, line);
 }
 
 /* The next two are of 3.6. */
@@ -132,16 +135,18 @@ SM_EXPORT void *CRYPTO_secure_malloc_array(size_t number, size_t size, const cha
 {
     size_t bytes;
 
-    return __builtin_mul_overflow(number, size, &bytes) ? NULL
-                                                        : take_for(CALLER, bytes, file, line);
+    return __builtin_mul_overflow(number, size, &bytes)
+               ? NULL
+               : secure_take_for(CALLER, bytes, file, line);
 }
 
 SM_EXPORT void *CRYPTO_secure_calloc(size_t number, size_t size, const char *file, int line)
 {
     size_t bytes;
 
-    return __builtin_mul_overflow(number, size, &bytes) ? NULL
-                                                        : zero_for(CALLER, bytes, file, line);
+    return __builtin_mul_overflow(number, size, &bytes)
+               ? NULL
+               : secure_zero_for(CALLER, bytes, file, line);
 }
 
 SM_EXPORT void CRYPTO_secure_free(void *p, const char *file, int line)

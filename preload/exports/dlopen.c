@@ -9,6 +9,7 @@
 #include "exports/dlopen.h"
 #include "base/common.h"
 #include "libcrypto/discover.h"
+#include "libcrypto/registry.h"
 #include "loader/library_path.h"
 #include "loader/opened_names.h"
 #include "loader/real.h"
@@ -17,28 +18,28 @@
 #include <string.h>
 
 /* From the assembly below; the last argument is who calls. */
-SM_FROM_ASM struct answer preload_dlopen(const char *file, int mode, long none,
-                                         const void *caller);
-SM_FROM_ASM struct answer preload_dlmopen(Lmid_t space, const char *file, int mode,
-                                          const void *caller);
+SM_FROM_ASM struct interposed preload_dlopen(const char *file, int mode, long none,
+                                             const void *caller);
+SM_FROM_ASM struct interposed preload_dlmopen(Lmid_t space, const char *file, int mode,
+                                              const void *caller);
 
 static bool passed_on;
 
-static struct answer pass_on(enum next which)
+static struct interposed pass_on(enum real which)
 {
     __atomic_store_n(&passed_on, true, __ATOMIC_RELAXED);
-    return (struct answer){NULL, next_function(which)};
+    return (struct interposed){NULL, real_function(which)};
 }
 
-void dlopen_settle(void)
+void dlopen_hook_pending(void)
 {
     if (sm_unlikely(__atomic_load_n(&passed_on, __ATOMIC_RELAXED)))
-        libcrypto_look();
+        libcrypto_discover();
 }
 
 static void *open_here(const char *file, int mode)
 {
-    void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))real_function(REAL_DLOPEN);
 
     return next(file, mode);
 }
@@ -46,7 +47,7 @@ static void *open_here(const char *file, int mode)
 static void *open_in(Lmid_t space, const char *file, int mode)
 {
     void *(*next)(Lmid_t, const char *, int) =
-        (void *(*)(Lmid_t, const char *, int))next_function(NEXT_DLMOPEN);
+        (void *(*)(Lmid_t, const char *, int))real_function(REAL_DLMOPEN);
 
     return next(space, file, mode);
 }
@@ -77,31 +78,31 @@ static __attribute__((noinline)) bool open_for(Lmid_t *space, const char *file, 
 }
 
 /* As dlopen(3). */
-struct answer preload_dlopen(const char *file, int mode, long none, const void *caller)
+struct interposed preload_dlopen(const char *file, int mode, long none, const void *caller)
 {
     void *handle;
 
     (void)none;
     if (!open_for(NULL, file, mode, caller, &handle))
-        return pass_on(NEXT_DLOPEN);
+        return pass_on(REAL_DLOPEN);
     if (handle)
-        libcrypto_look();
-    return (struct answer){handle, NULL};
+        libcrypto_discover();
+    return (struct interposed){handle, NULL};
 }
 
 /* As dlmopen(3). */
-struct answer preload_dlmopen(Lmid_t space, const char *file, int mode, const void *caller)
+struct interposed preload_dlmopen(Lmid_t space, const char *file, int mode, const void *caller)
 {
     void *handle;
 
     if (!open_for(&space, file, mode, caller, &handle))
-        return pass_on(NEXT_DLMOPEN);
+        return pass_on(REAL_DLMOPEN);
     if (handle && space == LM_ID_BASE)
-        libcrypto_look();
+        libcrypto_discover();
     else if (handle)
-        libcrypto_look_elsewhere(handle);
-    return (struct answer){handle, NULL};
+        libcrypto_discover_namespace(handle);
+    return (struct interposed){handle, NULL};
 }
 
-ANSWER_OR_PASS_ON(dlopen);
-ANSWER_OR_PASS_ON(dlmopen);
+INTERPOSE_OR_TAIL_CALL(dlopen);
+INTERPOSE_OR_TAIL_CALL(dlmopen);

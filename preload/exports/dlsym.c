@@ -10,6 +10,7 @@
 #include "exports/dlopen.h"
 #include "libcrypto/discover.h"
 #include "libcrypto/linkage.h"
+#include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "loader/tail_call.h"
 #include <dlfcn.h>
@@ -19,8 +20,8 @@
 /* From the assembly below. */
 SM_FROM_ASM void *preload_own_function(void *handle, const char *name, const void *caller);
 SM_FROM_ASM dlsym_function *preload_next_dlsym(void);
-SM_FROM_ASM struct answer preload_dlvsym(void *handle, const char *name, const char *version,
-                                         const void *caller);
+SM_FROM_ASM struct interposed preload_dlvsym(void *handle, const char *name,
+                                             const char *version, const void *caller);
 
 static const struct {
     const char *name;
@@ -77,13 +78,13 @@ static void *linkers(const void *real)
 {
     if (!real)
         return NULL;
-    if (real == (void *)next_dlsym())
+    if (real == (void *)real_dlsym())
         return (void *)dlsym;
-    if (real == next_function(NEXT_DLVSYM))
+    if (real == real_function(REAL_DLVSYM))
         return (void *)dlvsym;
-    if (real == next_function(NEXT_DLOPEN))
+    if (real == real_function(REAL_DLOPEN))
         return (void *)dlopen;
-    return real == next_function(NEXT_DLMOPEN) ? (void *)dlmopen : NULL;
+    return real == real_function(REAL_DLMOPEN) ? (void *)dlmopen : NULL;
 }
 
 static bool is_linkers(const char *name)
@@ -101,11 +102,11 @@ struct program {
 };
 
 /* The program is the first: no more are looked at. */
-static int visit(struct dl_phdr_info *info, size_t size, void *program)
+static int dlsym_visit(struct dl_phdr_info *info, size_t size, void *program)
 {
     (void)size;
     *(struct program *)program = (struct program){
-        elf_object(info), code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum)};
+        elf_object(info), elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum)};
     return 1;
 }
 
@@ -116,11 +117,11 @@ static int visit(struct dl_phdr_info *info, size_t size, void *program)
  */
 static void *behind_ours(const char *name, bool elsewhere)
 {
-    void *real = next_dlsym()(RTLD_NEXT, name);
+    void *real = real_dlsym()(RTLD_NEXT, name);
 
     if (!real)
         return elsewhere ? NULL : NOTHING;
-    return libcrypto_leaves_alone(real) ? real : NULL;
+    return libcrypto_is_unhooked(real) ? real : NULL;
 }
 
 /* The program is before us. A library may also see a libcrypto that is not in that scope. */
@@ -129,11 +130,11 @@ static void *by_default(const char *name, void *function, const void *caller)
     struct program program = {0};
     void *real;
 
-    dl_iterate_phdr(visit, &program);
+    dl_iterate_phdr(dlsym_visit, &program);
     real = elf_symbol_of(&program.object, name);
     if (real)
         return libcrypto_defines(real, name) ? function : NULL;
-    return behind_ours(name, libcrypto_known() && !range_has(program.code, caller));
+    return behind_ours(name, libcrypto_known() && !elf_range_has(program.code, caller));
 }
 
 /* NULL: whatever the C library answers. */
@@ -141,16 +142,16 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
 {
     void *function = own(name), *real;
 
-    dlopen_settle();
+    dlopen_hook_pending();
     if (is_linkers(name) && handle != RTLD_DEFAULT && handle != RTLD_NEXT)
-        return linkers(next_dlsym()(handle, name));
+        return linkers(real_dlsym()(handle, name));
     if (!function)
         return NULL;
     if (handle == RTLD_DEFAULT)
         return by_default(name, function, caller);
     if (handle == RTLD_NEXT)
         return libcrypto_hooked() ? function : NULL;
-    real = next_dlsym()(handle, name);
+    real = real_dlsym()(handle, name);
     if (real == function) /* the handle of the program */
         return behind_ours(name, false);
     return real && libcrypto_defines(real, name) ? function : NULL;
@@ -158,26 +159,26 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
 
 dlsym_function *preload_next_dlsym(void)
 {
-    return next_dlsym();
+    return real_dlsym();
 }
 
 /* A version that there is not is for the C library to say. */
-struct answer preload_dlvsym(void *handle, const char *name, const char *version,
-                             const void *caller)
+struct interposed preload_dlvsym(void *handle, const char *name, const char *version,
+                                 const void *caller)
 {
-    dlvsym_function *next = (dlvsym_function *)next_function(NEXT_DLVSYM);
+    dlvsym_function *next = (dlvsym_function *)real_function(REAL_DLVSYM);
     void *function = preload_own_function(handle, name, caller);
 
     if (function == NOTHING)
-        return (struct answer){NULL, NULL};
+        return (struct interposed){NULL, NULL};
     if (is_linkers(name) && handle != RTLD_NEXT)
         function = linkers(next(handle, name, version));
     if (function && next(handle, name, version))
-        return (struct answer){function, NULL};
-    return (struct answer){NULL, (void *)next};
+        return (struct interposed){function, NULL};
+    return (struct interposed){NULL, (void *)next};
 }
 
-ANSWER_OR_PASS_ON(dlvsym);
+INTERPOSE_OR_TAIL_CALL(dlvsym);
 
 /* clang-format off */
 #if defined(__x86_64__)

@@ -15,6 +15,7 @@
 #include "fork/external_pages.h"
 #include "heap/thread_cache.h"
 #include "libcrypto/discover.h"
+#include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/log.h"
 #include "start.h"
@@ -29,18 +30,19 @@ bool memlock_take(const void *caller, const void *address, size_t length)
 {
     int error;
 
-    if (!libcrypto_contains(caller) || !start_ready() || sm_unannounced() || sm_inside_now())
+    if (!libcrypto_contains(caller) || !start_ready() || sm_is_rawfork_child() ||
+        sm_inside_now())
         return false;
     error = guarded_heap(address, length);
     if (error == -EINVAL)
         return false;
     if (error == 0)
-        error = sm_outside_take((void *)address, length);
+        error = sm_external_adopt((void *)address, length);
     if (error == 0)
         return true;
-    if (sm_config.require)
-        sm_refuse("SECRETSSL_REQUIRE=1: no secret memory for OpenSSL's secure heap (%s)",
-                  sm_errno_name(error));
+    if (sm_settings.require)
+        sm_exit_refused("SECRETSSL_REQUIRE=1: no secret memory for OpenSSL's secure heap (%s)",
+                        sm_errno_name(error));
     sm_count(&sm_stats.degraded, length / 4096);
     sm_backing_degraded(SM_KIND_LOCKED, error);
     return false;
@@ -50,7 +52,7 @@ bool memlock_take(const void *caller, const void *address, size_t length)
 SM_EXPORT int mlock(const void *address, size_t length)
 {
     int (*next)(const void *, size_t) =
-        (int (*)(const void *, size_t))next_function(NEXT_MLOCK);
+        (int (*)(const void *, size_t))real_function(REAL_MLOCK);
 
     if (memlock_take(__builtin_return_address(0), address, length))
         return 0;
@@ -61,7 +63,7 @@ SM_EXPORT int mlock(const void *address, size_t length)
 SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
     int (*next)(const void *, size_t, unsigned) =
-        (int (*)(const void *, size_t, unsigned))next_function(NEXT_MLOCK2);
+        (int (*)(const void *, size_t, unsigned))real_function(REAL_MLOCK2);
 
     if (memlock_take(__builtin_return_address(0), address, length))
         return 0;
@@ -74,10 +76,10 @@ SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
  */
 SM_EXPORT int mlockall(int flags)
 {
-    int (*next)(int) = (int (*)(int))next_function(NEXT_MLOCKALL);
+    int (*next)(int) = (int (*)(int))real_function(REAL_MLOCKALL);
     int result = next(flags);
 
-    if (result == 0 && !sm_unannounced() && !sm_inside_now())
+    if (result == 0 && !sm_is_rawfork_child() && !sm_inside_now())
         sm_arena_unlock();
     return result;
 }
@@ -85,8 +87,8 @@ SM_EXPORT int mlockall(int flags)
 /* As munmap(2). */
 SM_EXPORT int munmap(void *address, size_t length)
 {
-    int (*next)(void *, size_t) = (int (*)(void *, size_t))next_function(NEXT_MUNMAP);
+    int (*next)(void *, size_t) = (int (*)(void *, size_t))real_function(REAL_MUNMAP);
 
-    sm_outside_forget(address, length);
+    sm_external_release(address, length);
     return next(address, length);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PRELOAD_MEMLOCK_H
-#define PRELOAD_MEMLOCK_H
+#ifndef PRELOAD_EXPORTS_MLOCK_H
+#define PRELOAD_EXPORTS_MLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 #include "exports/mlock_secure_heap.h"
 #include "base/common.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static bool read_mapping(struct lines *lines, struct mapping *mapping)
     return true;
 }
 
-static int look(struct lines *lines, uintptr_t from, uintptr_t to)
+static int secure_heap_look(struct lines *lines, uintptr_t from, uintptr_t to)
 {
     struct mapping mapping, before = {0};
 
@@ -111,7 +111,7 @@ int guarded_heap(const void *address, size_t length)
     lines.fd = (int)sm_sys(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
     if (lines.fd < 0)
         return lines.fd;
-    answer = look(&lines, from, from + sm_round_up(length, sm_os_page));
+    answer = secure_heap_look(&lines, from, from + sm_round_up(length, sm_os_page));
     sm_sys(SYS_close, lines.fd);
     return answer == 0 && !is_new_heap(address, length) ? -EINVAL : answer;
 }

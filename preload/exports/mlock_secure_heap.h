@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef PRELOAD_GUARDED_H
-#define PRELOAD_GUARDED_H
+#ifndef PRELOAD_EXPORTS_MLOCK_SECURE_HEAP_H
+#define PRELOAD_EXPORTS_MLOCK_SECURE_HEAP_H
 
 #include <stddef.h>
 

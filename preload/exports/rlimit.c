@@ -10,7 +10,8 @@
 #include "heap/thread_cache.h"
 #include "loader/real.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/readable.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include "process/sandbox.h"
 #include <errno.h>
@@ -37,8 +38,8 @@ static rlim64_t hard_of(const struct rlimit64 *limit)
  */
 static bool can_reserve(void)
 {
-    return sm_heap_started() && sm_arena.span && sm_seal_is_home() && !sm_unannounced() &&
-           !sm_inside_now();
+    return sm_heap_started() && sm_arena.span && sm_sandbox_is_home() &&
+           !sm_is_rawfork_child() && !sm_inside_now();
 }
 
 static bool narrow(int resource, const struct rlimit64 *limit)
@@ -51,7 +52,7 @@ static bool narrow(int resource, const struct rlimit64 *limit)
 static void before(int resource, const struct rlimit64 *limit)
 {
     if (can_reserve() && narrow(resource, limit))
-        sm_seal_reserve();
+        sm_sandbox_reserve();
 }
 
 /* What is given back stays so: only for a limit that holds. Keeps errno. */
@@ -59,7 +60,7 @@ static int after(int result, int resource, const struct rlimit64 *limit)
 {
     if (result == 0 && resource == RLIMIT_AS && limit && can_reserve() &&
         limit->rlim_cur != RLIM64_INFINITY)
-        sm_arena_shrink(limit->rlim_cur);
+        sm_heap_shrink(limit->rlim_cur);
     return result;
 }
 
@@ -67,7 +68,7 @@ static int after(int result, int resource, const struct rlimit64 *limit)
 SM_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
     int (*next)(__rlimit_resource_t, const struct rlimit *) =
-        (int (*)(__rlimit_resource_t, const struct rlimit *))next_function(NEXT_SETRLIMIT);
+        (int (*)(__rlimit_resource_t, const struct rlimit *))real_function(REAL_SETRLIMIT);
 
     before((int)resource, (const struct rlimit64 *)limit);
     return after(next(resource, limit), (int)resource, (const struct rlimit64 *)limit);
@@ -77,13 +78,13 @@ SM_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit
 SM_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
 {
     int (*next)(__rlimit_resource_t, const struct rlimit64 *) =
-        (int (*)(__rlimit_resource_t, const struct rlimit64 *))next_function(NEXT_SETRLIMIT64);
+        (int (*)(__rlimit_resource_t, const struct rlimit64 *))real_function(REAL_SETRLIMIT64);
 
     before((int)resource, limit);
     return after(next(resource, limit), (int)resource, limit);
 }
 
-static bool is_ours(pid_t pid)
+static bool limit_is_ours(pid_t pid)
 {
     return pid == 0 || (!sm_seccomp_forbids(SM_CALL_GETPID) && pid == sm_sys(SYS_getpid));
 }
@@ -94,9 +95,9 @@ SM_EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlim
 {
     int (*next)(pid_t, __rlimit_resource_t, const struct rlimit *, struct rlimit *) =
         (int (*)(pid_t, __rlimit_resource_t, const struct rlimit *,
-                 struct rlimit *))next_function(NEXT_PRLIMIT);
+                 struct rlimit *))real_function(REAL_PRLIMIT);
 
-    if (!is_ours(pid))
+    if (!limit_is_ours(pid))
         return next(pid, resource, limit, old);
     before((int)resource, (const struct rlimit64 *)limit);
     return after(next(pid, resource, limit, old), (int)resource,
@@ -109,9 +110,9 @@ SM_EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rl
 {
     int (*next)(pid_t, __rlimit_resource_t, const struct rlimit64 *, struct rlimit64 *) =
         (int (*)(pid_t, __rlimit_resource_t, const struct rlimit64 *,
-                 struct rlimit64 *))next_function(NEXT_PRLIMIT64);
+                 struct rlimit64 *))real_function(REAL_PRLIMIT64);
 
-    if (!is_ours(pid))
+    if (!limit_is_ours(pid))
         return next(pid, resource, limit, old);
     before((int)resource, limit);
     return after(next(pid, resource, limit, old), (int)resource, limit);

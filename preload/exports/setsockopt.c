@@ -6,6 +6,7 @@
  */
 #include "base/common.h"
 #include "libcrypto/discover.h"
+#include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/lapse.h"
 #include <errno.h>
@@ -30,7 +31,7 @@ static bool gives_keys(int level, int name, const void *caller)
 SM_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
     int (*next)(int, int, int, const void *, socklen_t) =
-        (int (*)(int, int, int, const void *, socklen_t))next_function(NEXT_SETSOCKOPT);
+        (int (*)(int, int, int, const void *, socklen_t))real_function(REAL_SETSOCKOPT);
 
     if (!gives_keys(level, name, __builtin_return_address(0)))
         return next(fd, level, name, value, length);

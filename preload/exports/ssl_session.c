@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "exports/ssl_session.h"
 #include "base/settings.h"
 #include "exports/ssl_session_seal.h"
 #include "heap/malloc.h"
@@ -10,6 +9,7 @@
 #include "libcrypto/resolve.h"
 #include "log/lapse.h"
 #include "log/log.h"
+#include "session_key.h"
 #include <string.h>
 
 #define LIBRARIES 8
@@ -25,62 +25,46 @@ void *d2i_SSL_SESSION(void **session, const unsigned char **from, long length);
 void *d2i_SSL_SESSION_ex(void **session, const unsigned char **from, long length, void *library,
                          const char *properties);
 
-/* In secret memory; NULL: nothing is sealed. Written once, at start. */
-static unsigned char *key;
-
-static void no_sealing(const char *why)
-{
-    if (sm_config.require)
-        sm_refuse("SECRETSSL_SESSIONS=sealed: %s", why);
-    sm_lapse(SM_LAPSE_SESSIONS,
-             "SECRETSSL_SESSIONS=sealed: %s: sessions in shared caches can be read", why);
-}
-
-void session_start(void)
-{
-    unsigned char *made;
-
-    if (sm_config.sessions != SM_SESSIONS_SEALED || key)
-        return;
-    made = sm_malloc(SEAL_KEY, SM_PART_KEY);
-    if (!made || !session_random(made, SEAL_KEY)) {
-        sm_free(made);
-        no_sealing("the kernel gives no random numbers");
-        return;
-    }
-    key = made;
-}
-
 struct library {
     struct elf_object object;
     struct range code;
 };
 
-/* What is loaded, by the linker's counters */
-struct loaded {
-    unsigned long long adds, subs;
-};
+/*
+ * The libssls that were the only one of the process at some time. Entries are claimed by a
+ * count, written once, and read once they are complete.
+ */
+static struct {
+    struct library library;
+    bool complete;
+} seen_alone[LIBRARIES];
+static unsigned seen_number;
 
 /*
- * The only libssl of the process, as this thread found it. OpenSSL calls these functions for
- * each ticket: looking for it each time would cost a handshake some hundredth of its time.
+ * The number of the only libssl's entry, from 1 on, as this thread found it, and when that was:
+ * how much had been loaded and unloaded, times 16. OpenSSL calls these functions for each
+ * ticket: a search each time would cost a handshake some hundredth of its time. One word, since
+ * every thread of every program has it.
  */
-static __thread struct {
-    struct loaded when;
-    struct library library;
-} only __attribute__((tls_model("initial-exec")));
+static __thread uint32_t only __attribute__((tls_model("initial-exec")));
+_Static_assert(LIBRARIES < 16, "four bits");
+
+static uint32_t only_at(unsigned long long changes, unsigned number)
+{
+    return (uint32_t)changes << 4 | number;
+}
 
 /* Which libssl a caller has */
 struct search {
     const void *caller;
-    struct elf_object user; /* the object that the caller is in */
-    bool inside;            /* which is a libssl itself */
-    struct loaded when;
+    struct elf_object user;     /* the object that the caller is in */
+    bool inside;                /* which is a libssl itself */
+    unsigned long long changes; /* objects that were loaded and unloaded, ever */
     struct library found[LIBRARIES];
     unsigned number;
 };
 
-static bool is_ours(const struct elf_object *object)
+static bool session_is_ours(const struct elf_object *object)
 {
     return elf_symbol_of(object, "i2d_SSL_SESSION") == (void *)i2d_SSL_SESSION;
 }
@@ -88,21 +72,21 @@ static bool is_ours(const struct elf_object *object)
 static int see_counters(struct dl_phdr_info *info, size_t size, void *arg)
 {
     (void)size;
-    *(struct loaded *)arg = (struct loaded){info->dlpi_adds, info->dlpi_subs};
+    *(unsigned long long *)arg = info->dlpi_adds + info->dlpi_subs;
     return 1;
 }
 
-static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+static int session_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct library library = {.object = elf_object(info)};
     struct search *search = arg;
     bool defines =
-        elf_symbol_of(&library.object, "i2d_SSL_SESSION") && !is_ours(&library.object);
+        elf_symbol_of(&library.object, "i2d_SSL_SESSION") && !session_is_ours(&library.object);
 
     (void)size;
-    search->when = (struct loaded){info->dlpi_adds, info->dlpi_subs};
-    library.code = code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
-    if (range_has(library.code, search->caller))
+    search->changes = info->dlpi_adds + info->dlpi_subs;
+    library.code = elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+    if (elf_range_has(library.code, search->caller))
         search->user = library.object;
     if (defines && search->number < LIBRARIES)
         search->found[search->number++] = library;
@@ -120,28 +104,40 @@ static bool is_linked_with(const struct elf_object *user, const struct elf_objec
     return false;
 }
 
-static bool is_known(void)
+/* Its number, from 1 on; 0: there is no room for it. */
+static unsigned remembered(const struct library *library)
 {
-    struct loaded now = {0, 0};
+    unsigned claimed = sm_min(__atomic_load_n(&seen_number, __ATOMIC_ACQUIRE), LIBRARIES);
 
-    dl_iterate_phdr(see_counters, &now);
-    return only.library.object.dynamic && now.adds == only.when.adds &&
-           now.subs == only.when.subs;
+    for (unsigned i = 0; i < claimed; i++) {
+        if (__atomic_load_n(&seen_alone[i].complete, __ATOMIC_ACQUIRE) &&
+            elf_object_same(&seen_alone[i].library.object, &library->object))
+            return i + 1;
+    }
+    if (claimed == LIBRARIES)
+        return 0;
+    claimed = __atomic_fetch_add(&seen_number, 1, __ATOMIC_ACQ_REL);
+    if (claimed >= LIBRARIES)
+        return 0;
+    seen_alone[claimed].library = *library;
+    __atomic_store_n(&seen_alone[claimed].complete, true, __ATOMIC_RELEASE);
+    return claimed + 1;
 }
 
-static void look(struct search *search)
+static void session_look(struct search *search)
 {
-    if (is_known()) {
-        search->found[0] = only.library;
+    unsigned long long now = 0;
+    unsigned number = only % 16;
+
+    dl_iterate_phdr(see_counters, &now);
+    if (number && only == only_at(now, number)) {
+        search->found[0] = seen_alone[number - 1].library;
         search->number = 1;
         return;
     }
-    only.library.object.dynamic = NULL;
-    dl_iterate_phdr(visit, search);
-    if (search->number == 1) {
-        only.when = search->when;
-        only.library = search->found[0];
-    }
+    dl_iterate_phdr(session_visit, search);
+    number = search->number == 1 ? remembered(&search->found[0]) : 0;
+    only = only_at(search->changes, number);
 }
 
 /* The libssl; NULL: there is none, and nobody can have called. */
@@ -149,9 +145,9 @@ static const struct elf_object *library_of(struct search *search)
 {
     unsigned best = 0;
 
-    look(search);
+    session_look(search);
     for (unsigned i = 0; i < search->number; i++) {
-        if (range_has(search->found[i].code, search->caller)) {
+        if (elf_range_has(search->found[i].code, search->caller)) {
             search->inside = true;
             return &search->found[i].object;
         }
@@ -164,13 +160,13 @@ static const struct elf_object *library_of(struct search *search)
 /* The libcrypto of a libssl, or of a program that has both in it; NULL: none of ours. */
 static const struct elf_object *crypto_of(const struct elf_object *library)
 {
-    unsigned of = callers_linked_with(library);
+    unsigned of = linkage_of(library);
 
-    for (unsigned i = 0; of == USERS_NONE && i < count(&known_count); i++) {
+    for (unsigned i = 0; of == LIBCRYPTO_NONE && i < registry_count(&known_count); i++) {
         if (!known[i].space && !known[i].unserved)
             of = i;
     }
-    return of == USERS_NONE || known[of].unserved ? NULL : &known[of].object;
+    return of == LIBCRYPTO_NONE || known[of].unserved ? NULL : &known[of].object;
 }
 
 /*
@@ -186,7 +182,7 @@ static bool is_for_a_cache(const struct search *search)
 static void seal(const struct elf_object *crypto, const unsigned char *plain, int n,
                  unsigned char *to)
 {
-    if (plain && crypto && session_seal(crypto, key, plain, (size_t)n, to))
+    if (plain && crypto && session_seal(crypto, session_key, plain, (size_t)n, to))
         return;
     memset(to, 0, (size_t)n + SEAL_OVERHEAD);
     sm_lapse(SM_LAPSE_SESSION_LOST,
@@ -226,7 +222,7 @@ SM_EXPORT int i2d_SSL_SESSION(const void *session, unsigned char **to)
 
     if (!plainly)
         return -1;
-    if (!key || !is_for_a_cache(&search))
+    if (!session_key || !is_for_a_cache(&search))
         return plainly(session, to);
     return seal_session(plainly, crypto_of(library), session, to);
 }
@@ -266,13 +262,13 @@ static void *parse_session(const void *caller, const struct parsing *parsing)
 
     if (!library)
         return NULL;
-    if (key && from && *from && parsing->length > 0)
+    if (session_key && from && *from && parsing->length > 0)
         n = session_sealed_length(*from, (size_t)parsing->length);
     if (!n)
         return parse_plainly(library, parsing, from, parsing->length);
     crypto = crypto_of(library);
     plain = sm_malloc(n, SM_PART_KEY);
-    if (plain && crypto && session_unseal(crypto, key, *from, n, plain)) {
+    if (plain && crypto && session_unseal(crypto, session_key, *from, n, plain)) {
         at = plain;
         session = parse_plainly(library, parsing, &at, (long)n);
         *from += session ? n + SEAL_OVERHEAD : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exports/ssl_session_seal.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
+#include "session_key.h"
 #include <string.h>
 
 /* From <openssl/evp.h>, which is not needed to build this library */
@@ -37,11 +38,6 @@ static bool find_cipher(const struct elf_object *libcrypto, struct cipher *ciphe
     }
     memcpy(cipher, found, sizeof(found));
     return true;
-}
-
-bool session_random(unsigned char *to, size_t n)
-{
-    return !sm_seccomp_forbids(SM_CALL_GETRANDOM) && sm_sys(SYS_getrandom, to, n, 0) == (long)n;
 }
 
 static void write_header(unsigned char *header, size_t n)

@@ -3,13 +3,12 @@
  * A sealed session: its header (what it is, and the length of the plain text), a nonce, the
  * text under AES-256-GCM, and the tag. The cipher is that of a libcrypto.
  */
-#ifndef PRELOAD_SESSION_SEAL_H
-#define PRELOAD_SESSION_SEAL_H
+#ifndef PRELOAD_EXPORTS_SSL_SESSION_SEAL_H
+#define PRELOAD_EXPORTS_SSL_SESSION_SEAL_H
 
 #include "base/common.h"
 #include "loader/elf_symbols.h"
 
-#define SEAL_KEY      32
 #define SEAL_HEADER   12
 #define SEAL_NONCE    12
 #define SEAL_TAG      16
@@ -27,8 +26,5 @@ size_t session_sealed_length(const unsigned char *sealed, size_t length);
  */
 bool session_unseal(const struct elf_object *libcrypto, const unsigned char *key,
                     const unsigned char *sealed, size_t n, unsigned char *plain);
-
-/* As many random bytes from the kernel. */
-bool session_random(unsigned char *to, size_t n);
 
 #endif

@@ -17,10 +17,11 @@
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "libcrypto/discover.h"
+#include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/lapse.h"
 #include "os/futex_lock.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include "os/vector_registers.h"
 #include "start.h"
@@ -46,7 +47,7 @@ static struct stream {
 } streams[STREAMS];
 static unsigned open_streams;
 
-static struct stream *find(const FILE *file)
+static struct stream *stream_find(const FILE *file)
 {
     for (unsigned i = 0; i < STREAMS; i++) {
         if (streams[i].file == file)
@@ -56,13 +57,13 @@ static struct stream *find(const FILE *file)
 }
 
 /* Puts it into the table. False: there is no room. */
-static bool add(FILE *file, void *buffer)
+static bool stream_add(FILE *file, void *buffer)
 {
     struct sm_thread_cache *cache = sm_enter();
     struct stream *stream;
 
     sm_lock_take(&lock);
-    stream = find(NULL);
+    stream = stream_find(NULL);
     if (stream) {
         *stream = (struct stream){.file = file, .buffer = buffer};
         open_streams++;
@@ -78,16 +79,16 @@ static bool add(FILE *file, void *buffer)
 }
 
 /* Takes it out, as it was; file NULL: it is not there. */
-static struct stream take(const FILE *file)
+static struct stream stream_take(const FILE *file)
 {
     struct sm_thread_cache *cache;
     struct stream was = {0}, *stream;
 
-    if (!__atomic_load_n(&open_streams, __ATOMIC_RELAXED) || sm_unannounced())
+    if (!__atomic_load_n(&open_streams, __ATOMIC_RELAXED) || sm_is_rawfork_child())
         return was;
     cache = sm_enter();
     sm_lock_take(&lock);
-    stream = find(file);
+    stream = stream_find(file);
     if (stream) {
         was = *stream;
         stream->file = NULL;
@@ -118,7 +119,7 @@ static FILE *with_secret_buffer(FILE *file)
     buffer = sm_malloc(BUFFER, SM_PART_KEY);
     if (!buffer)
         return file; /* The stream works; that the arena is full was said. */
-    if (add(file, buffer))
+    if (stream_add(file, buffer))
         setvbuf(file, buffer, mode_of(file), BUFFER);
     else
         sm_free(buffer);
@@ -141,7 +142,7 @@ static bool exchange(const FILE *file, struct key_text *text, bool back)
     struct stream *stream;
 
     sm_lock_take(&lock);
-    stream = find(file);
+    stream = stream_find(file);
     if (stream && back)
         stream->text = *text;
     else if (stream)
@@ -152,13 +153,13 @@ static bool exchange(const FILE *file, struct key_text *text, bool back)
 }
 
 /* libcrypto has read this from a stream. The copy is looked at outside of gate and lock. */
-static void look(FILE *file, const void *bytes, size_t size)
+static void stream_look(FILE *file, const void *bytes, size_t size)
 {
     struct key_text text = {0};
 
-    if (size == 0 || !start_ready() || sm_unannounced())
+    if (size == 0 || !start_ready() || sm_is_rawfork_child())
         return;
-    if (!exchange(file, &text, false) && !add(file, NULL))
+    if (!exchange(file, &text, false) && !stream_add(file, NULL))
         return;
     if (text.found || text.looked == KEY_TEXT_MOST)
         return;
@@ -174,7 +175,7 @@ static void clear(char *from, const char *to)
     sm_barrier();
 }
 
-static void release(const struct stream *stream)
+static void stream_release(const struct stream *stream)
 {
     if (stream->buffer)
         sm_free(stream->buffer);
@@ -190,7 +191,7 @@ static bool has_secret_buffer(const FILE *file)
     bool has;
 
     sm_lock_take(&lock);
-    stream = find(file);
+    stream = stream_find(file);
     has = stream && stream->buffer;
     sm_lock_drop(&lock);
     sm_leave(cache);
@@ -206,7 +207,7 @@ static void *exchange_buffer(const FILE *file, void *plain)
     void *was = plain;
 
     sm_lock_take(&lock);
-    stream = find(file);
+    stream = stream_find(file);
     if (stream && stream->buffer) {
         was = stream->buffer;
         stream->buffer = NULL;
@@ -225,7 +226,7 @@ static bool cannot_be_secret(FILE *file)
 {
     void *plain, *was;
 
-    if (errno != EFAULT || !ferror(file) || !start_ready() || sm_unannounced())
+    if (errno != EFAULT || !ferror(file) || !start_ready() || sm_is_rawfork_child())
         return false;
     if (has_secret_buffer(file)) {
         plain = malloc(BUFFER);
@@ -248,9 +249,9 @@ static bool cannot_be_secret(FILE *file)
 /* Of the address that fopen returns a stream may be known that was closed in another way. */
 static FILE *opened(FILE *file, const void *caller)
 {
-    struct stream stale = file ? take(file) : (struct stream){0};
+    struct stream stale = file ? stream_take(file) : (struct stream){0};
 
-    release(&stale);
+    stream_release(&stale);
     return libcrypto_contains(caller) ? with_secret_buffer(file) : file;
 }
 
@@ -258,7 +259,7 @@ static FILE *opened(FILE *file, const void *caller)
 SM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
     FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) next_function(NEXT_FOPEN);
+        (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN);
 
     return opened(next(path, mode), CALLER);
 }
@@ -267,7 +268,7 @@ SM_EXPORT FILE *fopen(const char *path, const char *mode)
 SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
     FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) next_function(NEXT_FOPEN64);
+        (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN64);
 
     return opened(next(path, mode), CALLER);
 }
@@ -276,13 +277,13 @@ SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 SM_EXPORT char *fgets(char *text, int size, FILE *file)
 {
     char *(*next)(char *, int, FILE *) =
-        (char *(*)(char *, int, FILE *))next_function(NEXT_FGETS);
+        (char *(*)(char *, int, FILE *))real_function(REAL_FGETS);
     char *result = next(text, size, file);
 
     if (!result && libcrypto_contains(CALLER) && cannot_be_secret(file))
         result = next(text, size, file);
     if (result && libcrypto_contains(CALLER))
-        look(file, text, strlen(text));
+        stream_look(file, text, strlen(text));
     return result;
 }
 
@@ -290,7 +291,7 @@ SM_EXPORT char *fgets(char *text, int size, FILE *file)
 SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 {
     size_t (*next)(void *, size_t, size_t, FILE *) =
-        (size_t (*)(void *, size_t, size_t, FILE *))next_function(NEXT_FREAD);
+        (size_t (*)(void *, size_t, size_t, FILE *))real_function(REAL_FREAD);
     size_t result = next(to, size, number, file), more = 1;
 
     /* What is as large as the buffer is read past it: a piece goes through it. */
@@ -301,7 +302,7 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
         }
     }
     if (libcrypto_contains(CALLER))
-        look(file, to, result * size);
+        stream_look(file, to, result * size);
     return result;
 }
 
@@ -335,9 +336,9 @@ static void clear_buffer(FILE *file)
 /* Out of the table first: the next fopen may return the same address. */
 static struct stream closing(FILE *file)
 {
-    struct stream stream = take(file);
+    struct stream stream = stream_take(file);
 
-    if (stream.file && stream.text.found && sm_config.drop_cache)
+    if (stream.file && stream.text.found && sm_settings.drop_cache)
         page_cache_drop(fileno(file));
     if (stream.file && !stream.buffer && !stream.plain)
         clear_buffer(file);
@@ -346,14 +347,14 @@ static struct stream closing(FILE *file)
 
 static void closed(const struct stream *stream)
 {
-    release(stream);
+    stream_release(stream);
     if (stream->file)
-        sm_registers_forget();
+        sm_clear_vector_registers();
 }
 
-static int closed_by(enum next which, FILE *file)
+static int closed_by(enum real which, FILE *file)
 {
-    int (*next)(FILE *) = (int (*)(FILE *))next_function(which);
+    int (*next)(FILE *) = (int (*)(FILE *))real_function(which);
     struct stream stream = closing(file);
     int result = next(file);
 
@@ -362,10 +363,10 @@ static int closed_by(enum next which, FILE *file)
 }
 
 /* The C library gives the buffer back, and takes another when it needs one. */
-static FILE *reopened_by(enum next which, const char *path, const char *mode, FILE *file)
+static FILE *reopened_by(enum real which, const char *path, const char *mode, FILE *file)
 {
     FILE *(*next)(const char *, const char *, FILE *) =
-        (FILE * (*)(const char *, const char *, FILE *)) next_function(which);
+        (FILE * (*)(const char *, const char *, FILE *)) real_function(which);
     struct stream stream = closing(file);
     FILE *result = next(path, mode, file);
 
@@ -376,23 +377,23 @@ static FILE *reopened_by(enum next which, const char *path, const char *mode, FI
 /* As fclose(3). */
 SM_EXPORT int fclose(FILE *file)
 {
-    return closed_by(NEXT_FCLOSE, file);
+    return closed_by(REAL_FCLOSE, file);
 }
 
 /* As pclose(3). */
 SM_EXPORT int pclose(FILE *file)
 {
-    return closed_by(NEXT_PCLOSE, file);
+    return closed_by(REAL_PCLOSE, file);
 }
 
 /* As freopen(3). */
 SM_EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 {
-    return reopened_by(NEXT_FREOPEN, path, mode, file);
+    return reopened_by(REAL_FREOPEN, path, mode, file);
 }
 
 /* As freopen(3). */
 SM_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
 {
-    return reopened_by(NEXT_FREOPEN64, path, mode, file);
+    return reopened_by(REAL_FREOPEN64, path, mode, file);
 }

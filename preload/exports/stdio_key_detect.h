@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a file that is read in pieces is that of a private key. */
-#ifndef PRELOAD_KEY_TEXT_H
-#define PRELOAD_KEY_TEXT_H
+#ifndef PRELOAD_EXPORTS_STDIO_KEY_DETECT_H
+#define PRELOAD_EXPORTS_STDIO_KEY_DETECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
 #include "base/common.h"
 #include "base/counters.h"
 #include "log/lapse.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,7 +13,7 @@
 #define TRIES      8
 #define FAR_BEHIND SM_GIB
 
-static bool allowed(void)
+static bool page_cache_allowed(void)
 {
     return !sm_seccomp_forbids(SM_CALL_FADVISE) && !sm_seccomp_forbids(SM_CALL_FDATASYNC) &&
            !sm_seccomp_forbids(SM_CALL_MINCORE) && !sm_seccomp_forbids(SM_CALL_FSTAT) &&
@@ -53,7 +53,7 @@ void page_cache_drop(int fd)
 {
     struct stat st = {0};
 
-    if (!allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
+    if (!page_cache_allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
         !S_ISREG(st.st_mode) || st.st_size == 0)
         return;
     /* Dropping a file that others read all the time would cost them more than it is worth. */

@@ -10,6 +10,7 @@
 #include "exports/mlock.h"
 #include "fork/fork.h"
 #include "os/pages.h"
+#include "os/readable.h"
 #include "process/sandbox.h"
 #include <errno.h>
 #include <linux/sched.h>
@@ -63,10 +64,10 @@ long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, 
         memlock_take(__builtin_return_address(0), (const void *)a, (size_t)b))
         return 0;
     if (seals)
-        sm_seal_begin(&seal, program);
+        sm_sandbox_prepare(&seal, program);
     result = sm_sys6(nr, a, b, c, d, e, f);
     if (seals)
-        sm_seal_end(&seal, result >= 0);
+        sm_sandbox_confirm(&seal, result >= 0);
     return checked(result);
 }
 

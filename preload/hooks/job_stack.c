@@ -3,7 +3,7 @@
 #include "heap/fallback.h"
 #include "log/lapse.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -43,5 +43,5 @@ void *job_stack(size_t size)
 void job_stack_end(const void *p)
 {
     if ((uintptr_t)p % sm_os_page == 0)
-        advise(p, sm_spill_size(p), MADV_DODUMP);
+        advise(p, sm_fallback_size(p), MADV_DODUMP);
 }

@@ -5,8 +5,8 @@
  * parent until it has its copy: both would run on the same stack. So they are as other stacks
  * are, ordinary memory; and left out of core dumps.
  */
-#ifndef PRELOAD_JOB_STACK_H
-#define PRELOAD_JOB_STACK_H
+#ifndef PRELOAD_HOOKS_JOB_STACK_H
+#define PRELOAD_HOOKS_JOB_STACK_H
 
 #include "base/common.h"
 

@@ -11,15 +11,15 @@ static __attribute__((noinline)) void *malloc_slow(size_t size, const char *file
 
     if (size == 0)
         return NULL;
-    if (sm_unlikely(route_needed(file)))
+    if (sm_unlikely(partition_needed(file)))
         return sm_malloc_needed(size, SM_PART_PUBLIC);
-    part = route(file, size);
-    return part == ROUTE_STACK ? job_stack(size) : sm_malloc(size, part);
+    part = partition_for(file, size);
+    return part == PARTITION_STACK ? job_stack(size) : sm_malloc(size, part);
 }
 
 void *hook_malloc(size_t size, const char *file, int line)
 {
-    uint64_t part = route_fast(file);
+    uint64_t part = partition_fast(file);
 
     (void)line;
     if (sm_unlikely(size == 0 || part >= SM_PARTS))

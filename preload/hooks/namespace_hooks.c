@@ -17,27 +17,27 @@
 
 static struct sm_c_library libraries[NUMBER];
 
-static void *take(const struct sm_c_library *library, size_t size, const char *file)
+static void *namespace_take(const struct sm_c_library *library, size_t size, const char *file)
 {
     unsigned part;
     void *p;
 
     if (size == 0)
         return NULL;
-    part = route(file, size);
-    if (part == ROUTE_STACK) {
+    part = partition_for(file, size);
+    if (part == PARTITION_STACK) {
         p = library->malloc(size);
         if (p)
             job_stack_hide(p, size);
         return p;
     }
     p = sm_arena_malloc(size, part);
-    if (!p && route_needed(file) && sm_short_needed())
+    if (!p && partition_needed(file) && sm_short_needed())
         return sm_spill_alloc_by(library, size);
-    return p || !sm_short_may_spill(part) ? p : sm_spill_alloc_by(library, size);
+    return p || !sm_may_fall_back(part) ? p : sm_spill_alloc_by(library, size);
 }
 
-static void give(const struct sm_c_library *library, void *p)
+static void namespace_give(const struct sm_c_library *library, void *p)
 {
     if (p && sm_arena_owns(p)) {
         secure_bits_free(p);
@@ -47,22 +47,23 @@ static void give(const struct sm_c_library *library, void *p)
     }
 }
 
-static void *retake(const struct sm_c_library *library, void *p, size_t size, const char *file)
+static void *namespace_retake(const struct sm_c_library *library, void *p, size_t size,
+                              const char *file)
 {
     bool secure;
     void *to;
 
     if (!p)
-        return take(library, size, file);
+        return namespace_take(library, size, file);
     if (size == 0) {
-        give(library, p);
+        namespace_give(library, p);
         return NULL;
     }
     if (!sm_arena_owns(p))
-        return sm_spill_realloc_by(library, p, size);
+        return sm_fallback_realloc_by(library, p, size);
     secure = secure_bits_drop(p); /* as hook_realloc() */
     to = sm_arena_realloc(p, size);
-    if (!to && sm_short_may_spill(sm_part_of(p))) {
+    if (!to && sm_may_fall_back(sm_part_of(p))) {
         to = sm_spill_alloc_by(library, size);
         if (to) {
             memcpy(to, p, sm_min(sm_usable_size(p), size));
@@ -79,30 +80,30 @@ static void *retake(const struct sm_c_library *library, void *p, size_t size, co
     static void *malloc_##n(size_t size, const char *file, int line)                           \
     {                                                                                          \
         (void)line;                                                                            \
-        return take(&libraries[n], size, file);                                                \
+        return namespace_take(&libraries[n], size, file);                                      \
     }                                                                                          \
     static void *realloc_##n(void *p, size_t size, const char *file, int line)                 \
     {                                                                                          \
         (void)line;                                                                            \
-        return retake(&libraries[n], p, size, file);                                           \
+        return namespace_retake(&libraries[n], p, size, file);                                 \
     }                                                                                          \
     static void free_##n(void *p, const char *file, int line)                                  \
     {                                                                                          \
         (void)file, (void)line;                                                                \
-        give(&libraries[n], p);                                                                \
+        namespace_give(&libraries[n], p);                                                      \
     }
 SPACES(HOOKS)
 
 #define ENTRY(n) [n] = {malloc_##n, realloc_##n, free_##n},
-static const struct elsewhere hooks[NUMBER] = {SPACES(ENTRY)};
+static const struct mem_hooks hooks[NUMBER] = {SPACES(ENTRY)};
 
-const struct elsewhere *elsewhere_hooks(void *handle)
+const struct mem_hooks *namespace_hooks(void *handle)
 {
     struct sm_c_library found = {
-        .malloc = (void *(*)(size_t))next_dlsym()(handle, "malloc"),
-        .realloc = (void *(*)(void *, size_t))next_dlsym()(handle, "realloc"),
-        .free = (void (*)(void *))next_dlsym()(handle, "free"),
-        .usable_size = (size_t (*)(void *))next_dlsym()(handle, "malloc_usable_size"),
+        .malloc = (void *(*)(size_t))real_dlsym()(handle, "malloc"),
+        .realloc = (void *(*)(void *, size_t))real_dlsym()(handle, "realloc"),
+        .free = (void (*)(void *))real_dlsym()(handle, "free"),
+        .usable_size = (size_t (*)(void *))real_dlsym()(handle, "malloc_usable_size"),
     };
     Lmid_t space = LM_ID_BASE;
 
@@ -116,7 +117,7 @@ const struct elsewhere *elsewhere_hooks(void *handle)
     return &hooks[space];
 }
 
-bool elsewhere_is_hook(crypto_malloc *function)
+bool namespace_is_hook(crypto_malloc *function)
 {
     for (unsigned i = 1; i < NUMBER; i++) {
         if (hooks[i].malloc == function)

@@ -3,13 +3,13 @@
  * The hooks of a libcrypto that dlmopen() put into a name space with a C library of its own:
  * what is not the arena's is that C library's.
  */
-#ifndef PRELOAD_ELSEWHERE_H
-#define PRELOAD_ELSEWHERE_H
+#ifndef PRELOAD_HOOKS_NAMESPACE_HOOKS_H
+#define PRELOAD_HOOKS_NAMESPACE_HOOKS_H
 
-#include "exports/crypto_api.h"
+#include "hooks/mem_hooks.h"
 #include <stdbool.h>
 
-struct elsewhere {
+struct mem_hooks {
     crypto_malloc *malloc;
     crypto_realloc *realloc;
     crypto_free *free;
@@ -19,9 +19,9 @@ struct elsewhere {
  * For the name space of a handle that dlmopen() gave. NULL: there is no C library to be found.
  * Takes the linker's lock.
  */
-const struct elsewhere *elsewhere_hooks(void *handle);
+const struct mem_hooks *namespace_hooks(void *handle);
 
 /* Whether it is one of those. */
-bool elsewhere_is_hook(crypto_malloc *function);
+bool namespace_is_hook(crypto_malloc *function);
 
 #endif

@@ -3,7 +3,7 @@
 #include "log/lapse.h"
 #include <string.h>
 
-uint64_t route_cache[ROUTE_SETS][ROUTE_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
+uint64_t partition_cache[ROUTE_SETS][ROUTE_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
 
 struct rule {
     const char *path; /* as in OpenSSL's source tree; with a final '/', a directory */
@@ -20,7 +20,7 @@ static const struct rule rules[] = {
     {"crypto/bn/bn_exp.c", SM_PART_BYTES}, /* tables of powers in modular exponentiation */
     {"crypto/rsa/rsa_ossl.c", SM_PART_BYTES},
     {"crypto/ec/ecx_key.c", ROUTE_OCTETS},
-    {"crypto/async/arch/", ROUTE_STACK},
+    {"crypto/async/arch/", PARTITION_STACK},
     {"ssl/record/", SM_PART_IO},
     {"crypto/conf/conf_mod.c", SM_PART_PUBLIC},
     {"crypto/core_", SM_PART_PUBLIC},
@@ -39,7 +39,7 @@ static const struct rule rules[] = {
 };
 
 /* A path as the compiler saw it: "../crypto/bn/bn_lib.c", "/build/openssl/crypto/..." */
-static bool fits(const char *file, const char *path)
+static bool rule_fits(const char *file, const char *path)
 {
     const char *at = file;
     size_t length = strlen(path);
@@ -54,7 +54,7 @@ static bool fits(const char *file, const char *path)
     return false;
 }
 
-unsigned route_classify(const char *file)
+unsigned partition_classify(const char *file)
 {
     if (file && !*file)
         sm_lapse(SM_LAPSE_NAMELESS,
@@ -63,24 +63,24 @@ unsigned route_classify(const char *file)
     if (!file || !*file)
         return SM_PART_KEY;
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (fits(file, rules[i].path))
+        if (rule_fits(file, rules[i].path))
             return rules[i].answer;
     }
     return SM_PART_KEY;
 }
 
 /* Looks at the other ways, else asks the lists; the answer goes to the front. */
-static unsigned route_slow(const char *file)
+static unsigned partition_slow(const char *file)
 {
     uint64_t key = (uintptr_t)file, entry = 0, front;
-    uint64_t *set = route_set(key);
+    uint64_t *set = partition_set(key);
     unsigned way = 0;
 
     do
         entry = __atomic_load_n(&set[way], __ATOMIC_RELAXED);
     while ((entry >> 8 != key || !entry) && ++way < ROUTE_WAYS);
     if (way == ROUTE_WAYS) {
-        entry = key << 8 | route_classify(file);
+        entry = key << 8 | partition_classify(file);
         way = 1 + (unsigned)(key >> 4) % (ROUTE_WAYS - 1);
     }
     front = __atomic_exchange_n(&set[0], entry, __ATOMIC_RELAXED);
@@ -88,21 +88,21 @@ static unsigned route_slow(const char *file)
     return (unsigned)(entry & 0xff);
 }
 
-static uint64_t route_answer(const char *file)
+static uint64_t partition_answer(const char *file)
 {
-    uint64_t answer = route_fast(file);
+    uint64_t answer = partition_fast(file);
 
-    return answer > ROUTE_STACK ? route_slow(file) : answer;
+    return answer > PARTITION_STACK ? partition_slow(file) : answer;
 }
 
-bool route_needed(const char *file)
+bool partition_needed(const char *file)
 {
-    return route_answer(file) == ROUTE_NEEDED;
+    return partition_answer(file) == ROUTE_NEEDED;
 }
 
-unsigned route(const char *file, size_t size)
+unsigned partition_for(const char *file, size_t size)
 {
-    uint64_t answer = route_answer(file);
+    uint64_t answer = partition_answer(file);
 
     if (answer == ROUTE_NEEDED)
         return SM_PART_PUBLIC;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which partition an allocation belongs to, by the source file that asks for it. */
-#ifndef PRELOAD_ROUTE_H
-#define PRELOAD_ROUTE_H
+#ifndef PRELOAD_HOOKS_PARTITION_H
+#define PRELOAD_HOOKS_PARTITION_H
 
 #include "arena/arena.h"
 
 /* Looks the file up in the lists. file may be NULL or "". */
-unsigned route_classify(const char *file);
+unsigned partition_classify(const char *file);
 
-/* What route_classify says for a file that allocates octet keys and other things */
+/* What partition_classify says for a file that allocates octet keys and other things */
 #define ROUTE_OCTETS     SM_PARTS
 #define ROUTE_OCTETS_MAX 64 /* bytes of the largest octet key: Ed448 has 57 */
 
@@ -19,7 +19,7 @@ unsigned route_classify(const char *file);
 #define ROUTE_NEEDED (SM_PARTS + 1)
 
 /* A job's stack: it has no place in the arena (job_stack.h). */
-#define ROUTE_STACK (SM_PARTS + 2)
+#define PARTITION_STACK (SM_PARTS + 2)
 
 /*
  * File pointer << 8 | answer, in one word, so that it is never torn; a pointer has 56 bits at
@@ -28,25 +28,25 @@ unsigned route_classify(const char *file);
 #define ROUTE_WAYS 8
 #define ROUTE_SETS 256
 
-extern SM_LOCAL uint64_t route_cache[ROUTE_SETS][ROUTE_WAYS];
+extern SM_LOCAL uint64_t partition_cache[ROUTE_SETS][ROUTE_WAYS];
 
-static inline uint64_t *route_set(uint64_t key)
+static inline uint64_t *partition_set(uint64_t key)
 {
-    return route_cache[(key ^ key >> 8) % ROUTE_SETS];
+    return partition_cache[(key ^ key >> 8) % ROUTE_SETS];
 }
 
-/* An answer of route_classify(), or any number above those */
-static inline uint64_t route_fast(const char *file)
+/* An answer of partition_classify(), or any number above those */
+static inline uint64_t partition_fast(const char *file)
 {
     uint64_t key = (uintptr_t)file;
 
-    return __atomic_load_n(route_set(key), __ATOMIC_RELAXED) ^ key << 8;
+    return __atomic_load_n(partition_set(key), __ATOMIC_RELAXED) ^ key << 8;
 }
 
-/* The partition, or ROUTE_STACK, whatever the cache says or does not say */
-unsigned route(const char *file, size_t size);
+/* The partition, or PARTITION_STACK, whatever the cache says or does not say */
+unsigned partition_for(const char *file, size_t size);
 
 /* Whether a file is one of ROUTE_NEEDED. */
-bool route_needed(const char *file);
+bool partition_needed(const char *file);
 
 #endif

@@ -50,7 +50,7 @@ void secure_bits_round_to(size_t size)
 }
 
 /* Powers of two, as the blocks of OpenSSL's heap are */
-static int64_t counted(const void *p)
+static int64_t secure_counted(const void *p)
 {
     size_t size = sm_usable_size(p), block = __atomic_load_n(&least, __ATOMIC_RELAXED);
 
@@ -62,7 +62,7 @@ static int64_t counted(const void *p)
 void secure_bits_set(const void *p)
 {
     __atomic_fetch_or(word_of(p), bit_of(p), __ATOMIC_RELAXED);
-    __atomic_fetch_add(&used, counted(p), __ATOMIC_RELAXED);
+    __atomic_fetch_add(&used, secure_counted(p), __ATOMIC_RELAXED);
 }
 
 size_t secure_bits_used(void)
@@ -75,14 +75,14 @@ bool secure_bits_drop(const void *p)
     if (!secure_bits_has(p))
         return false;
     __atomic_fetch_and(word_of(p), ~bit_of(p), __ATOMIC_RELAXED);
-    __atomic_fetch_sub(&used, counted(p), __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&used, secure_counted(p), __ATOMIC_RELAXED);
     return true;
 }
 
 void secure_bits_free_slow(void *p)
 {
-    sm_assert_announced(); /* In a raw fork's child it is not there to be cleared. */
-    if (secure_bits_drop(p) && !sm_config.zero) {
+    sm_die_if_rawfork_child(); /* In a raw fork's child it is not there to be cleared. */
+    if (secure_bits_drop(p) && !sm_settings.zero) {
         memset(p, 0, sm_usable_size(p));
         sm_barrier(); /* or the compiler drops the stores before free */
     }

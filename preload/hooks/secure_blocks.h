@@ -4,8 +4,8 @@
  * whether one begins there. They may be freed by a libcrypto that does not call us by name, so
  * every free looks.
  */
-#ifndef PRELOAD_SECURE_BITS_H
-#define PRELOAD_SECURE_BITS_H
+#ifndef PRELOAD_HOOKS_SECURE_BLOCKS_H
+#define PRELOAD_HOOKS_SECURE_BLOCKS_H
 
 #include "base/common.h"
 

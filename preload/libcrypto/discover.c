@@ -2,15 +2,14 @@
 #include "libcrypto/discover.h"
 #include "base/counters.h"
 #include "base/settings.h"
-#include "exports/crypto_api.h"
 #include "fork/fork.h"
 #include "heap/thread_cache.h"
 #include "hooks/mem_hooks.h"
 #include "hooks/namespace_hooks.h"
 #include "libcrypto/flavor.h"
+#include "libcrypto/linkage.h"
 #include "libcrypto/pin.h"
 #include "libcrypto/registry.h"
-#include "libcrypto/resolve.h"
 #include "loader/elf_symbols.h"
 #include "log/lapse.h"
 #include "log/log.h"
@@ -21,46 +20,8 @@
 typedef int (*set_mem_functions)(crypto_malloc *, crypto_realloc *, crypto_free *);
 typedef void (*get_mem_functions)(crypto_malloc **, crypto_realloc **, crypto_free **);
 
-struct libcrypto known[LIBCRYPTOS_MAX];
-unsigned known_count;
-
 static bool any_unserved;
 static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
-
-static void add(unsigned *counter)
-{
-    __atomic_store_n(counter, *counter + 1, __ATOMIC_RELEASE);
-}
-
-static bool same(const struct elf_object *one, const struct elf_object *other)
-{
-    return one->base == other->base && one->dynamic == other->dynamic;
-}
-
-static struct libcrypto *find(const struct elf_object *object)
-{
-    for (unsigned i = 0; i < count(&known_count); i++) {
-        if (same(&known[i].object, object))
-            return &known[i];
-    }
-    return NULL;
-}
-
-static struct libcrypto *note(const struct elf_object *object, enum owner owner)
-{
-    struct libcrypto *lib = find(object);
-
-    if (!lib && known_count == LIBCRYPTOS_MAX) {
-        sm_lapse(SM_LAPSE_LIBCRYPTOS,
-                 "more than %d libcryptos: those that follow are not hooked", LIBCRYPTOS_MAX);
-        return NULL;
-    }
-    if (lib)
-        return lib;
-    lib = &known[known_count];
-    *lib = (struct libcrypto){.object = *object, .owner = owner};
-    return lib;
-}
 
 static bool hooked(const struct elf_object *object)
 {
@@ -72,7 +33,7 @@ static bool hooked(const struct elf_object *object)
 
     if (get)
         get(&m, &r, &f);
-    return m == hook_malloc || elsewhere_is_hook(m);
+    return m == hook_malloc || namespace_is_hook(m);
 }
 
 static const char *name_of(const char *name)
@@ -90,8 +51,8 @@ static void not_served(struct libcrypto *lib, const char *name, const char *refu
     sm_count(&sm_stats.hooks_late, 1);
     any_unserved = true;
     __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELEASE);
-    if (sm_config.require)
-        sm_refuse("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name, refusal, whose);
+    if (sm_settings.require)
+        sm_exit_refused("SECRETSSL_REQUIRE=1: %s cannot be hooked: %s%s", name, refusal, whose);
     sm_lapse_each(SM_LAPSE_UNHOOKED, "%s is not protected: %s%s", name, warning, whose);
 }
 
@@ -101,7 +62,7 @@ void libcrypto_is_shared(struct libcrypto *lib)
         "an ENGINE shares its blocks with a libcrypto of the program's that is not hooked";
 
     not_served(lib, name_of(lib->path), why, why, "");
-    callers_look();
+    linkage_refresh();
 }
 
 static void hook(struct libcrypto *lib, const char *name)
@@ -110,8 +71,8 @@ static void hook(struct libcrypto *lib, const char *name)
         (set_mem_functions)elf_symbol_of(&lib->object, "CRYPTO_set_mem_functions");
     bool good;
 
-    if (lib->owner != OPENSSL) {
-        not_served(lib, name, "it is ", "it is ", owner_name(lib->owner));
+    if (lib->flavor != OPENSSL) {
+        not_served(lib, name, "it is ", "it is ", flavor_name(lib->flavor));
         return;
     }
     if (lib->unserved || hooked(&lib->object))
@@ -136,31 +97,31 @@ struct look {
 static bool meant(const struct look *look, const struct elf_object *object)
 {
     for (unsigned i = 0; i < look->number; i++) {
-        if (same(&look->objects[i], object))
+        if (elf_object_same(&look->objects[i], object))
             return true;
     }
     return look->all;
 }
 
 /* In dl_iterate_phdr: nothing is unloaded meanwhile. */
-static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+static int discover_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct elf_object object = elf_object(info);
     const struct look *look = arg;
     struct libcrypto *lib;
-    enum owner owner;
+    enum flavor flavor;
 
     (void)size;
     if (!meant(look, &object))
         return 0;
-    owner = owner_of(&object);
-    if (owner == NOBODY)
+    flavor = flavor_of(&object);
+    if (flavor == NOBODY)
         return 0;
-    lib = note(&object, owner);
+    lib = registry_place(&object, flavor);
     if (lib == &known[known_count]) {
-        lib->code = code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
+        lib->code = elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
         lib->path = info->dlpi_name;
-        add(&known_count);
+        registry_add();
     }
     if (lib && look->hooks)
         hook(lib, name_of(info->dlpi_name));
@@ -171,18 +132,18 @@ bool libcrypto_present(void)
 {
     struct look look = {.all = true};
 
-    dl_iterate_phdr(visit, &look);
+    dl_iterate_phdr(discover_visit, &look);
     return known_count != 0;
 }
 
 static void hook_some(struct look *look)
 {
     look->hooks = true;
-    dl_iterate_phdr(visit, look);
+    dl_iterate_phdr(discover_visit, look);
     if (look->all && !libcrypto_hooked())
-        callers_default_to_first();
+        linkage_default_to_first();
     if (any_unserved)
-        callers_look();
+        linkage_refresh();
 }
 
 void libcrypto_hook_all(void)
@@ -194,7 +155,7 @@ void libcrypto_hook_all(void)
 
 static void collect_one(struct look *look, const struct elf_object *object)
 {
-    if (look->number < LIBCRYPTOS_MAX && owner_is_libcrypto(object))
+    if (look->number < LIBCRYPTOS_MAX && flavor_is_libcrypto(object))
         look->objects[look->number++] = *object;
 }
 
@@ -220,7 +181,7 @@ static void pin_all(struct look *look, void *handle)
     unsigned number = 0;
 
     for (unsigned i = 0; i < look->number; i++) {
-        if (find(&look->objects[i]) || pin(&look->objects[i], handle))
+        if (registry_find(&look->objects[i]) || pin(&look->objects[i], handle))
             look->objects[number++] = look->objects[i];
     }
     look->number = number;
@@ -260,7 +221,7 @@ static void look_once(void)
         pin_all(&look, NULL);
         dl_iterate_phdr(hook_listed, &look);
         /* The program has just taken the linker's lock itself. */
-        if (sm_config.trace)
+        if (sm_settings.trace)
             sm_unwind_load();
     }
     __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
@@ -270,7 +231,7 @@ static void look_once(void)
  * A library that answers for libcrypto may load the real one when it is asked: that comes back
  * here, while this thread hooks. It is looked for afterwards.
  */
-void libcrypto_look(void)
+void libcrypto_discover(void)
 {
     static bool again; /* under fork's lock, by its holder */
 
@@ -289,15 +250,15 @@ void libcrypto_look(void)
  * A name space has a list of its own, which dl_iterate_phdr does not show us. But while it
  * calls us no list is changed.
  */
-struct look_elsewhere {
+struct look_namespace {
     const struct link_map *first;
-    const struct elsewhere *space;
+    const struct mem_hooks *space;
     struct look look;
 };
 
 static int collect_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    struct look_elsewhere *there = arg;
+    struct look_namespace *there = arg;
 
     (void)info, (void)size;
     while (there->first->l_prev)
@@ -309,22 +270,22 @@ static int collect_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-static void visit_elsewhere(const struct link_map *map, const struct look_elsewhere *there)
+static void visit_elsewhere(const struct link_map *map, const struct look_namespace *there)
 {
     const ElfW(Ehdr) *head = (const void *)map->l_addr;
     struct elf_object object = {map->l_addr, map->l_ld};
-    enum owner owner;
+    enum flavor flavor;
     struct libcrypto *lib;
 
     if (!meant(&there->look, &object) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
         return;
-    owner = owner_of(&object);
-    lib = note(&object, owner);
+    flavor = flavor_of(&object);
+    lib = registry_place(&object, flavor);
     if (lib == &known[known_count]) {
-        lib->code =
-            code_of(map->l_addr, (const void *)(map->l_addr + head->e_phoff), head->e_phnum);
+        lib->code = elf_code_of(map->l_addr, (const void *)(map->l_addr + head->e_phoff),
+                                head->e_phnum);
         lib->space = there->space;
-        add(&known_count);
+        registry_add();
     }
     if (lib)
         hook(lib, name_of(map->l_name));
@@ -332,7 +293,7 @@ static void visit_elsewhere(const struct link_map *map, const struct look_elsewh
 
 static int hook_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    const struct look_elsewhere *there = arg;
+    const struct look_namespace *there = arg;
     const struct link_map *map = there->first;
 
     (void)info, (void)size;
@@ -345,50 +306,19 @@ static int hook_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-void libcrypto_look_elsewhere(void *handle)
+void libcrypto_discover_namespace(void *handle)
 {
-    struct look_elsewhere there = {.first = handle};
+    struct look_namespace there = {.first = handle};
 
     if (sm_inside_now() || sm_fork_holds())
         return;
     dl_iterate_phdr(collect_elsewhere, &there);
     if (!there.look.number || !start_ready())
         return;
-    there.space = elsewhere_hooks(handle);
+    there.space = namespace_hooks(handle);
     pin_all(&there.look, handle);
     if (!there.space)
         return;
     there.first = handle;
     dl_iterate_phdr(hook_elsewhere, &there);
-}
-
-/* Elsewhere blocks that the arena has no room for are another C library's: its hooks know. */
-static bool only_by_hook(const struct libcrypto *lib, const char *name)
-{
-    return lib->space && strncmp(name, "CRYPTO_secure_", 14) != 0 &&
-           strcmp(name, "CRYPTO_set_mem_functions") != 0;
-}
-
-bool libcrypto_defines(const void *function, const char *name)
-{
-    for (unsigned i = 0; i < count(&known_count); i++) {
-        if (!known[i].unserved && known[i].owner == OPENSSL && !only_by_hook(&known[i], name) &&
-            elf_symbol_of(&known[i].object, name) == function)
-            return true;
-    }
-    return false;
-}
-
-bool libcrypto_known(void)
-{
-    return count(&known_count) != 0;
-}
-
-bool libcrypto_hooked(void)
-{
-    for (unsigned i = 0; i < count(&known_count); i++) {
-        if (!known[i].unserved)
-            return true;
-    }
-    return false;
 }

@@ -4,6 +4,8 @@
 #include "base/common.h"
 #include "heap/malloc.h"
 #include "hooks/mem_hooks.h"
+#include "libcrypto/discover.h"
+#include "libcrypto/linkage.h"
 #include "libcrypto/registry.h"
 #include "libcrypto/resolve.h"
 #include "start.h"
@@ -55,7 +57,7 @@ bool engine_has(const void *function)
 {
     const struct libcrypto *lib = __atomic_load_n(&host.lib, __ATOMIC_ACQUIRE);
 
-    return lib && range_has(lib->code, function);
+    return lib && elf_range_has(lib->code, function);
 }
 
 struct binding {
@@ -69,13 +71,13 @@ struct binding {
 /* The libcrypto of an engine, which is linked with it by name or, by none, has the first. */
 static struct libcrypto *libcrypto_of(const struct elf_object *engine)
 {
-    unsigned of = callers_linked_with(engine);
+    unsigned of = linkage_of(engine);
 
-    for (unsigned i = 0; of == USERS_NONE && i < count(&known_count); i++) {
-        if (!known[i].space && known[i].owner == OPENSSL)
+    for (unsigned i = 0; of == LIBCRYPTO_NONE && i < registry_count(&known_count); i++) {
+        if (!known[i].space && known[i].flavor == OPENSSL)
             of = i;
     }
-    return of == USERS_NONE ? NULL : &known[of];
+    return of == LIBCRYPTO_NONE ? NULL : &known[of];
 }
 
 static bool is_host(const struct binding *binding)
@@ -106,15 +108,15 @@ static bool share(struct libcrypto *lib, const struct binding *binding)
 }
 
 /* In dl_iterate_phdr, before the start lock: see hook_listed() in discover.c. */
-static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+static int engine_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct elf_object object = elf_object(info);
     struct binding *binding = arg;
     struct libcrypto *lib;
 
     (void)size;
-    if (!range_has(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum),
-                   binding->caller))
+    if (!elf_range_has(elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum),
+                       binding->caller))
         return 0;
     if (!elf_symbol_of(&object, "bind_engine"))
         return 1;
@@ -130,6 +132,6 @@ bool engine_shares(const void *caller, crypto_malloc *m, crypto_realloc *r, cryp
     struct binding binding = {caller, m, r, f, false};
 
     if (m && r && f)
-        dl_iterate_phdr(visit, &binding);
+        dl_iterate_phdr(engine_visit, &binding);
     return binding.good;
 }

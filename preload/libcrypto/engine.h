@@ -5,10 +5,10 @@
  * and the engine gives them to its own libcrypto (IMPLEMENT_DYNAMIC_BIND_FN in
  * openssl/engine.h). These must be called.
  */
-#ifndef PRELOAD_ENGINE_H
-#define PRELOAD_ENGINE_H
+#ifndef PRELOAD_LIBCRYPTO_ENGINE_H
+#define PRELOAD_LIBCRYPTO_ENGINE_H
 
-#include "exports/crypto_api.h"
+#include "hooks/mem_hooks.h"
 #include <stdbool.h>
 
 /*

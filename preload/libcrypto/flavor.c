@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/flavor.h"
-#include "exports/crypto_api.h"
 
-static const char *const owners[] = {
+/* The beginning of this object, by the linker */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+static const char *const flavors[] = {
     [OLD_OPENSSL] = "an OpenSSL older than 1.1.1",
     [LIBRESSL] = "LibreSSL",
     [BORINGSSL] = "BoringSSL or AWS-LC",
 };
 
-const char *owner_name(enum owner owner)
+const char *flavor_name(enum flavor flavor)
 {
-    return owners[owner];
+    return flavors[flavor];
 }
 
 /* For OpenSSL and LibreSSL OPENSSL_malloc is a macro. */
@@ -20,11 +22,12 @@ static bool is_boringssl(const struct elf_object *object)
            elf_symbol_of(object, "CRYPTO_library_init");
 }
 
-bool owner_is_libcrypto(const struct elf_object *object)
+bool flavor_is_libcrypto(const struct elf_object *object)
 {
-    const void *set = elf_symbol_of(object, "CRYPTO_set_mem_functions");
-
-    return (set && set != (void *)CRYPTO_set_mem_functions) || is_boringssl(object);
+    /* Ours has the functions as well. */
+    if (object->base == (uintptr_t)&__ehdr_start)
+        return false;
+    return elf_symbol_of(object, "CRYPTO_set_mem_functions") || is_boringssl(object);
 }
 
 /*
@@ -32,16 +35,16 @@ bool owner_is_libcrypto(const struct elf_object *object)
  * what lies beside CRYPTO_set_mem_functions tells: this came with 1.1.0, which is not told
  * from 1.1.1, and has the same hook.
  */
-static enum owner owner_of_parts(const struct elf_object *object)
+static enum flavor flavor_of_parts(const struct elf_object *object)
 {
     return elf_symbol_of(object, "CRYPTO_zalloc") ? OPENSSL : OLD_OPENSSL;
 }
 
-enum owner owner_of(const struct elf_object *object)
+enum flavor flavor_of(const struct elf_object *object)
 {
     unsigned long (*version)(void);
 
-    if (!owner_is_libcrypto(object))
+    if (!flavor_is_libcrypto(object))
         return NOBODY;
     if (is_boringssl(object))
         return BORINGSSL;
@@ -49,7 +52,7 @@ enum owner owner_of(const struct elf_object *object)
     if (!version)
         version = (unsigned long (*)(void))elf_symbol_of(object, "SSLeay");
     if (!version)
-        return owner_of_parts(object);
+        return flavor_of_parts(object);
     if (version() < 0x10101000UL)
         return OLD_OPENSSL;
     return version() == 0x20000000UL ? LIBRESSL : OPENSSL;

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/linkage.h"
 #include "log/lapse.h"
+#include <string.h>
 
 #define USERS_MAX 64
-
-struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number)
-{
-    struct range range = {UINTPTR_MAX, 0};
-
-    for (unsigned i = 0; i < number; i++) {
-        uintptr_t at = base + segments[i].p_vaddr;
-        if (segments[i].p_type != PT_LOAD || !(segments[i].p_flags & PF_X))
-            continue;
-        range.from = sm_min(range.from, at);
-        range.to = sm_max(range.to, at + segments[i].p_memsz);
-    }
-    return range.from < range.to ? range : (struct range){0, 0};
-}
 
 /*
  * Entries are added, the count last, and not removed: one that is unloaded keeps its place for
@@ -25,12 +12,12 @@ struct range code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned numbe
  */
 static struct user {
     struct range code;
-    unsigned of; /* USERS_NONE: unloaded */
+    unsigned of; /* LIBCRYPTO_NONE: unloaded */
     bool seen;   /* in this look */
 } users[USERS_MAX];
 static unsigned number;
 
-static unsigned find(struct range code)
+static unsigned place_of(struct range code)
 {
     unsigned i = 0;
 
@@ -43,7 +30,7 @@ static unsigned free_place(void)
 {
     unsigned i = 0;
 
-    while (i < number && users[i].of != USERS_NONE)
+    while (i < number && users[i].of != LIBCRYPTO_NONE)
         i++;
     return i;
 }
@@ -63,9 +50,9 @@ struct look {
     bool adds; /* else only those that have a place */
 };
 
-static void note(struct range code, unsigned of, bool adds)
+static void linkage_note(struct range code, unsigned of, bool adds)
 {
-    unsigned i = find(code);
+    unsigned i = place_of(code);
 
     if (i == number && !adds)
         return;
@@ -80,35 +67,36 @@ static void note(struct range code, unsigned of, bool adds)
         write_at(i, code, of);
 }
 
-static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+static int linkage_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     const struct look *look = arg;
     struct elf_object object = elf_object(info);
     unsigned of = look->number_of(&object);
 
     (void)size;
-    if (of != USERS_NONE)
-        note(code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of, look->adds);
+    if (of != LIBCRYPTO_NONE)
+        linkage_note(elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of,
+                     look->adds);
     return 0;
 }
 
 /* First who has gone, then who has come: there may be no place but that of the former. */
-void users_look(unsigned (*number_of)(const struct elf_object *))
+void linkage_note_all(unsigned (*number_of)(const struct elf_object *))
 {
     struct look look = {number_of, false};
 
     for (unsigned i = 0; i < number; i++)
         users[i].seen = false;
-    dl_iterate_phdr(visit, &look);
+    dl_iterate_phdr(linkage_visit, &look);
     for (unsigned i = 0; i < number; i++) {
         if (!users[i].seen)
-            __atomic_store_n(&users[i].of, USERS_NONE, __ATOMIC_RELAXED);
+            __atomic_store_n(&users[i].of, LIBCRYPTO_NONE, __ATOMIC_RELAXED);
     }
     look.adds = true;
-    dl_iterate_phdr(visit, &look);
+    dl_iterate_phdr(linkage_visit, &look);
 }
 
-unsigned users_find(const void *caller)
+unsigned linkage_find(const void *caller)
 {
     unsigned there = __atomic_load_n(&number, __ATOMIC_ACQUIRE);
 
@@ -117,9 +105,75 @@ unsigned users_find(const void *caller)
         struct range code = {__atomic_load_n(&users[i].code.from, __ATOMIC_ACQUIRE),
                              __atomic_load_n(&users[i].code.to, __ATOMIC_ACQUIRE)};
 
-        if (of != USERS_NONE && range_has(code, caller) &&
+        if (of != LIBCRYPTO_NONE && elf_range_has(code, caller) &&
             of == __atomic_load_n(&users[i].of, __ATOMIC_RELAXED))
             return of;
     }
-    return USERS_NONE;
+    return LIBCRYPTO_NONE;
+}
+
+/* What a caller has that is linked with none by name. LIBCRYPTO_NONE: ours. */
+static unsigned by_default = LIBCRYPTO_NONE;
+
+void linkage_default_to_first(void)
+{
+    by_default = 0;
+}
+
+/* The last part of a path. */
+static const char *file_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/*
+ * As the linker takes a name that an object needs: for the first in its list that has it, and
+ * ours are in that order. Of one that was loaded by several names of its file the last is not
+ * known here.
+ */
+static unsigned of_name(const char *name)
+{
+    unsigned by_file = LIBCRYPTO_NONE;
+
+    for (unsigned i = 0; i < known_count; i++) {
+        if (known[i].space)
+            continue;
+        if (strcmp(elf_soname(&known[i].object), name) == 0 || strcmp(known[i].path, name) == 0)
+            return i;
+        if (by_file == LIBCRYPTO_NONE && strcmp(file_of(known[i].path), name) == 0)
+            by_file = i;
+    }
+    return by_file;
+}
+
+unsigned linkage_of(const struct elf_object *object)
+{
+    unsigned of = LIBCRYPTO_NONE;
+    const char *name;
+
+    for (unsigned i = 0; of == LIBCRYPTO_NONE && (name = elf_needed(object, i)); i++)
+        of = of_name(name);
+    return of;
+}
+
+/* With which libcrypto an object is linked, if that is not what it has by default. */
+static unsigned linked_with(const struct elf_object *object)
+{
+    unsigned of = linkage_of(object);
+
+    if (of == LIBCRYPTO_NONE || (known[of].unserved ? of : LIBCRYPTO_NONE) == by_default)
+        return LIBCRYPTO_NONE;
+    return of;
+}
+
+void linkage_refresh(void)
+{
+    linkage_note_all(linked_with);
+}
+
+unsigned linkage_default(void)
+{
+    return by_default;
 }

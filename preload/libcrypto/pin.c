@@ -24,7 +24,7 @@ static bool take_name(struct search *search, uintptr_t base, const ElfW(Dyn) * d
 }
 
 /* While dl_iterate_phdr calls, no name space's list is changed. */
-static int visit(struct dl_phdr_info *info, size_t size, void *arg)
+static int pin_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct search *search = arg;
     struct elf_object object = elf_object(info);
@@ -53,9 +53,9 @@ static bool is(void *handle, uintptr_t base, const ElfW(Dyn) * dynamic)
 
 static void *open_again(const char *name, void *handle)
 {
-    void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))real_function(REAL_DLOPEN);
     void *(*next_in)(Lmid_t, const char *, int) =
-        (void *(*)(Lmid_t, const char *, int))next_function(NEXT_DLMOPEN);
+        (void *(*)(Lmid_t, const char *, int))real_function(REAL_DLMOPEN);
     Lmid_t space;
 
     if (!handle)
@@ -71,7 +71,7 @@ bool pin(const struct elf_object *object, void *handle)
 
     search.object = object;
     search.there = handle;
-    if (dl_iterate_phdr(visit, &search) != 1)
+    if (dl_iterate_phdr(pin_visit, &search) != 1)
         return false;
     /* The program itself has no name, and stays. */
     return !*search.name || is(open_again(search.name, handle), object->base, object->dynamic);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps an object in the process: what is known of a libcrypto is read when it is needed. */
-#ifndef PRELOAD_PIN_H
-#define PRELOAD_PIN_H
+#ifndef PRELOAD_LIBCRYPTO_PIN_H
+#define PRELOAD_LIBCRYPTO_PIN_H
 
 #include "loader/elf_symbols.h"
 

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which libcrypto a caller of ours has, where not all are served (docs/coverage.md). */
-#ifndef PRELOAD_CALLERS_H
-#define PRELOAD_CALLERS_H
+/* Which function a caller of ours means, where not all libcryptos are served
+ * (docs/coverage.md). */
+#ifndef PRELOAD_LIBCRYPTO_RESOLVE_H
+#define PRELOAD_LIBCRYPTO_RESOLVE_H
 
-#include "loader/elf_symbols.h"
+#include "libcrypto/registry.h"
 
-/* The number of the libcrypto that an object is linked with by name; USERS_NONE: with none. */
-unsigned callers_linked_with(const struct elf_object *object);
+void *libcrypto_function_for(const void *caller, const char *name);
 
-/* At start, if there is a libcrypto and none of them is served: the first is the default. */
-void callers_default_to_first(void);
-
-/* With the start lock, once one is not served: notes anew what is linked with which. */
-void callers_look(void);
+/*
+ * The function of that name that a caller of ours is linked with, if it is that of a
+ * libcrypto that ours must not serve. NULL, as a rule. Takes no lock, but in a constructor
+ * of a library that this thread loads.
+ */
+static inline void *libcrypto_own_function(const void *caller, const char *name)
+{
+    if (sm_likely(!__atomic_load_n(&libcrypto_choices, __ATOMIC_RELAXED)))
+        return NULL;
+    return libcrypto_function_for(caller, name);
+}
 
 #endif

@@ -133,3 +133,17 @@ const char *elf_needed(const struct elf_object *object, unsigned number)
     }
     return NULL;
 }
+
+struct range elf_code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number)
+{
+    struct range range = {UINTPTR_MAX, 0};
+
+    for (unsigned i = 0; i < number; i++) {
+        uintptr_t at = base + segments[i].p_vaddr;
+        if (segments[i].p_type != PT_LOAD || !(segments[i].p_flags & PF_X))
+            continue;
+        range.from = at < range.from ? at : range.from;
+        range.to = at + segments[i].p_memsz > range.to ? at + segments[i].p_memsz : range.to;
+    }
+    return range.from < range.to ? range : (struct range){0, 0};
+}

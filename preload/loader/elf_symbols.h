@@ -3,8 +3,8 @@
  * Looks up a symbol that a loaded object defines itself. Not dlsym: that would set a
  * dlerror() for the program to find, allocate, and take the linker's lock for each object.
  */
-#ifndef PRELOAD_ELF_SYMBOL_H
-#define PRELOAD_ELF_SYMBOL_H
+#ifndef PRELOAD_LOADER_ELF_SYMBOLS_H
+#define PRELOAD_LOADER_ELF_SYMBOLS_H
 
 #include <link.h>
 #include <stdbool.h>
@@ -38,5 +38,23 @@ const char *elf_soname(const struct elf_object *object);
 
 /* The names of what it is linked with, from number 0 on; NULL: there are no more. */
 const char *elf_needed(const struct elf_object *object, unsigned number);
+
+struct range {
+    uintptr_t from, to;
+};
+
+static inline bool elf_range_has(struct range range, const void *code)
+{
+    return (uintptr_t)code - range.from < range.to - range.from;
+}
+
+/* Where the code of an object lies; nothing if it has none. */
+struct range elf_code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number);
+
+/* Whether two are the same object. */
+static inline bool elf_object_same(const struct elf_object *one, const struct elf_object *other)
+{
+    return one->base == other->base && one->dynamic == other->dynamic;
+}
 
 #endif

@@ -35,7 +35,7 @@ static void append(struct text *text, const char *more, size_t length)
 }
 
 /* The linker goes on to the next directory for what is of another architecture. */
-static bool fits(const char *path)
+static bool path_fits(const char *path)
 {
     ElfW(Ehdr) head;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -84,7 +84,7 @@ static bool found_in(const char *directory, const char *level, const char *file,
         append(&text, "/", 1);
     }
     append(&text, file, strlen(file));
-    return !text.full && fits(path);
+    return !text.full && path_fits(path);
 }
 
 static bool found_below(const char *directory, const char *file, char path[PATH_MAX])

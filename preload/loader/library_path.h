@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the dynamic linker would look for a library on behalf of another object. */
-#ifndef PRELOAD_SEARCH_H
-#define PRELOAD_SEARCH_H
+#ifndef PRELOAD_LOADER_LIBRARY_PATH_H
+#define PRELOAD_LOADER_LIBRARY_PATH_H
 
 #include <limits.h>
 #include <stdbool.h>

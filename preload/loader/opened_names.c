@@ -17,7 +17,7 @@ struct entry {
 
 static struct entry *entries;
 
-static struct entry *find(const char *name, const char *path)
+static struct entry *opened_find(const char *name, const char *path)
 {
     struct entry *entry = __atomic_load_n(&entries, __ATOMIC_ACQUIRE);
 
@@ -26,7 +26,7 @@ static struct entry *find(const char *name, const char *path)
     return entry;
 }
 
-static void add(const char *name, const char *path, const void *handle)
+static void opened_add(const char *name, const char *path, const void *handle)
 {
     size_t length = strlen(name) + 1, more = strlen(path) + 1;
     struct entry *entry = malloc(sizeof(*entry) + length + more);
@@ -53,17 +53,17 @@ void names_remember(const char *name, const void *handle)
     if (!*map->l_name || strlen(map->l_name) >= PATH_MAX ||
         strcmp(elf_soname(&object), name) == 0)
         return;
-    entry = find(name, map->l_name);
+    entry = opened_find(name, map->l_name);
     if (entry)
         __atomic_store_n(&entry->handle, handle, __ATOMIC_RELAXED);
     else
-        add(name, map->l_name, handle);
+        opened_add(name, map->l_name, handle);
 }
 
 /* Another one may have come in its place, of which the linker does not know the name. */
 static bool is_there(const struct entry *entry)
 {
-    void *(*next)(const char *, int) = (void *(*)(const char *, int))next_function(NEXT_DLOPEN);
+    void *(*next)(const char *, int) = (void *(*)(const char *, int))real_function(REAL_DLOPEN);
     void *handle = next(entry->path, RTLD_LAZY | RTLD_NOLOAD);
 
     if (handle)

@@ -4,8 +4,8 @@
  * asks for it by a name that it was opened by before; of one that was found here
  * (library_path.c) it knows the path only.
  */
-#ifndef PRELOAD_NAMES_H
-#define PRELOAD_NAMES_H
+#ifndef PRELOAD_LOADER_OPENED_NAMES_H
+#define PRELOAD_LOADER_OPENED_NAMES_H
 
 #include <limits.h>
 #include <stdbool.h>

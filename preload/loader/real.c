@@ -4,27 +4,27 @@
 #include "loader/elf_symbols.h"
 #include <dlfcn.h>
 
-static const char *const names[NEXT_NUMBER] = {
-    [NEXT_DLMOPEN] = "dlmopen",
-    [NEXT_DLOPEN] = "dlopen",
-    [NEXT_DLVSYM] = "dlvsym",
-    [NEXT_FCLOSE] = "fclose",
-    [NEXT_FGETS] = "fgets",
-    [NEXT_FOPEN] = "fopen",
-    [NEXT_FOPEN64] = "fopen64",
-    [NEXT_FREAD] = "fread",
-    [NEXT_FREOPEN] = "freopen",
-    [NEXT_FREOPEN64] = "freopen64",
-    [NEXT_MLOCK] = "mlock",
-    [NEXT_MLOCK2] = "mlock2",
-    [NEXT_MLOCKALL] = "mlockall",
-    [NEXT_MUNMAP] = "munmap",
-    [NEXT_PCLOSE] = "pclose",
-    [NEXT_PRLIMIT] = "prlimit",
-    [NEXT_PRLIMIT64] = "prlimit64",
-    [NEXT_SETRLIMIT] = "setrlimit",
-    [NEXT_SETRLIMIT64] = "setrlimit64",
-    [NEXT_SETSOCKOPT] = "setsockopt",
+static const char *const names[REAL_NUMBER] = {
+    [REAL_DLMOPEN] = "dlmopen",
+    [REAL_DLOPEN] = "dlopen",
+    [REAL_DLVSYM] = "dlvsym",
+    [REAL_FCLOSE] = "fclose",
+    [REAL_FGETS] = "fgets",
+    [REAL_FOPEN] = "fopen",
+    [REAL_FOPEN64] = "fopen64",
+    [REAL_FREAD] = "fread",
+    [REAL_FREOPEN] = "freopen",
+    [REAL_FREOPEN64] = "freopen64",
+    [REAL_MLOCK] = "mlock",
+    [REAL_MLOCK2] = "mlock2",
+    [REAL_MLOCKALL] = "mlockall",
+    [REAL_MUNMAP] = "munmap",
+    [REAL_PCLOSE] = "pclose",
+    [REAL_PRLIMIT] = "prlimit",
+    [REAL_PRLIMIT64] = "prlimit64",
+    [REAL_SETRLIMIT] = "setrlimit",
+    [REAL_SETRLIMIT64] = "setrlimit64",
+    [REAL_SETSOCKOPT] = "setsockopt",
 };
 
 /* Weak: it is there without being needed by name, as a library of its own. */
@@ -48,7 +48,7 @@ static dlvsym_function *find_dlvsym(void)
 }
 
 /* dlsym itself can be found by its sibling only, and that in the C library's own table. */
-dlsym_function *next_dlsym(void)
+dlsym_function *real_dlsym(void)
 {
     static void *cached;
     void *function = __atomic_load_n(&cached, __ATOMIC_RELAXED);
@@ -61,21 +61,21 @@ dlsym_function *next_dlsym(void)
     return (dlsym_function *)function;
 }
 
-void *next_function(enum next which)
+void *real_function(enum real which)
 {
-    static void *functions[NEXT_NUMBER];
+    static void *functions[REAL_NUMBER];
     void *function = __atomic_load_n(&functions[which], __ATOMIC_RELAXED);
 
     /* Only for calls before our constructor */
     if (!function) {
-        function = next_dlsym()(RTLD_NEXT, names[which]);
+        function = real_dlsym()(RTLD_NEXT, names[which]);
         __atomic_store_n(&functions[which], function, __ATOMIC_RELAXED);
     }
     return function;
 }
 
-void next_resolve(void)
+void real_resolve(void)
 {
-    for (unsigned i = 0; i < NEXT_NUMBER; i++)
-        next_function((enum next)i);
+    for (unsigned i = 0; i < REAL_NUMBER; i++)
+        real_function((enum real)i);
 }

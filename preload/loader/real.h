@@ -1,44 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The functions that ours stand in front of. */
-#ifndef PRELOAD_NEXT_H
-#define PRELOAD_NEXT_H
+#ifndef PRELOAD_LOADER_REAL_H
+#define PRELOAD_LOADER_REAL_H
 
-enum next {
-    NEXT_DLMOPEN,
-    NEXT_DLOPEN,
-    NEXT_DLVSYM,
-    NEXT_FCLOSE,
-    NEXT_FGETS,
-    NEXT_FOPEN,
-    NEXT_FOPEN64,
-    NEXT_FREAD,
-    NEXT_FREOPEN,
-    NEXT_FREOPEN64,
-    NEXT_MLOCK,
-    NEXT_MLOCK2,
-    NEXT_MLOCKALL,
-    NEXT_MUNMAP,
-    NEXT_PCLOSE,
-    NEXT_PRLIMIT,
-    NEXT_PRLIMIT64,
-    NEXT_SETRLIMIT,
-    NEXT_SETRLIMIT64,
-    NEXT_SETSOCKOPT,
-    NEXT_NUMBER
+enum real {
+    REAL_DLMOPEN,
+    REAL_DLOPEN,
+    REAL_DLVSYM,
+    REAL_FCLOSE,
+    REAL_FGETS,
+    REAL_FOPEN,
+    REAL_FOPEN64,
+    REAL_FREAD,
+    REAL_FREOPEN,
+    REAL_FREOPEN64,
+    REAL_MLOCK,
+    REAL_MLOCK2,
+    REAL_MLOCKALL,
+    REAL_MUNMAP,
+    REAL_PCLOSE,
+    REAL_PRLIMIT,
+    REAL_PRLIMIT64,
+    REAL_SETRLIMIT,
+    REAL_SETRLIMIT64,
+    REAL_SETSOCKOPT,
+    REAL_NUMBER
 };
 
 /*
  * At start: finds all of them. Later that would take the linker's lock, for which a thread
  * waits when a library's constructor waits for that thread.
  */
-void next_resolve(void);
+void real_resolve(void);
 
 /* The next definition after ours. Does not return NULL for what the C library has. */
-void *next_function(enum next which);
+void *real_function(enum real which);
 
 /* The next dlsym. */
 typedef void *dlsym_function(void *handle, const char *name);
 typedef void *dlvsym_function(void *handle, const char *name, const char *version);
-dlsym_function *next_dlsym(void);
+dlsym_function *real_dlsym(void);
 
 #endif

@@ -3,22 +3,22 @@
  * Functions of the linker's that go by who calls them: one of ours answers such a call, or
  * passes it on to the C library as it came, with the caller's return address on the stack.
  */
-#ifndef PRELOAD_PASS_ON_H
-#define PRELOAD_PASS_ON_H
+#ifndef PRELOAD_LOADER_TAIL_CALL_H
+#define PRELOAD_LOADER_TAIL_CALL_H
 
 /* In two registers. */
-struct answer {
+struct interposed {
     void *result;
     void *next; /* not NULL: what is called instead of us, with the same arguments */
 };
 
 /*
  * Defines name(a, b, c), a function of up to three arguments, all in registers:
- * struct answer preload_NAME(a, b, c, caller) says what becomes of the call.
+ * struct interposed preload_NAME(a, b, c, caller) says what becomes of the call.
  */
 /* clang-format off */
 #if defined(__x86_64__)
-#define ANSWER_OR_PASS_ON(name)                                                                \
+#define INTERPOSE_OR_TAIL_CALL(name)                                                                \
     __asm__(".pushsection .text\n"                                                             \
             ".globl " #name "\n"                                                               \
             ".type " #name ", @function\n"                                                     \
@@ -48,7 +48,7 @@ struct answer {
             ".size " #name ", .-" #name "\n"                                                   \
             ".popsection\n")
 #else
-#define ANSWER_OR_PASS_ON(name)                                                                \
+#define INTERPOSE_OR_TAIL_CALL(name)                                                                \
     __asm__(".pushsection .text\n"                                                             \
             ".globl " #name "\n"                                                               \
             ".type " #name ", %function\n"                                                     \

@@ -10,6 +10,7 @@
 #include "log/log.h"
 #include "os/valgrind.h"
 #include "process/exit_report.h"
+#include "stacktrace/load_library.h"
 #include "stacktrace/unwind.h"
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,10 +22,10 @@ extern char **environ;
 static bool used;
 
 /* What a setting needs at once, where no allocation is in progress. */
-static void apply(void)
+static void library_apply(void)
 {
-    sm_ending_init(&used);
-    if (sm_config.trace)
+    sm_exit_report_init(&used);
+    if (sm_settings.trace)
         sm_unwind_load();
 }
 
@@ -46,16 +47,18 @@ static void stay_loaded(void)
  * Before main, so that the handlers of fork are the outermost, and while there is one thread.
  * A wrong value in the environment is not ours to end a program for: it is said and ignored.
  */
-__attribute__((constructor)) static void start(void)
+__attribute__((constructor)) static void library_start(void)
 {
     char error[256];
 
     stay_loaded();
-    sm_report_init("libsecretmem");
-    if (!getauxval(AT_SECURE) && sm_config_from_env(environ, error, sizeof(error)) != 0)
-        sm_report("%s: ignored", error);
+    sm_log_init("libsecretmem");
+    sm_library_init();
+    if (!getauxval(AT_SECURE) && sm_settings_from_env(environ, error, sizeof(error)) != 0)
+        sm_log("%s: ignored", error);
     sm_heap_start();
-    apply();
+    sm_fork_init();
+    library_apply();
 }
 
 static void first_use(void)
@@ -63,6 +66,7 @@ static void first_use(void)
     if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
         !__atomic_exchange_n(&used, true, __ATOMIC_RELAXED)) {
         sm_heap_start(); /* from a constructor that ran before ours */
+        sm_fork_init();
         sm_fork_start();
         sm_heap_seal();
     }
@@ -74,9 +78,9 @@ SM_EXPORT int secretmem_configure(const char *name, const char *value)
 
     if (__atomic_load_n(&used, __ATOMIC_RELAXED))
         return SECRETMEM_E_LATE;
-    switch (sm_config_set(name, value, error, sizeof(error))) {
+    switch (sm_settings_set(name, value, error, sizeof(error))) {
     case 0:
-        apply();
+        library_apply();
         return SECRETMEM_OK;
     case -2:
         return SECRETMEM_E_NAME;
@@ -123,7 +127,7 @@ SM_EXPORT void *secretmem_calloc(size_t count, size_t size)
         return answer(NULL);
     p = secretmem_malloc(bytes);
     /* What the C library gave, and what was freed under ZERO=0, is not zero. */
-    if (p && (!sm_config.zero || !sm_arena_owns(p)))
+    if (p && (!sm_settings.zero || !sm_arena_owns(p)))
         memset(p, 0, bytes);
     else if (p)
         sm_memcheck_allow(p, bytes); /* it is zero, which memcheck cannot know */
@@ -182,7 +186,7 @@ SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
                       SM_PAGE;
     now.peak_bytes = sm_counted(&sm_stats.pages_peak) * SM_PAGE;
     now.mapped_bytes = sm_counted(&sm_stats.mapped);
-    now.limit_bytes = sm_arena.span ? sm_arena.cap : sm_config.arena_size;
+    now.limit_bytes = sm_arena.span ? sm_arena.cap : sm_settings.arena_size;
     sm_thread_caches_sum(&now.allocations, &now.frees, &live);
     now.live_bytes = (uint64_t)live;
     now.spilled = sm_counted(&sm_stats.spilled);
@@ -195,8 +199,8 @@ SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
 }
 
 /* STATS=1 and TRACE=1, as the preload has them. */
-__attribute__((destructor)) static void end(void)
+__attribute__((destructor)) static void library_end(void)
 {
     if (used)
-        sm_ending_last();
+        sm_exit_report_register();
 }

@@ -7,26 +7,17 @@
  *     ^mapped..^                          <- off / 4096 -> pages[]: one sm_page a page
  *                                                          bins[]: one byte a page
  *
- * A partition's pages lie in [0, frontier): given out or on its free lists; [frontier,
+ * A partition's pages lie in [0, top): given out or on its free lists; [top,
  * mapped): secret memory not used yet; from mapped on: nothing. The reservation behind a
  * partition's last page is its guard.
  */
-#ifndef SM_ARENA_H
-#define SM_ARENA_H
+#ifndef SM_ARENA_ARENA_H
+#define SM_ARENA_ARENA_H
 
 #include "arena/size_class.h"
 #include "base/common.h"
+#include "base/memory_kind.h"
 #include "os/futex_lock.h"
-
-/*
- * What a partition holds. BYTES: key material that is nothing but bytes (words of big
- * numbers, octet keys), the only one that may be uncached. KEY: whatever else may hold or
- * lead to secrets. IO: record buffers. PUBLIC: what anyone may know.
- */
-enum sm_part { SM_PART_BYTES, SM_PART_KEY, SM_PART_IO, SM_PART_PUBLIC, SM_PARTS };
-
-/* Where a page's memory comes from. ORDINARY is chosen (SECRETSSL_ROUTE), not degraded. */
-enum sm_kind { SM_KIND_NONE, SM_KIND_SECRET, SM_KIND_LOCKED, SM_KIND_PLAIN, SM_KIND_ORDINARY };
 
 /*
  * BODY: of a slab or a large block. GUARD: no access; belongs to the run before it. KEPT: a
@@ -38,9 +29,9 @@ enum sm_use {
     SM_USE_SLAB,
     SM_USE_LARGE,
     SM_USE_BODY,
-    SM_USE_LOST,
+    SM_USE_WITHHELD,
     SM_USE_GUARD,
-    SM_USE_KEPT,
+    SM_USE_RETAINED,
 };
 
 struct sm_page {
@@ -59,7 +50,7 @@ struct sm_page {
     bool present;        /* may be touched */
     bool listed;         /* SLAB: on its class's list of those with room */
     bool moved;          /* while a child makes its copy */
-    bool block;          /* in a chunk of the kernel's whole blocks */
+    bool huge;           /* in a chunk of the kernel's whole blocks */
     bool uncached; /* in a chunk that the kernel gave as uncached, if it is secret still */
 };
 /* One for each page of address space: what is added to it costs. */
@@ -73,7 +64,7 @@ struct sm_partition {
     uint32_t first; /* page numbers */
     bool shrunk;    /* a limit on address space took the rest */
     uint32_t end;   /* behind the last that may be used: there is room for a guard */
-    uint32_t frontier, mapped;
+    uint32_t top, mapped;
     uint32_t committed; /* tables are there up to this page */
     uint32_t free_pages;
     uint32_t free[SM_RUN_LISTS];      /* runs of 1, 2, ... 16 pages, then by powers of two */
@@ -96,9 +87,10 @@ struct sm_arena {
         char own_page[SM_SEAL_PAGE];
     };
 
-    size_t cap;    /* bytes of all partitions that may be mapped */
-    size_t mapped; /* bytes */
-    bool fixed;    /* a seccomp filter forbids to map more */
+    size_t cap;        /* bytes of all partitions that may be mapped */
+    size_t mapped;     /* bytes */
+    bool fixed;        /* a seccomp filter forbids to map more */
+    uint32_t external; /* ranges of secret memory outside, which fork/external_pages.c keeps */
     struct sm_partition part[SM_PARTS];
 } __attribute__((aligned(SM_SEAL_PAGE)));
 
@@ -111,7 +103,7 @@ extern SM_LOCAL struct sm_arena sm_arena;
  * recognised.
  */
 #define SM_STATE_EMPTY     0x7ffd
-#define SM_STATE_LOST      0x7ffe
+#define SM_STATE_WITHHELD  0x7ffe
 #define SM_STATE_LARGE     0x7fff
 #define SM_STATE_FREE      0x8000
 #define SM_STATES_PER_PAGE (SM_PAGE / SM_GRANULE)
@@ -180,6 +172,11 @@ static inline unsigned sm_bin_at(const void *p)
     return sm_arena.bins[sm_offset(p) >> SM_PAGE_SHIFT];
 }
 
+static inline size_t sm_large_size(uint32_t page)
+{
+    return sm_arena.pages[page].size;
+}
+
 /* Reserves the range. Once, under the heap's start lock. False: no address space. */
 bool sm_arena_init(void);
 
@@ -191,39 +188,8 @@ void sm_arena_unlock(void);
 
 /*
  * The program is about to allow itself no more address space than this: what the arena has
- * reserved beyond an eighth of it, and does not use, is given back for good. Not inside.
+ * reserved beyond an eighth of it, and does not use, is given back for good. Inside.
  */
 void sm_arena_shrink(size_t allowed);
-
-/*
- * A run of pages, aligned to align pages (a power of two), clear but not all present yet.
- * Returns its first page, 0 if there is none to be had. The caller sets its use. Thread-safe.
- */
-uint32_t sm_run_take(unsigned part, uint32_t pages, uint32_t align);
-uint32_t sm_run_take_present(unsigned part, uint32_t pages);
-
-/* Gives it back, its blocks cleared. Thread-safe. */
-void sm_run_give(uint32_t page, uint32_t pages);
-
-/* Takes more pages directly behind a run, not present yet, if they are free. Thread-safe. */
-bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more);
-
-/* A kept run of exactly so many pages, present and behind it a guard; 0: none. Thread-safe. */
-uint32_t sm_run_take_kept(unsigned part, uint32_t pages, uint32_t align);
-
-/* Gives back a run with the guard behind it, its blocks cleared. Thread-safe. */
-void sm_run_keep(uint32_t page, uint32_t pages);
-
-/* Makes so much memory present ahead of its use. Returns the bytes that it got. */
-size_t sm_arena_prefault(unsigned part, size_t bytes);
-
-/*
- * Whether the next child inherits the arena (its key bytes only if SECRETSSL_FORK=copy).
- * False: the kernel, or a filter, refuses to change that.
- */
-bool sm_arena_inherit(bool on);
-
-/* In a child: rebuilds a partition's free lists from the uses of its pages. None is KEPT. */
-void sm_partition_rebuild(unsigned part);
 
 #endif

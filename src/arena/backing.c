@@ -7,7 +7,7 @@
 #include "log/lapse.h"
 #include "log/log.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include <errno.h>
 
 #define CHUNK_MOST   (4 * SM_MIB)
@@ -19,12 +19,12 @@ static int uncached_error;          /* why it was refused though it was required
 
 bool sm_backing_secret(unsigned part)
 {
-    return sm_config.route == SM_ROUTE_ALL || part == SM_PART_BYTES || part == SM_PART_KEY;
+    return sm_settings.route == SM_ROUTE_ALL || part == SM_PART_BYTES || part == SM_PART_KEY;
 }
 
 unsigned sm_backing_flags(unsigned part)
 {
-    if (part != SM_PART_BYTES || sm_config.uncached == SM_UNCACHED_OFF ||
+    if (part != SM_PART_BYTES || sm_settings.uncached == SM_UNCACHED_OFF ||
         __atomic_load_n(&never_uncached, __ATOMIC_RELAXED))
         return 0;
     return SM_SECRET_UNCACHED;
@@ -36,7 +36,7 @@ void sm_backing_raise_limit(void)
 
     /* Twice the arena: under the accounting by user a child's copy counts as well. */
     if (!__atomic_exchange_n(&raised, true, __ATOMIC_RELAXED))
-        sm_pages_raise_limit(2 * (sm_arena.span ? sm_arena.cap : sm_config.arena_size));
+        sm_pages_raise_limit(2 * (sm_arena.span ? sm_arena.cap : sm_settings.arena_size));
 }
 
 /* Not in this kernel, not on this processor, or a privilege that was perhaps given up. */
@@ -58,7 +58,7 @@ static void say_cached(int error)
 
 static void refuse_cached(struct sm_secret_map *map, int error)
 {
-    sm_pages_withhold(map->address, map->length);
+    sm_pages_discard(map->address, map->length);
     map->error = error;
     __atomic_store_n(&uncached_error, error, __ATOMIC_RELAXED);
     sm_short_cached(error);
@@ -79,7 +79,7 @@ int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
      */
     if (map->error)
         return map->error;
-    if (sm_config.uncached == SM_UNCACHED_REQUIRE)
+    if (sm_settings.uncached == SM_UNCACHED_REQUIRE)
         refuse_cached(map, refused);
     else
         say_cached(refused);
@@ -93,7 +93,7 @@ bool sm_backing_refused(unsigned part)
 
 bool sm_backing_may_degrade(unsigned part)
 {
-    return !sm_config.require && !sm_backing_refused(part);
+    return !sm_settings.require && !sm_backing_refused(part);
 }
 
 /* The part of a table, entries of size bytes, that begins at one and ends before another */
@@ -153,13 +153,13 @@ static int map_some(unsigned p, size_t length, struct chunk *chunk)
 /* How much of a secret chunk is whole blocks: they begin with the file. Copies keep to it. */
 static size_t in_blocks(uintptr_t start, size_t length)
 {
-    size_t block = length < SM_BLOCK_LEAST ? 0 : sm_pages_block();
+    size_t block = length < SM_HUGE_LEAST ? 0 : sm_secretmem_huge_size();
 
     return block == 0 || start % block != 0 ? 0 : length & ~(block - 1);
 }
 
 /* Uncached memory that was refused is the reason, whatever was tried then. */
-static bool note(unsigned part, int error, size_t length)
+static bool backing_note(unsigned part, int error, size_t length)
 {
     if (!sm_backing_refused(part))
         return sm_short_by(error, length);
@@ -191,7 +191,7 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
             sm_short_degraded(SM_KIND_LOCKED, refused);
     }
     if (error) {
-        note(p, error, length);
+        backing_note(p, error, length);
         return 0;
     }
     if (chunk.kind == SM_KIND_SECRET)
@@ -199,11 +199,11 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
     for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++) {
         struct sm_page *page = &sm_arena.pages[part->mapped + i];
         page->kind = (uint8_t)chunk.kind;
-        page->block = i << SM_PAGE_SHIFT < blocks;
+        page->huge = i << SM_PAGE_SHIFT < blocks;
         page->uncached = chunk.uncached;
     }
     /* In a handler of fork, after the arena was made inheritable for this child. */
-    if (sm_window_is_mine() && !(sm_config.fork == SM_FORK_DENY && p == SM_PART_BYTES)) {
+    if (sm_window_is_mine() && !(sm_settings.fork == SM_FORK_DENY && p == SM_PART_BYTES)) {
         error = sm_pages_inherit(sm_page_address(part->mapped), length, true);
         if (error)
             return sm_short_by(error, length);
@@ -224,9 +224,9 @@ static size_t whole_blocks(unsigned p, size_t need, size_t wish)
     size_t block;
 
     /* From here on a child's copy has to know as well, when it might be too late to ask. */
-    if (have + wish < SM_BLOCK_LEAST || !sm_backing_secret(p))
+    if (have + wish < SM_HUGE_LEAST || !sm_backing_secret(p))
         return wish;
-    block = sm_pages_block();
+    block = sm_secretmem_huge_size();
     if (block == 0 || wish < block)
         return wish;
     /* What is left to the next one, if that will do, and whole ones from there. */
@@ -297,10 +297,10 @@ static int present_page(struct sm_page *page, char *at)
 
     switch (page->kind) {
     case SM_KIND_SECRET:
-        error = sm_pages_present(at);
+        error = sm_pages_populate(at);
         if (error == 0)
             return 0;
-        if (sm_config.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
+        if (sm_settings.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
             return error;
         sm_short_degraded(SM_KIND_LOCKED, error);
         page->kind = SM_KIND_LOCKED;
@@ -318,7 +318,7 @@ static bool may_present(const struct sm_page *page)
     return page->kind != SM_KIND_SECRET || !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
 }
 
-static bool make_present(struct sm_page *page, char *at)
+static bool backing_make_present(struct sm_page *page, char *at)
 {
     int error;
 
@@ -340,7 +340,7 @@ static void count_present(unsigned part, const struct sm_page *page, uint32_t pa
         sm_count(&sm_stats.uncached_pages, pages);
 }
 
-bool sm_backing_present(uint32_t first, uint32_t pages)
+bool sm_backing_populate(uint32_t first, uint32_t pages)
 {
     uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
     bool good = true;
@@ -352,7 +352,7 @@ bool sm_backing_present(uint32_t first, uint32_t pages)
         struct sm_page *page = &sm_arena.pages[os];
         if (sm_arena.pages[i].present)
             continue;
-        good = make_present(page, sm_page_address(os));
+        good = backing_make_present(page, sm_page_address(os));
         sm_count(&sm_stats.faults, good);
         for (uint32_t j = os; good && j < os + per_os; j++) {
             sm_arena.pages[j].kind = page->kind;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the arena's pages get memory behind them, and what happens when it is short. */
-#ifndef SM_BACKING_H
-#define SM_BACKING_H
+#ifndef SM_ARENA_BACKING_H
+#define SM_ARENA_BACKING_H
 
 #include "arena/arena.h"
 #include "arena/shortage.h"
@@ -19,7 +19,7 @@ bool sm_backing_grow(unsigned part, uint32_t pages);
  * locked or, where nothing may be locked, plain memory: counted, and said once; with
  * SECRETSSL_REQUIRE, false instead. The run is the caller's.
  */
-bool sm_backing_present(uint32_t page, uint32_t pages);
+bool sm_backing_populate(uint32_t page, uint32_t pages);
 
 /* Whether a partition's pages are to be secret at all (SECRETSSL_ROUTE). */
 bool sm_backing_secret(unsigned part);

@@ -3,8 +3,8 @@
  * What the thread that forks may do in the program's own fork handlers, between ours: handlers
  * of libsecretmem are not always the innermost. The design is in docs/fork.md.
  */
-#ifndef SM_FORK_WINDOW_H
-#define SM_FORK_WINDOW_H
+#ifndef SM_ARENA_FORK_WINDOW_H
+#define SM_ARENA_FORK_WINDOW_H
 
 #include "base/common.h"
 

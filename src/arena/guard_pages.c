@@ -10,7 +10,7 @@
 /* One of an ancestor that could not be lifted is not counted: it may go below 0. */
 static int guards;
 
-static void mark(uint32_t page, enum sm_use use)
+static void guard_mark(uint32_t page, enum sm_use use)
 {
     for (uint32_t i = 0; i < sm_guard_pages(); i++)
         __atomic_store_n(&sm_arena.pages[page + i].use, use, __ATOMIC_RELAXED);
@@ -33,7 +33,7 @@ bool sm_guard_set(uint32_t page)
     if (claim()) {
         error = sm_pages_protect(sm_page_address(page), sm_os_page, false);
         if (error == 0) {
-            mark(page, SM_USE_GUARD);
+            guard_mark(page, SM_USE_GUARD);
             return true;
         }
         __atomic_fetch_sub(&guards, 1, __ATOMIC_RELAXED);
@@ -49,7 +49,7 @@ bool sm_guard_lift(uint32_t page)
     if (sm_pages_protect(sm_page_address(page), sm_os_page, true) != 0)
         return false;
     __atomic_fetch_sub(&guards, 1, __ATOMIC_RELAXED);
-    mark(page, SM_USE_NONE);
+    guard_mark(page, SM_USE_NONE);
     return true;
 }
 
@@ -69,7 +69,7 @@ static void free_kept(uint32_t page)
 
     /* What the kernel copied, and not we, still has its guard. One that stays is never used. */
     if (sm_pages_protect(sm_page_address(page + pages), sm_os_page, true) == 0)
-        mark(page + pages, SM_USE_NONE);
+        guard_mark(page + pages, SM_USE_NONE);
     for (uint32_t i = 0; i < pages; i++)
         sm_arena.pages[page + i].use = SM_USE_NONE;
 }
@@ -78,12 +78,12 @@ void sm_guard_rebuild(unsigned p)
 {
     const struct sm_partition *part = &sm_arena.part[p];
 
-    for (uint32_t page = part->first; page < part->frontier; page++) {
+    for (uint32_t page = part->first; page < part->top; page++) {
         const struct sm_page *run = &sm_arena.pages[page];
         if (run->use == SM_USE_LARGE && sm_guarded(page, run->pages) &&
             !sm_guard_set(page + run->pages))
-            mark(page + run->pages, SM_USE_BODY); /* nobody's, but not a guard */
-        else if (run->use == SM_USE_KEPT)
+            guard_mark(page + run->pages, SM_USE_BODY); /* nobody's, but not a guard */
+        else if (run->use == SM_USE_RETAINED)
             free_kept(page);
     }
 }

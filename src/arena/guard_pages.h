@@ -4,8 +4,8 @@
  * the end stops. Setting one costs a system call, so a run that is freed keeps its guard for
  * the next block of its length.
  */
-#ifndef SM_GUARD_H
-#define SM_GUARD_H
+#ifndef SM_ARENA_GUARD_PAGES_H
+#define SM_ARENA_GUARD_PAGES_H
 
 #include "arena/arena.h"
 #include "os/pages.h"

@@ -6,7 +6,7 @@
 #include "base/settings.h"
 #include "log/log.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
 #include <sys/mman.h>
@@ -166,7 +166,7 @@ const char *sm_short_remedy(long error)
     return reasons[why(error, sm_os_page)].remedy;
 }
 
-static void say(struct sm_short now, enum effect effect)
+static void shortage_say(struct sm_short now, enum effect effect)
 {
     static uint8_t said[SM_SHORTAGES];
     uint8_t bit = (uint8_t)(1U << effect);
@@ -179,26 +179,26 @@ static void say(struct sm_short now, enum effect effect)
         return;
     if (reasons[now.why].detail == CAP)
         sm_format(detail, sizeof(detail), " (SECRETSSL_ARENA_SIZE, %zu bytes)",
-                  sm_arena.span ? sm_arena.cap : sm_config.arena_size);
+                  sm_arena.span ? sm_arena.cap : sm_settings.arena_size);
     else if (reasons[now.why].detail == ERROR)
         sm_format(detail, sizeof(detail), secret ? " (memfd_secret: %s)" : " (%s)",
                   sm_errno_name(now.error));
-    sm_report("%s%s: %s%s; %s", reasons[now.why].words, detail, more, effects[effect],
-              reasons[now.why].remedy);
+    sm_log("%s%s: %s%s; %s", reasons[now.why].words, detail, more, effects[effect],
+           reasons[now.why].remedy);
 }
 
-bool sm_short_may_spill(unsigned part)
+bool sm_may_fall_back(unsigned part)
 {
     struct sm_short now = sm_short_now;
     bool keys = part == SM_PART_BYTES;
 
     sm_count(&sm_stats.shortages[now.why], 1);
-    if (sm_config.require || (keys && sm_config.uncached == SM_UNCACHED_REQUIRE)) {
+    if (sm_settings.require || (keys && sm_settings.uncached == SM_UNCACHED_REQUIRE)) {
         sm_count(&sm_stats.failed, 1);
-        say(now, sm_config.require ? FAILED : KEYS_FAILED);
+        shortage_say(now, sm_settings.require ? FAILED : KEYS_FAILED);
         return false;
     }
-    sm_short_now.to_child = keys && sm_config.fork == SM_FORK_DENY;
+    sm_short_now.to_child = keys && sm_settings.fork == SM_FORK_DENY;
     return true;
 }
 
@@ -206,13 +206,13 @@ void sm_short_cached(long error)
 {
     struct sm_short now = {.why = SM_SHORT_UNCACHED, .error = (int)error};
 
-    say(now, sm_config.require ? FAILED : KEYS_FAILED);
+    shortage_say(now, sm_settings.require ? FAILED : KEYS_FAILED);
 }
 
 bool sm_short_needed(void)
 {
-    if (!sm_config.require)
-        return sm_short_may_spill(SM_PART_PUBLIC);
+    if (!sm_settings.require)
+        return sm_may_fall_back(SM_PART_PUBLIC);
     sm_count(&sm_stats.shortages[sm_short_now.why], 1);
     sm_count(&sm_stats.spilled_public, 1);
     return true;
@@ -222,14 +222,14 @@ void sm_short_spilled(size_t n)
 {
     sm_count(&sm_stats.spilled, 1);
     sm_count(&sm_stats.spilled_bytes, n);
-    if (!sm_config.require) /* else there is a line of what fails */
-        say(sm_short_now, sm_short_now.to_child ? INHERITED : SPILLED);
+    if (!sm_settings.require) /* else there is a line of what fails */
+        shortage_say(sm_short_now, sm_short_now.to_child ? INHERITED : SPILLED);
 }
 
 void sm_short_failed(void)
 {
     sm_count(&sm_stats.failed, 1);
-    say(sm_short_now, FAILED);
+    shortage_say(sm_short_now, FAILED);
 }
 
 void sm_short_degraded(enum sm_kind kind, long error)
@@ -239,5 +239,5 @@ void sm_short_degraded(enum sm_kind kind, long error)
                            .error = (int)error};
 
     sm_count(&sm_stats.shortages[now.why], 1);
-    say(now, kind == SM_KIND_PLAIN ? PLAIN : LOCKED);
+    shortage_say(now, kind == SM_KIND_PLAIN ? PLAIN : LOCKED);
 }

@@ -4,8 +4,8 @@
  * it. Whoever cannot give memory notes the reason in its thread, as errno is noted; the heap,
  * which has no other way left, asks here what is to become of the block.
  */
-#ifndef SM_SHORTAGE_H
-#define SM_SHORTAGE_H
+#ifndef SM_ARENA_SHORTAGE_H
+#define SM_ARENA_SHORTAGE_H
 
 #include "arena/arena.h"
 
@@ -58,7 +58,7 @@ bool sm_short_by(long error, size_t length);
  * There is no room for a block in a partition, for the reason noted: counted, and said once
  * for each reason and effect. True: the C library may have it.
  */
-bool sm_short_may_spill(unsigned part);
+bool sm_may_fall_back(unsigned part);
 
 /*
  * The same for a block without which OpenSSL could not even say that memory ran out, and in

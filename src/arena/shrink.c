@@ -5,9 +5,8 @@
  * so that an address in the gap is nobody's, and its entries in the tables are not looked up.
  */
 #include "arena/arena.h"
-#include "heap/thread_cache.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 
 #define LEAST SM_MIB /* of a partition: some of the largest kernel pages */
 
@@ -22,7 +21,7 @@ static void unmap_entries(const void *table, size_t size, uint32_t from, uint32_
 }
 
 /* With its lock. Bytes that it may grow to, as far as it has not already. */
-static void shrink(unsigned p, size_t bytes)
+static void partition_shrink(unsigned p, size_t bytes)
 {
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
@@ -45,15 +44,12 @@ static void shrink(unsigned p, size_t bytes)
 
 void sm_arena_shrink(size_t allowed)
 {
-    /* A fork may hold the lock of a partition, and waits for who is inside. */
-    struct sm_thread_cache *cache = sm_enter();
     size_t bytes = sm_max(sm_min(allowed / 8, sm_arena.span) / SM_PARTS, LEAST);
 
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
         sm_lock_take(&sm_arena.part[p].lock);
         if (!sm_seccomp_forbids(SM_CALL_MUNMAP))
-            shrink(p, bytes);
+            partition_shrink(p, bytes);
         sm_lock_drop(&sm_arena.part[p].lock);
     }
-    sm_leave(cache);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Size classes: multiples of 16 up to 256 bytes, then four to a doubling up to 8 KiB. */
-#ifndef SM_SIZE_CLASS_H
-#define SM_SIZE_CLASS_H
+#ifndef SM_ARENA_SIZE_CLASS_H
+#define SM_ARENA_SIZE_CLASS_H
 
 #include "base/common.h"
+#include "base/memory_kind.h"
 
 #define SM_GRANULE       16
 #define SM_GRANULE_SHIFT 4
@@ -16,6 +17,9 @@
 
 #ifndef SM_CHECK_SLACK
 #define SM_CHECK_SLACK 1 /* an overrun by one byte is found when the block is freed */
+#endif
+#ifndef SM_SHUFFLE
+#define SM_SHUFFLE 1 /* slots are given out in random order */
 #endif
 /* The largest block that is a slot; each has a byte more, for the canary (canary.h). */
 #define SM_SMALL_MAX (SM_SLOT_MAX - SM_CHECK_SLACK)
@@ -39,6 +43,17 @@ void sm_size_class_init(void);
 static inline unsigned sm_size_class(size_t n)
 {
     return sm_class_of[(n + SM_CHECK_SLACK + SM_GRANULE - 1) >> SM_GRANULE_SHIFT];
+}
+
+/*
+ * Bin 0 is nobody's, and so are pages that hold no slots: it is empty and full at once, and
+ * both paths go slow.
+ */
+#define SM_BINS (1 + SM_CLASSES * SM_PARTS)
+
+static inline unsigned sm_bin_of(unsigned part, unsigned class)
+{
+    return 1 + class * SM_PARTS + part;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SM_COMMON_H
-#define SM_COMMON_H
+#ifndef SM_BASE_COMMON_H
+#define SM_BASE_COMMON_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,10 +4,11 @@
  * stat` finds them in the process's memory by their first 16 bytes. Counters are only added
  * at the end; anything else is a new version.
  */
-#ifndef SM_STATS_H
-#define SM_STATS_H
+#ifndef SM_BASE_COUNTERS_H
+#define SM_BASE_COUNTERS_H
 
-#include "arena/arena.h"
+#include "base/common.h"
+#include "base/memory_kind.h"
 
 #define SM_STATS_MAGIC     0x5453544154534d53ULL
 #define SM_STATS_VERSION   2
@@ -21,7 +22,7 @@ struct sm_stats {
     uint32_t cache_counts; /* where in each are allocations, frees, live_bytes */
     uint32_t cache_next;   /* and the address of the next one */
     /* From here on counters, to the end */
-    uint64_t pages[5];               /* present now, by enum sm_kind */
+    uint64_t pages[SM_KINDS];        /* present now, by enum sm_kind */
     uint64_t pages_peak;             /* of all kinds */
     uint64_t part_pages[SM_PARTS];   /* present now */
     uint64_t mapped;                 /* bytes */
@@ -39,7 +40,7 @@ struct sm_stats {
     uint64_t faults;                 /* pages made present in this process, ever */
     uint64_t cap;                    /* bytes that may be mapped; 0: no arena yet */
     uint64_t messages_lost;          /* that could be written nowhere */
-    uint64_t uncached;               /* threads that found no caches are to be had, ever */
+    uint64_t threads_without_cache;  /* threads that found no caches are to be had, ever */
     uint64_t uncached_pages; /* of those present: secret, and in no cache of the CPU's */
     uint64_t spilled_public; /* of those, though REQUIRE=1: OpenSSL's error state */
     uint64_t shortages[SM_STATS_SHORTAGES]; /* by enum sm_shortage: how often it came to it */
@@ -60,8 +61,5 @@ static inline uint64_t sm_counted(const uint64_t *counter)
 
 /* A page became present (or, n negative, is no longer). */
 void sm_stats_pages(unsigned part, enum sm_kind kind, long n);
-
-/* One line, for SECRETSSL_STATS. */
-void sm_stats_print(void);
 
 #endif

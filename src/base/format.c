@@ -7,7 +7,7 @@ struct sink {
     size_t size, length;
 };
 
-static void put(struct sink *s, char c)
+static void format_put(struct sink *s, char c)
 {
     if (s->length + 1 < s->size)
         s->out[s->length++] = c;
@@ -16,7 +16,7 @@ static void put(struct sink *s, char c)
 static void put_string(struct sink *s, const char *text)
 {
     for (text = text ? text : "(null)"; *text; text++)
-        put(s, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+        format_put(s, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
 static void put_number(struct sink *s, uint64_t value, unsigned base)
@@ -29,13 +29,13 @@ static void put_number(struct sink *s, uint64_t value, unsigned base)
         value /= base;
     } while (value);
     while (n)
-        put(s, digits[--n]);
+        format_put(s, digits[--n]);
 }
 
 static void put_signed(struct sink *s, long value)
 {
     if (value < 0)
-        put(s, '-');
+        format_put(s, '-');
     put_number(s, value < 0 ? -(uint64_t)value : (uint64_t)value, 10);
 }
 
@@ -45,7 +45,7 @@ size_t sm_vformat(char *out, size_t size, const char *format, va_list args)
 
     for (; *format; format++) {
         if (*format != '%') {
-            put(&s, *format);
+            format_put(&s, *format);
             continue;
         }
         switch (*++format) {
@@ -70,7 +70,7 @@ size_t sm_vformat(char *out, size_t size, const char *format, va_list args)
             format--;
             break;
         default:
-            put(&s, *format);
+            format_put(&s, *format);
             break;
         }
     }

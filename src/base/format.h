@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A printf that allocates nothing, takes no lock and knows no locale. */
-#ifndef SM_FORMAT_H
-#define SM_FORMAT_H
+#ifndef SM_BASE_FORMAT_H
+#define SM_BASE_FORMAT_H
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 #define NAME_MAX_  40 /* of a wrong name */
 #define SHOWN_MAX  80 /* bytes of a wrong value: what is accepted must fit on the line */
 
-struct sm_config sm_config = {
+struct sm_settings sm_settings = {
     .arena_size = 256 * SM_MIB,
     .zero = 1,
     .drop_cache = 1,
@@ -28,34 +28,34 @@ struct setting {
 static const struct setting settings[] = {
     {"ARENA_SIZE",
      SIZE,
-     &sm_config.arena_size,
+     &sm_settings.arena_size,
      64 * SM_KIB,
      SM_TIB,
      "64K to 1T, in bytes or with a suffix K, M, G or T",
      {0}},
     {"PREFAULT",
      SIZE,
-     &sm_config.prefault,
+     &sm_settings.prefault,
      0,
      SM_TIB,
      "0 to 1T, in bytes or with a suffix K, M, G or T",
      {0}},
-    {"REQUIRE", CHOICE, &sm_config.require, 0, 0, "0 or 1", {"0", "1"}},
+    {"REQUIRE", CHOICE, &sm_settings.require, 0, 0, "0 or 1", {"0", "1"}},
     {"UNCACHED",
      CHOICE,
-     &sm_config.uncached,
+     &sm_settings.uncached,
      0,
      0,
      "off, prefer or require",
      {"off", "prefer", "require"}},
-    {"ROUTE", CHOICE, &sm_config.route, 0, 0, "all or keys", {"all", "keys"}},
-    {"FORK", CHOICE, &sm_config.fork, 0, 0, "copy or deny", {"copy", "deny"}},
-    {"ZERO", CHOICE, &sm_config.zero, 0, 0, "0 or 1", {"0", "1"}},
-    {"DROP_CACHE", CHOICE, &sm_config.drop_cache, 0, 0, "0 or 1", {"0", "1"}},
-    {"SESSIONS", CHOICE, &sm_config.sessions, 0, 0, "plain or sealed", {"plain", "sealed"}},
-    {"LOG", LOG, &sm_config.log, 0, 0, "stderr, syslog, none or an absolute path", {0}},
-    {"STATS", CHOICE, &sm_config.stats, 0, 0, "0 or 1", {"0", "1"}},
-    {"TRACE", CHOICE, &sm_config.trace, 0, 0, "0 or 1", {"0", "1"}},
+    {"ROUTE", CHOICE, &sm_settings.route, 0, 0, "all or keys", {"all", "keys"}},
+    {"FORK", CHOICE, &sm_settings.fork, 0, 0, "copy or deny", {"copy", "deny"}},
+    {"ZERO", CHOICE, &sm_settings.zero, 0, 0, "0 or 1", {"0", "1"}},
+    {"DROP_CACHE", CHOICE, &sm_settings.drop_cache, 0, 0, "0 or 1", {"0", "1"}},
+    {"SESSIONS", CHOICE, &sm_settings.sessions, 0, 0, "plain or sealed", {"plain", "sealed"}},
+    {"LOG", LOG, &sm_settings.log, 0, 0, "stderr, syslog, none or an absolute path", {0}},
+    {"STATS", CHOICE, &sm_settings.stats, 0, 0, "0 or 1", {"0", "1"}},
+    {"TRACE", CHOICE, &sm_settings.trace, 0, 0, "0 or 1", {"0", "1"}},
 };
 
 static int suffix_shift(char c)
@@ -118,21 +118,21 @@ static bool parse_log(const char *text)
     size_t length = strlen(text);
 
     if (strcmp(text, "stderr") == 0) {
-        sm_config.log = SM_LOG_STDERR;
+        sm_settings.log = SM_LOG_STDERR;
     } else if (strcmp(text, "syslog") == 0) {
-        sm_config.log = SM_LOG_SYSLOG;
+        sm_settings.log = SM_LOG_SYSLOG;
     } else if (strcmp(text, "none") == 0) {
-        sm_config.log = SM_LOG_NONE;
+        sm_settings.log = SM_LOG_NONE;
     } else if (text[0] == '/' && length < SM_LOG_PATH_MAX) {
-        memcpy(sm_config.log_path, text, length + 1);
-        sm_config.log = SM_LOG_FILE;
+        memcpy(sm_settings.log_path, text, length + 1);
+        sm_settings.log = SM_LOG_FILE;
     } else {
         return false;
     }
     return true;
 }
 
-static int apply(const struct setting *s, const char *value, char *error, size_t size)
+static int setting_apply(const struct setting *s, const char *value, char *error, size_t size)
 {
     bool good = false;
     char shown[SHOWN_MAX + 1];
@@ -160,7 +160,7 @@ static int apply(const struct setting *s, const char *value, char *error, size_t
 }
 
 /* name ends at '=' or at its end; NULL: not one of ours */
-static const struct setting *find(const char *name)
+static const struct setting *setting_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         size_t length = strlen(settings[i].name);
@@ -223,21 +223,21 @@ static void no_such(const char *name, char *error, size_t size)
               length > NAME_MAX_ ? "..." : "", nearest);
 }
 
-int sm_config_set(const char *name, const char *value, char *error, size_t size)
+int sm_settings_set(const char *name, const char *value, char *error, size_t size)
 {
     const struct setting *s;
 
     if (strncmp(name, PREFIX, PREFIX_LEN) == 0)
         name += PREFIX_LEN;
-    s = find(name);
+    s = setting_find(name);
     if (!s || strchr(name, '=')) {
         no_such(name, error, size);
         return -2;
     }
-    return apply(s, value, error, size);
+    return setting_apply(s, value, error, size);
 }
 
-int sm_config_from_env(char *const *envp, char *error, size_t size)
+int sm_settings_from_env(char *const *envp, char *error, size_t size)
 {
     char more[256], *to = error;
     int result = 0;
@@ -247,14 +247,14 @@ int sm_config_from_env(char *const *envp, char *error, size_t size)
         const char *value;
         if (strncmp(*envp, PREFIX, PREFIX_LEN) != 0)
             continue;
-        s = find(*envp + PREFIX_LEN);
+        s = setting_find(*envp + PREFIX_LEN);
         value = strchr(*envp, '=');
         /* An empty value is an unset one, as for most tools. */
         if (!value || value[1] == '\0' || is_internal(*envp + PREFIX_LEN))
             continue;
         if (!s)
             no_such(*envp + PREFIX_LEN, to, size);
-        if (s && apply(s, value + 1, to, size) == 0)
+        if (s && setting_apply(s, value + 1, to, size) == 0)
             continue;
         /* The first is said; what is right is taken all the same, where that goes on. */
         result = -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The settings: from the environment, or by name, into one struct. */
-#ifndef SM_CONFIG_H
-#define SM_CONFIG_H
+#ifndef SM_BASE_SETTINGS_H
+#define SM_BASE_SETTINGS_H
 
 #include "base/common.h"
 
@@ -13,7 +13,7 @@ enum sm_log { SM_LOG_STDERR, SM_LOG_SYSLOG, SM_LOG_FILE, SM_LOG_NONE };
 
 #define SM_LOG_PATH_MAX 512
 
-struct sm_config {
+struct sm_settings {
     size_t arena_size; /* bytes */
     size_t prefault;   /* bytes */
     int require;
@@ -30,16 +30,16 @@ struct sm_config {
 } __attribute__((aligned(SM_SEAL_PAGE)));
 
 /* Written before the first allocation, read-only from then on (sm_heap_seal). */
-extern SM_LOCAL struct sm_config sm_config;
+extern SM_LOCAL struct sm_settings sm_settings;
 
 /*
  * Reads every SECRETSSL_ variable of envp. Returns 0, or -1 with one line in error
  * that names the first wrong one: the variable, its value and what is accepted, or that there
  * is none of the name, and the nearest.
  */
-int sm_config_from_env(char *const *envp, char *error, size_t size);
+int sm_settings_from_env(char *const *envp, char *error, size_t size);
 
 /* Sets one: name with or without the SECRETSSL_ prefix. As above; -2: no such name. */
-int sm_config_set(const char *name, const char *value, char *error, size_t size);
+int sm_settings_set(const char *name, const char *value, char *error, size_t size);
 
 #endif

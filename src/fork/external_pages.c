@@ -17,7 +17,6 @@ static struct range {
     char *copy;  /* where a child's is made */
     bool locked; /* only that: there was no secret memory for this child */
 } ranges[RANGES];
-static uint32_t number;     /* of those in use */
 static struct sm_lock lock; /* taken inside: never held at fork */
 
 static int present(char *pages, size_t length, volatile uint32_t *progress)
@@ -25,7 +24,7 @@ static int present(char *pages, size_t length, volatile uint32_t *progress)
     int error = 0;
 
     for (size_t at = 0; at < length && !error; at += sm_os_page) {
-        error = sm_pages_present(pages + at);
+        error = sm_pages_populate(pages + at);
         if (progress)
             ++*progress;
     }
@@ -60,7 +59,7 @@ static struct range *unused(void)
     return NULL;
 }
 
-static int take(char *address, size_t length)
+static int external_take(char *address, size_t length)
 {
     struct range *range = unused();
     char *copy;
@@ -78,12 +77,12 @@ static int take(char *address, size_t length)
         return error;
     }
     *range = (struct range){.address = address, .length = length};
-    __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&sm_arena.external, 1, __ATOMIC_RELAXED);
     sm_count(&sm_stats.pages[SM_KIND_SECRET], length >> SM_PAGE_SHIFT);
     return 0;
 }
 
-int sm_outside_take(void *address, size_t length)
+int sm_external_adopt(void *address, size_t length)
 {
     struct sm_thread_cache *cache;
     int error;
@@ -92,10 +91,10 @@ int sm_outside_take(void *address, size_t length)
     if ((uintptr_t)address % sm_os_page || !length)
         return -EINVAL;
     /* What was there before is not what is moved away: it is cleared when it is unmapped. */
-    sm_outside_forget(address, length);
+    sm_external_release(address, length);
     cache = sm_enter();
     sm_lock_take(&lock);
-    error = take(address, length);
+    error = external_take(address, length);
     sm_lock_drop(&lock);
     sm_leave(cache);
     return error;
@@ -111,7 +110,7 @@ static void drop(struct range *range)
 {
     count_less(range, range->length);
     range->address = NULL;
-    __atomic_fetch_sub(&number, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&sm_arena.external, 1, __ATOMIC_RELAXED);
 }
 
 /* Without a lock, which a fork may hold while it waits for the caller. */
@@ -123,7 +122,7 @@ static bool overlaps(const struct range *range, const char *from, const char *to
 }
 
 /* What is left of a range when this part of it goes. */
-static void cut(struct range *range, char *from, char *to)
+static void external_cut(struct range *range, char *from, char *to)
 {
     struct range tail = *range, *other;
     char *end = range->address + range->length;
@@ -143,7 +142,7 @@ static void cut(struct range *range, char *from, char *to)
         *other = tail;
         sm_count(&sm_stats.pages[tail.locked ? SM_KIND_LOCKED : SM_KIND_SECRET],
                  tail.length >> SM_PAGE_SHIFT);
-        __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&sm_arena.external, 1, __ATOMIC_RELAXED);
     } else {
         sm_lapse(SM_LAPSE_HEAP_PIECES,
                  "more than %d pieces of OpenSSL's secure heap: a child will not "
@@ -152,13 +151,13 @@ static void cut(struct range *range, char *from, char *to)
     }
 }
 
-void sm_outside_forget(const void *address, size_t length)
+void sm_external_release(const void *address, size_t length)
 {
     struct sm_thread_cache *cache;
     char *from = (char *)address, *to = from + sm_round_up(length, sm_os_page);
     bool any = false;
 
-    if (sm_likely(__atomic_load_n(&number, __ATOMIC_RELAXED) == 0))
+    if (sm_likely(__atomic_load_n(&sm_arena.external, __ATOMIC_RELAXED) == 0))
         return;
     for (int i = 0; i < RANGES && !any; i++)
         any = overlaps(&ranges[i], from, to);
@@ -168,13 +167,13 @@ void sm_outside_forget(const void *address, size_t length)
     sm_lock_take(&lock);
     for (int i = 0; i < RANGES; i++) {
         if (overlaps(&ranges[i], from, to))
-            cut(&ranges[i], from, to);
+            external_cut(&ranges[i], from, to);
     }
     sm_lock_drop(&lock);
     sm_leave(cache);
 }
 
-size_t sm_outside_pages(void)
+size_t sm_external_pages(void)
 {
     size_t pages = 0;
 
@@ -183,13 +182,13 @@ size_t sm_outside_pages(void)
     return pages;
 }
 
-bool sm_outside_inherit(bool inherit)
+bool sm_external_inherit(bool inherit)
 {
     bool good = true;
 
     for (int i = 0; i < RANGES; i++) {
         struct range *range = &ranges[i];
-        if (!range->address || range->locked || (inherit && sm_config.fork == SM_FORK_DENY))
+        if (!range->address || range->locked || (inherit && sm_settings.fork == SM_FORK_DENY))
             continue;
         if (sm_pages_inherit(range->address, range->length, inherit) == 0)
             continue;
@@ -202,7 +201,7 @@ bool sm_outside_inherit(bool inherit)
     return good;
 }
 
-const char *sm_outside_copy(volatile uint32_t *progress)
+const char *sm_external_fork_copy(volatile uint32_t *progress)
 {
     for (int i = 0; i < RANGES; i++) {
         struct range *range = &ranges[i];
@@ -212,7 +211,7 @@ const char *sm_outside_copy(volatile uint32_t *progress)
         error = duplicate(range->address, range->length, &range->copy, progress);
         if (!error)
             continue;
-        if (sm_config.require)
+        if (sm_settings.require)
             return "no secret memory for a child's copy of OpenSSL's secure heap";
         sm_backing_degraded(SM_KIND_LOCKED, error);
         sm_count(&sm_stats.degraded, range->length >> SM_PAGE_SHIFT);
@@ -228,7 +227,7 @@ const char *sm_outside_copy(volatile uint32_t *progress)
     return NULL;
 }
 
-const char *sm_outside_place(void)
+const char *sm_external_fork_install(void)
 {
     for (int i = 0; i < RANGES; i++) {
         struct range *range = &ranges[i];
@@ -240,14 +239,14 @@ const char *sm_outside_place(void)
     return NULL;
 }
 
-bool sm_outside_withhold(void)
+bool sm_external_fork_withhold(void)
 {
     bool good = true;
 
     for (int i = 0; i < RANGES; i++) {
         struct range *range = &ranges[i];
         if (range->address && !range->locked) {
-            good = sm_pages_withhold(range->address, range->length) == 0 && good;
+            good = sm_pages_discard(range->address, range->length) == 0 && good;
             drop(range);
         }
     }

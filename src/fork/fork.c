@@ -6,6 +6,7 @@
 #include "base/counters.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
+#include "fork/fork_inherit.h"
 #include "heap/malloc.h"
 #include "heap/slab.h"
 #include "heap/thread_cache.h"
@@ -13,10 +14,10 @@
 #include "log/log.h"
 #include "os/helper_process.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include "os/vector_registers.h"
-#include "process/sandbox.h"
+#include "stacktrace/fatal.h"
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -206,7 +207,7 @@ static void prepare_for(bool by_libc)
      */
     if (sm_fork_holds())
         nested++;
-    if (sm_fork_holds() || sm_inside_now() || sm_unannounced())
+    if (sm_fork_holds() || sm_inside_now() || sm_is_rawfork_child())
         return;
     stop_others(by_libc);
     announced = true;
@@ -237,7 +238,7 @@ static void prepare_for(bool by_libc)
     errno = 0;
 }
 
-static void prepare(void)
+static void fork_prepare(void)
 {
     prepare_for(true);
 }
@@ -295,9 +296,9 @@ static void wait_for_child(struct shared *shared)
         if (__atomic_compare_exchange_n(&shared->word, &word, WORD_ABANDONED, false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
             if (!dead)
-                sm_report("a forked child made no progress for %d s in copying its secrets: it "
-                          "is given up",
-                          PATIENCE);
+                sm_log("a forked child made no progress for %d s in copying its secrets: it "
+                       "is given up",
+                       PATIENCE);
             break;
         }
     }
@@ -349,7 +350,7 @@ static void after_in_parent(void)
     finish();
 }
 
-/* Whether the handlers are called for a fork that prepare() let pass. */
+/* Whether the handlers are called for a fork that fork_prepare() let pass. */
 static bool passed(void)
 {
     if (nested == 0)
@@ -402,7 +403,7 @@ static void copy_secrets(void)
     struct sm_fork_copy copy = {
         .progress = &shared->progress,
         .threads = !__libc_single_threaded,
-        .deny = sm_config.fork == SM_FORK_DENY,
+        .deny = sm_settings.fork == SM_FORK_DENY,
     };
     /* The number tells the kernel whose word it is; without it, any will do. */
     uint32_t mine = sm_seccomp_forbids(SM_CALL_GETTID) ? 1 : (uint32_t)sm_sys(SYS_gettid);
@@ -414,12 +415,13 @@ static void copy_secrets(void)
     if (on_time) {
         error = sm_fork_copy_make(&copy);
         if (error)
-            sm_refuse("%s: this child ends", error);
+            sm_exit_refused("%s: this child ends", error);
         on_time = word_change(shared, mine | FUTEX_WAITERS, WORD_DONE);
     }
     /* What was read may have changed since. */
     if (!on_time)
-        sm_refuse("the parent did not wait for this child's copy of the secrets: it ends");
+        sm_exit_refused(
+            "the parent did not wait for this child's copy of the secrets: it ends");
     sm_sys(SYS_futex, &shared->word, FUTEX_WAKE, 1);
     if (registered)
         robust_end(robust);
@@ -428,7 +430,7 @@ static void copy_secrets(void)
         sm_fatal(error, NULL);
     sm_stats.fork_pages = copy.pages;
     /* The next signal would write what the copy left there to this child's stack. */
-    sm_registers_forget();
+    sm_clear_vector_registers();
 }
 
 static void after_in_child(void)
@@ -437,18 +439,19 @@ static void after_in_child(void)
     int64_t bytes = 0;
 
     errno = forking.error;
-    sm_seal_settle();
     sm_helper_alone(true);
     if (!forking.inherits && sm_arena.mapped)
-        sm_refuse("the secrets cannot be copied at fork (no memory, or a filter forbids it): "
-                  "this child ends");
+        sm_exit_refused(
+            "the secrets cannot be copied at fork (no memory, or a filter forbids it): "
+            "this child ends");
     sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults = 0;
     sm_stats.lapses[SM_LAPSE_CHILD] = 0;
     if (forking.shared)
         copy_secrets();
-    if (sm_config.fork == SM_FORK_DENY &&
-        ((sm_arena.span && !sm_fork_withhold(SM_PART_BYTES)) || !sm_outside_withhold()))
-        sm_refuse("key material could not be withheld from this child: it ends");
+    if (sm_settings.fork == SM_FORK_DENY &&
+        ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
+         !sm_external_fork_withhold()))
+        sm_exit_refused("key material could not be withheld from this child: it ends");
     sm_fork_rebuild(&blocks, &bytes);
     withhold_again();
     if (forking.shared)
@@ -521,6 +524,6 @@ void sm_fork_init(void)
      */
     sm_window_catch_up = catch_up;
     if (!registered)
-        __register_atfork(prepare, parent, child, NULL);
+        __register_atfork(fork_prepare, parent, child, NULL);
     registered = true;
 }

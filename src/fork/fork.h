@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A child's own copy of the secrets. The design is in docs/fork.md. */
-#ifndef SM_FORK_H
-#define SM_FORK_H
+#ifndef SM_FORK_FORK_H
+#define SM_FORK_FORK_H
 
 #include "arena/arena.h"
 
@@ -53,7 +53,7 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy);
 const char *sm_fork_copy_place(struct sm_fork_copy *copy);
 
 /* SECRETSSL_FORK=deny: a partition's places stay taken, and a touch is SIGSEGV. */
-bool sm_fork_withhold(unsigned part);
+bool sm_fork_withhold_keys(unsigned part);
 
 /* fork_rebuild.c: in the child, after the copy is in place. What it counted is added. */
 void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes);

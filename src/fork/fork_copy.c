@@ -18,7 +18,7 @@ typedef void (*visit)(char *block, size_t size, void *arg);
 
 static bool live(uint16_t state)
 {
-    return sm_state_live(state) && state != SM_STATE_LOST;
+    return sm_state_live(state) && state != SM_STATE_WITHHELD;
 }
 
 static void visit_slab(uint32_t page, visit fn, void *arg)
@@ -46,7 +46,7 @@ static void visit_live(unsigned p, visit fn, void *arg)
 {
     const struct sm_partition *part = &sm_arena.part[p];
 
-    for (uint32_t page = part->first; page < part->frontier; page++) {
+    for (uint32_t page = part->first; page < part->top; page++) {
         if (sm_arena.pages[page].use == SM_USE_SLAB)
             visit_slab(page, fn, arg);
         else if (sm_arena.pages[page].use == SM_USE_LARGE)
@@ -54,7 +54,7 @@ static void visit_live(unsigned p, visit fn, void *arg)
     }
 }
 
-static bool is_secret(uint32_t page)
+static bool copy_is_secret(uint32_t page)
 {
     return sm_arena.pages[page].kind == SM_KIND_SECRET;
 }
@@ -62,7 +62,7 @@ static bool is_secret(uint32_t page)
 static bool part_has_secrets(unsigned p)
 {
     for (uint32_t page = sm_arena.part[p].first; page < sm_arena.part[p].mapped; page++) {
-        if (is_secret(page))
+        if (copy_is_secret(page))
             return true;
     }
     return false;
@@ -74,7 +74,7 @@ bool sm_fork_has_secrets(void)
         if (part_has_secrets(p))
             return true;
     }
-    return sm_outside_pages() != 0;
+    return sm_external_pages() != 0;
 }
 
 static size_t part_length(unsigned p)
@@ -102,10 +102,10 @@ static bool temp_page(uint32_t page, char *at)
     int error = 0;
 
     if (entry->kind == SM_KIND_SECRET) {
-        error = sm_pages_present(at);
+        error = sm_pages_populate(at);
         if (error == 0)
             return true;
-        if (sm_config.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
+        if (sm_settings.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
             return false;
         sm_backing_degraded(SM_KIND_LOCKED, error);
         entry->kind = SM_KIND_LOCKED;
@@ -170,7 +170,7 @@ static void copy_block(char *block, size_t size, void *arg)
 /* The size of the kernel's blocks if that matters to a copy, else 0. */
 static size_t block_for(unsigned p)
 {
-    return part_length(p) < SM_BLOCK_LEAST ? 0 : sm_pages_block();
+    return part_length(p) < SM_HUGE_LEAST ? 0 : sm_secretmem_huge_size();
 }
 
 /*
@@ -181,13 +181,13 @@ static size_t block_for(unsigned p)
 static uint32_t file_end(unsigned p, uint32_t page, size_t block)
 {
     uint32_t most = sm_arena.part[p].mapped, end = page + 1;
-    bool whole = sm_arena.pages[page].block;
+    bool whole = sm_arena.pages[page].huge;
 
     if (block == 0)
         return most;
     if (!whole)
         most = (uint32_t)sm_min(most, page + (block >> (SM_PAGE_SHIFT + 1)));
-    while (end < most && sm_arena.pages[end].block == whole)
+    while (end < most && sm_arena.pages[end].huge == whole)
         end++;
     return end;
 }
@@ -224,7 +224,7 @@ static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
     }
     for (uint32_t page = first; page < end; page++) {
         struct sm_page *entry = &sm_arena.pages[page];
-        entry->moved = is_secret(page);
+        entry->moved = copy_is_secret(page);
         if (entry->moved) {
             entry->kind = (uint8_t)kind;
             /* Of the copy, not of what it is copied from. */
@@ -294,7 +294,7 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy)
             return "no secret memory for a child's copy of the secrets";
     }
     copy_all(passes, copy);
-    return copy->deny ? NULL : sm_outside_copy(copy->progress);
+    return copy->deny ? NULL : sm_external_fork_copy(copy->progress);
 }
 
 static bool move_range(uint32_t page, uint32_t end, char *temp)
@@ -351,10 +351,10 @@ static bool place_part(unsigned p, char *temp)
 static void lose_block(char *block, size_t size, void *arg)
 {
     (void)size, (void)arg;
-    *sm_state_of(block) = SM_STATE_LOST;
+    *sm_state_of(block) = SM_STATE_WITHHELD;
 }
 
-bool sm_fork_withhold(unsigned p)
+bool sm_fork_withhold_keys(unsigned p)
 {
     struct sm_partition *part = &sm_arena.part[p];
 
@@ -364,12 +364,12 @@ bool sm_fork_withhold(unsigned p)
     for (uint32_t page = part->first; page < part->mapped; page++) {
         if (sm_arena.pages[page].kind != SM_KIND_NONE)
             sm_arena.mapped -= SM_PAGE; /* not what an ancestor lost already */
-        sm_arena.pages[page].use = SM_USE_LOST;
+        sm_arena.pages[page].use = SM_USE_WITHHELD;
         sm_arena.pages[page].kind = SM_KIND_NONE;
         sm_arena.pages[page].present = false;
     }
-    part->frontier = part->mapped;
-    return sm_pages_withhold(sm_page_address(part->first), part_length(p)) == 0;
+    part->top = part->mapped;
+    return sm_pages_discard(sm_page_address(part->first), part_length(p)) == 0;
 }
 
 const char *sm_fork_copy_place(struct sm_fork_copy *copy)
@@ -378,5 +378,5 @@ const char *sm_fork_copy_place(struct sm_fork_copy *copy)
         if (copy->temp[p] && !place_part(p, copy->temp[p]))
             return "a child's copy of the secrets could not be put in place";
     }
-    return copy->deny ? NULL : sm_outside_place();
+    return copy->deny ? NULL : sm_external_fork_install();
 }

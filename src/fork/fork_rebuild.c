@@ -2,6 +2,7 @@
 /* The allocator of a child that has its copy: what can be told from the tables is made anew. */
 #include "arena/backing.h"
 #include "arena/guard_pages.h"
+#include "arena/page_runs.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
@@ -53,7 +54,7 @@ static void clear_free(unsigned p)
 {
     struct sm_partition *part = &sm_arena.part[p];
 
-    for (uint32_t page = part->first; page < part->frontier; page++) {
+    for (uint32_t page = part->first; page < part->top; page++) {
         struct sm_page *entry = &sm_arena.pages[page];
         char *at = sm_page_address(page);
         if (entry->use == SM_USE_SLAB) {
@@ -83,8 +84,8 @@ static void count_pages(void)
             now += page->present;
         }
     }
-    sm_stats.pages[SM_KIND_SECRET] += sm_outside_pages();
-    sm_stats.pages_peak = now + sm_outside_pages();
+    sm_stats.pages[SM_KIND_SECRET] += sm_external_pages();
+    sm_stats.pages_peak = now + sm_external_pages();
     sm_stats.mapped = sm_arena.mapped;
 }
 
@@ -95,7 +96,7 @@ void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
         lock_again(p);
         sm_guard_rebuild(p);
-        if (!sm_config.zero)
+        if (!sm_settings.zero)
             clear_free(p);
         sm_slab_rebuild(p, blocks, bytes);
         sm_partition_rebuild(p);

@@ -3,7 +3,7 @@
 #include "arena/arena.h"
 #include "log/log.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "stacktrace/unwind.h"
 #include <string.h>
 
@@ -34,7 +34,7 @@ static size_t bytes_of_ids(void)
     return sm_arena.span / SM_GRANULE * sizeof(uint16_t);
 }
 
-static bool reserve(void)
+static bool stacks_reserve(void)
 {
     size_t slots = SLOTS * sizeof(uint16_t);
     size_t stacks = (SM_TRACE_STACKS + 1) * sizeof(struct stack);
@@ -55,16 +55,16 @@ static bool have_tables(void)
     if (sm_likely(__atomic_load_n(&trace.stack_of, __ATOMIC_ACQUIRE) != NULL))
         return true;
     sm_lock_take(&trace.lock);
-    if (!trace.stack_of && !trace.failed && !reserve()) {
+    if (!trace.stack_of && !trace.failed && !stacks_reserve()) {
         trace.failed = true;
-        sm_report("SECRETSSL_TRACE=1: no memory for the tables: blocks are counted, but "
-                  "without their call stacks");
+        sm_log("SECRETSSL_TRACE=1: no memory for the tables: blocks are counted, but "
+               "without their call stacks");
     }
     sm_lock_drop(&trace.lock);
     return trace.stack_of != NULL;
 }
 
-static uint64_t hash_of(const uintptr_t *frames, unsigned count)
+static uint64_t stacks_hash_of(const uintptr_t *frames, unsigned count)
 {
     uint64_t hash = count;
 
@@ -84,7 +84,8 @@ static bool is_stack(unsigned stack, uint64_t hash, const uintptr_t *frames, uns
 }
 
 /* The stack's number; 0 and the slot where it belongs: it is not there. */
-static unsigned find(uint64_t hash, const uintptr_t *frames, unsigned count, size_t *slot)
+static unsigned stacks_find(uint64_t hash, const uintptr_t *frames, unsigned count,
+                            size_t *slot)
 {
     unsigned stack;
 
@@ -96,15 +97,15 @@ static unsigned find(uint64_t hash, const uintptr_t *frames, unsigned count, siz
 }
 
 /* With the lock. */
-static unsigned add(uint64_t hash, const uintptr_t *frames, unsigned count, size_t slot)
+static unsigned stacks_add(uint64_t hash, const uintptr_t *frames, unsigned count, size_t slot)
 {
     unsigned stack = trace.count + 1;
 
     if (stack == SM_TRACE_STACKS) {
-        sm_report_once(&trace.said_full,
-                       "SECRETSSL_TRACE=1: more than %d call stacks: blocks of others are "
-                       "counted without",
-                       SM_TRACE_STACKS - 1);
+        sm_log_once(&trace.said_full,
+                    "SECRETSSL_TRACE=1: more than %d call stacks: blocks of others are "
+                    "counted without",
+                    SM_TRACE_STACKS - 1);
         return 0;
     }
     trace.stacks[stack] = (struct stack){hash, count, trace.frames_used};
@@ -117,28 +118,28 @@ static unsigned add(uint64_t hash, const uintptr_t *frames, unsigned count, size
 
 static unsigned number_of(const uintptr_t *frames, unsigned count)
 {
-    uint64_t hash = hash_of(frames, count);
+    uint64_t hash = stacks_hash_of(frames, count);
     size_t slot;
-    unsigned stack = find(hash, frames, count, &slot);
+    unsigned stack = stacks_find(hash, frames, count, &slot);
 
     if (sm_likely(stack != 0))
         return stack;
     sm_lock_take(&trace.lock);
-    stack = find(hash, frames, count, &slot);
+    stack = stacks_find(hash, frames, count, &slot);
     if (!stack)
-        stack = add(hash, frames, count, slot);
+        stack = stacks_add(hash, frames, count, slot);
     sm_lock_drop(&trace.lock);
     return stack;
 }
 
 /* libunwind guards its caches with mutexes and blocked signals, and maps memory for them. */
-static bool allowed(void)
+static bool stacks_allowed(void)
 {
     if (!sm_seccomp_forbids(SM_CALL_SIGPROCMASK) && !sm_seccomp_forbids(SM_CALL_FUTEX) &&
         !sm_seccomp_forbids(SM_CALL_MMAP))
         return true;
-    sm_report_once(&trace.said_filter, "SECRETSSL_TRACE=1: a seccomp filter forbids what "
-                                       "libunwind needs: no call stacks from here on");
+    sm_log_once(&trace.said_filter, "SECRETSSL_TRACE=1: a seccomp filter forbids what "
+                                    "libunwind needs: no call stacks from here on");
     return false;
 }
 
@@ -149,7 +150,7 @@ __attribute__((noinline)) void sm_trace_note(const void *p)
 
     if (!have_tables())
         return;
-    if (allowed() && sm_unwind_ready())
+    if (stacks_allowed() && sm_unwind_ready())
         count = sm_unwind_stack(frames);
     trace.stack_of[sm_offset(p) / SM_GRANULE] =
         (uint16_t)(count ? number_of(frames, count) : 0);

@@ -3,8 +3,8 @@
  * SECRETSSL_TRACE=1: which call stack each block of the arena was asked for by. The design is
  * in docs/trace.md.
  */
-#ifndef SM_TRACE_H
-#define SM_TRACE_H
+#ifndef SM_HEAP_ALLOC_STACKS_H
+#define SM_HEAP_ALLOC_STACKS_H
 
 #include "base/common.h"
 

@@ -54,9 +54,9 @@ bool sm_may_borrow(unsigned from, unsigned to)
         return false;
     if (rule & SECRET && !sm_backing_secret(to))
         return false;
-    if (rule & COPIED && sm_config.fork == SM_FORK_DENY)
+    if (rule & COPIED && sm_settings.fork == SM_FORK_DENY)
         return false;
-    if (rule & UNCACHED && sm_config.uncached == SM_UNCACHED_REQUIRE)
+    if (rule & UNCACHED && sm_settings.uncached == SM_UNCACHED_REQUIRE)
         return false;
-    return !(rule & CACHED && sm_config.uncached != SM_UNCACHED_OFF);
+    return !(rule & CACHED && sm_settings.uncached != SM_UNCACHED_OFF);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which partition may take a block of another that has no room, under which settings. */
-#ifndef SM_BORROW_H
-#define SM_BORROW_H
+#ifndef SM_HEAP_BORROW_H
+#define SM_HEAP_BORROW_H
 
 #include "arena/arena.h"
 

@@ -34,14 +34,14 @@ bool sm_rest_good(const char *p, size_t n, size_t size)
 {
     size_t from = SM_EXTENT(n);
 
-    if (!SM_CHECK_SLACK || !sm_config.zero || from >= size)
+    if (!SM_CHECK_SLACK || !sm_settings.zero || from >= size)
         return true;
     if (from % SM_GRANULE) {
         if (*(const sm_word *)(p + from) != 0)
             return false;
         from += sizeof(sm_word);
     }
-    return sm_sweep_look(p + from, size - from);
+    return sm_is_zero(p + from, size - from);
 }
 
 void sm_check_growth(char *p, size_t old, size_t n)
@@ -49,12 +49,12 @@ void sm_check_growth(char *p, size_t old, size_t n)
     size_t from, to;
     bool clear = true;
 
-    if (!SM_CHECK_REUSE || !sm_config.zero || sm_on_valgrind())
+    if (!SM_CHECK_REUSE || !sm_settings.zero || sm_on_valgrind())
         return;
     from = sm_round_up(SM_EXTENT(old), SM_GRANULE);
     to = sm_round_up(n, SM_GRANULE);
     if (SM_EXTENT(old) % SM_GRANULE == 8 && n > SM_EXTENT(old))
         clear = *(const sm_word *)(p + SM_EXTENT(old)) == 0;
-    if (!clear || (to > from && !sm_sweep_look(p + from, to - from)))
+    if (!clear || (to > from && !sm_is_zero(p + from, to - from)))
         sm_misuse_dirty(p + SM_EXTENT(old), to - SM_EXTENT(old));
 }

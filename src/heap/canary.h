@@ -3,16 +3,13 @@
  * What is looked at in every malloc and free: the bytes behind a block, and whether a free
  * slot is still clear. The switches are for bench/, which measures what each costs.
  */
-#ifndef SM_CHECKS_H
-#define SM_CHECKS_H
+#ifndef SM_HEAP_CANARY_H
+#define SM_HEAP_CANARY_H
 
 #include "arena/size_class.h"
 
 #ifndef SM_CHECK_REUSE
 #define SM_CHECK_REUSE 1 /* a slot that is given out is clear: nobody wrote after free */
-#endif
-#ifndef SM_SHUFFLE
-#define SM_SHUFFLE 1 /* slots are given out in random order */
 #endif
 
 /*

@@ -11,13 +11,13 @@ static const struct sm_c_library ours = {malloc, realloc, free, malloc_usable_si
 /* What the C library gives holds what it held: from here on it does not. */
 static void clear_from(const struct sm_c_library *library, void *p, size_t from)
 {
-    size_t size = sm_config.zero ? library->usable_size(p) : 0;
+    size_t size = sm_settings.zero ? library->usable_size(p) : 0;
 
     if (size > from)
         memset((char *)p + from, 0, size - from);
 }
 
-static void *counted(const struct sm_c_library *library, void *p, size_t n)
+static void *fallback_counted(const struct sm_c_library *library, void *p, size_t n)
 {
     if (p) {
         sm_short_spilled(n);
@@ -30,38 +30,38 @@ static void *counted(const struct sm_c_library *library, void *p, size_t n)
 
 void *sm_spill_alloc_by(const struct sm_c_library *library, size_t n)
 {
-    return counted(library, library->malloc(n), n);
+    return fallback_counted(library, library->malloc(n), n);
 }
 
-void *sm_spill_alloc(size_t n, size_t align)
+void *sm_fallback_alloc(size_t n, size_t align)
 {
     void *p = NULL;
 
     if (align <= SM_GRANULE)
         return sm_spill_alloc_by(&ours, n);
-    return counted(&ours, posix_memalign(&p, align, n) == 0 ? p : NULL, n);
+    return fallback_counted(&ours, posix_memalign(&p, align, n) == 0 ? p : NULL, n);
 }
 
 void sm_spill_free_by(const struct sm_c_library *library, void *p)
 {
-    if (sm_config.zero) {
+    if (sm_settings.zero) {
         memset(p, 0, library->usable_size(p));
         sm_barrier(); /* or the compiler drops the stores before free */
     }
     library->free(p);
 }
 
-void sm_spill_free(void *p)
+void sm_fallback_free(void *p)
 {
     sm_spill_free_by(&ours, p);
 }
 
-void *sm_spill_realloc_by(const struct sm_c_library *library, void *p, size_t n)
+void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t n)
 {
     size_t old = library->usable_size(p);
     void *to;
 
-    if (!sm_config.zero)
+    if (!sm_settings.zero)
         return library->realloc(p, n);
     /* realloc would leave what it moves away from as it is. */
     to = library->malloc(n);
@@ -73,12 +73,12 @@ void *sm_spill_realloc_by(const struct sm_c_library *library, void *p, size_t n)
     return to;
 }
 
-void *sm_spill_realloc(void *p, size_t n)
+void *sm_fallback_realloc(void *p, size_t n)
 {
-    return sm_spill_realloc_by(&ours, p, n);
+    return sm_fallback_realloc_by(&ours, p, n);
 }
 
-size_t sm_spill_size(const void *p)
+size_t sm_fallback_size(const void *p)
 {
     return malloc_usable_size((void *)p);
 }

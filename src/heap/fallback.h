@@ -4,8 +4,8 @@
  * for pointers that were never ours. Never called inside (sm_enter): its locks are not ours to
  * wait for.
  */
-#ifndef SM_SPILL_H
-#define SM_SPILL_H
+#ifndef SM_HEAP_FALLBACK_H
+#define SM_HEAP_FALLBACK_H
 
 #include "base/common.h"
 
@@ -18,16 +18,16 @@ struct sm_c_library {
 };
 
 /* Counted. Zero, up to the usable size, unless SECRETSSL_ZERO=0. */
-void *sm_spill_alloc(size_t n, size_t align);
+void *sm_fallback_alloc(size_t n, size_t align);
 /* Cleared first unless SECRETSSL_ZERO=0. */
-void sm_spill_free(void *p);
+void sm_fallback_free(void *p);
 /* What it gains beyond its usable size is zero likewise. */
-void *sm_spill_realloc(void *p, size_t n);
-size_t sm_spill_size(const void *p);
+void *sm_fallback_realloc(void *p, size_t n);
+size_t sm_fallback_size(const void *p);
 
 /* The same with another C library than ours */
 void *sm_spill_alloc_by(const struct sm_c_library *library, size_t n);
 void sm_spill_free_by(const struct sm_c_library *library, void *p);
-void *sm_spill_realloc_by(const struct sm_c_library *library, void *p, size_t n);
+void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t n);
 
 #endif

@@ -2,6 +2,7 @@
 #include "heap/large.h"
 #include "arena/backing.h"
 #include "arena/guard_pages.h"
+#include "arena/page_runs.h"
 #include "arena/shortage.h"
 #include "base/settings.h"
 #include "heap/canary.h"
@@ -20,7 +21,7 @@ static size_t pages_for(size_t n)
     return sm_round_up(n + redzone, sm_os_page) >> SM_PAGE_SHIFT;
 }
 
-static void mark(uint32_t page, size_t pages)
+static void large_mark(uint32_t page, size_t pages)
 {
     struct sm_page *run = &sm_arena.pages[page];
 
@@ -78,27 +79,14 @@ static void keep(uint32_t page, uint32_t pages)
 {
     uint32_t *runs = own_runs(sm_part_of(sm_page_address(page)), pages);
 
-    __atomic_store_n(&sm_arena.pages[page].use, SM_USE_KEPT, __ATOMIC_RELAXED);
+    __atomic_store_n(&sm_arena.pages[page].use, SM_USE_RETAINED, __ATOMIC_RELAXED);
     for (unsigned i = 0; runs && page && i < SM_CACHE_RUNS; i++)
         page = __atomic_exchange_n(&runs[i], page, __ATOMIC_ACQ_REL);
     if (page)
         sm_run_keep(page, pages);
 }
 
-bool sm_large_flush(struct sm_thread_cache *cache)
-{
-    bool any = false;
-
-    for (unsigned n = 0; n < sizeof(cache->runs) / sizeof(uint32_t); n++) {
-        uint32_t page = __atomic_exchange_n(&cache->runs[0][0][0] + n, 0, __ATOMIC_ACQUIRE);
-        if (page)
-            sm_run_keep(page, sm_arena.pages[page].pages);
-        any = any || page;
-    }
-    return any;
-}
-
-static uint32_t take(unsigned part, size_t pages, uint32_t align)
+static uint32_t large_take(unsigned part, size_t pages, uint32_t align)
 {
     uint32_t guard = sm_guard_pages();
     uint32_t page = align == guard ? take_own(part, pages) : 0;
@@ -112,15 +100,15 @@ static uint32_t take(unsigned part, size_t pages, uint32_t align)
     page = sm_run_take(part, (uint32_t)pages + guard, align);
     if (!page)
         return 0;
-    if (!sm_backing_present(page, (uint32_t)pages)) {
+    if (!sm_backing_populate(page, (uint32_t)pages)) {
         sm_run_give(page, (uint32_t)pages + guard);
         return 0;
     }
-    mark(page, pages);
+    large_mark(page, pages);
     /* The page that would have been the guard has the canary at least. */
     if (!sm_guard_set(page + (uint32_t)pages)) {
-        if (sm_backing_present(page + (uint32_t)pages, guard))
-            mark(page, pages += guard);
+        if (sm_backing_populate(page + (uint32_t)pages, guard))
+            large_mark(page, pages += guard);
         else
             sm_run_give(page + (uint32_t)pages, guard);
     }
@@ -141,7 +129,7 @@ void *sm_large_alloc(unsigned part, size_t n, size_t align)
         return NULL;
     }
     pages = pages_for(n);
-    page = take(part, pages, (uint32_t)(sm_max(align, sm_os_page) >> SM_PAGE_SHIFT));
+    page = large_take(part, pages, (uint32_t)(sm_max(align, sm_os_page) >> SM_PAGE_SHIFT));
     if (!page) {
         /* What lies before the aligned place would have filled the arena, not the block. */
         if (sm_short_now.why == SM_SHORT_CAP && align > SM_MIB && align > n)
@@ -149,8 +137,7 @@ void *sm_large_alloc(unsigned part, size_t n, size_t align)
         return NULL;
     }
     p = sm_page_address(page);
-    if (SM_CHECK_REUSE && sm_config.zero && !sm_on_valgrind() &&
-        !sm_sweep_look(p, run_bytes(p)))
+    if (SM_CHECK_REUSE && sm_settings.zero && !sm_on_valgrind() && !sm_is_zero(p, run_bytes(p)))
         sm_misuse_dirty(p, run_bytes(p));
     slack_begin(p, n);
     sm_arena.pages[page].size = n;
@@ -164,12 +151,12 @@ void sm_large_free(void *p)
     uint32_t page = sm_page_number(p), pages = sm_arena.pages[page].pages;
 
     slack_end(p, sm_large_size(page));
-    if (sm_config.zero && sm_on_valgrind())
+    if (sm_settings.zero && sm_on_valgrind())
         memset(p, 0, sm_large_size(page));
-    else if (sm_config.zero)
-        sm_sweep_clear(p, sm_round_up(sm_large_size(page), SM_GRANULE));
+    else if (sm_settings.zero)
+        sm_zero_dirty(p, sm_round_up(sm_large_size(page), SM_GRANULE));
     /* The sweep has looked at what it cleared. */
-    sm_registers_forget();
+    sm_clear_vector_registers();
     sm_memcheck_free(p);
     *sm_state_of(p) = SM_STATE_FREE;
     if (sm_guarded(page, pages))
@@ -191,14 +178,14 @@ static bool grow(uint32_t page, uint32_t have, uint32_t need)
         sm_run_give(end + guard, need - have);
         return false;
     }
-    if (!sm_backing_present(end, need - have)) {
+    if (!sm_backing_populate(end, need - have)) {
         if (guard && !sm_guard_set(end))
             sm_run_give(end, need - have + guard);
         else
             sm_run_give(end + guard, need - have);
         return false;
     }
-    mark(page, need);
+    large_mark(page, need);
     memset(sm_state_of(sm_page_address(end)), 0,
            (need - have) * SM_STATES_PER_PAGE * sizeof(uint16_t));
     sm_memcheck_forbid(sm_page_address(end), (size_t)(need - have) << SM_PAGE_SHIFT);
@@ -207,13 +194,13 @@ static bool grow(uint32_t page, uint32_t have, uint32_t need)
     return true;
 }
 
-static void shrink(uint32_t page, uint32_t have, uint32_t need)
+static void large_shrink(uint32_t page, uint32_t have, uint32_t need)
 {
     uint32_t guard = sm_guarded(page, have) ? sm_guard_pages() : 0;
 
     if (guard && !sm_guard_lift(page + have))
         guard = 0; /* It stays where it is. */
-    mark(page, need);
+    large_mark(page, need);
     if (guard && sm_guard_set(page + need))
         sm_run_give(page + need + guard, have - need);
     else
@@ -237,10 +224,10 @@ bool sm_large_resize(void *p, size_t n)
     /* All of what was free before. What it had behind its end was looked at above. */
     if (need > have)
         sm_check_growth(p, old, need << SM_PAGE_SHIFT);
-    if (n < old && sm_config.zero)
+    if (n < old && sm_settings.zero)
         memset((char *)p + n, 0, old - n);
     if (need < have)
-        shrink(page, (uint32_t)have, (uint32_t)need);
+        large_shrink(page, (uint32_t)have, (uint32_t)need);
     slack_begin(p, n);
     sm_arena.pages[page].size = n;
     return true;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/fork_window.h"
+#include "arena/page_runs.h"
 #include "arena/shortage.h"
 #include "base/counters.h"
 #include "base/format.h"
 #include "base/settings.h"
-#include "fork/fork.h"
 #include "heap/alloc_stacks.h"
 #include "heap/borrow.h"
 #include "heap/fallback.h"
@@ -18,7 +18,6 @@
 #include "os/valgrind.h"
 #include "os/vector_registers.h"
 #include "os/zero.h"
-#include "process/sandbox.h"
 #include <string.h>
 
 static struct sm_lock start_lock;
@@ -30,13 +29,11 @@ void sm_heap_start(void)
     if (!started) {
         sm_pages_init();
         sm_size_class_init();
-        sm_sweep_init();
-        sm_registers_init();
+        sm_zero_init();
+        sm_vector_registers_init();
         sm_seccomp_probe();
         sm_canary_init(sm_pages_random()); /* which a filter may forbid */
         sm_thread_cache_init();
-        sm_seal_settle();
-        sm_fork_init();
         __atomic_store_n(&started, true, __ATOMIC_RELEASE);
     }
     sm_lock_drop(&start_lock);
@@ -46,7 +43,7 @@ static bool sealed;
 
 void sm_heap_seal(void)
 {
-    sm_pages_read_only(&sm_config, sizeof(sm_config));
+    sm_pages_read_only(&sm_settings, sizeof(sm_settings));
     sm_lock_take(&start_lock);
     sealed = true;
     if (sm_arena.span)
@@ -86,6 +83,14 @@ size_t sm_heap_reserve(unsigned part, size_t bytes)
 
     sm_leave(cache);
     return got;
+}
+
+void sm_heap_shrink(size_t allowed)
+{
+    struct sm_thread_cache *cache = sm_enter();
+
+    sm_arena_shrink(allowed);
+    sm_leave(cache);
 }
 
 static void count_alloc(struct sm_thread_cache *cache, size_t n)
@@ -134,7 +139,7 @@ static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned cl
 static void block_begin(void *p, size_t n, unsigned class)
 {
     if (!sm_on_valgrind()) {
-        if (SM_CHECK_REUSE && sm_config.zero && !sm_sweep_look(p, sm_classes[class].size))
+        if (SM_CHECK_REUSE && sm_settings.zero && !sm_is_zero(p, sm_classes[class].size))
             sm_misuse_dirty(p, sm_classes[class].size);
         sm_canary_set(p, n);
     }
@@ -154,11 +159,11 @@ static void block_end(void *p, size_t n)
     bool checked = !sm_on_valgrind();
 
     check_end(p, n);
-    if (sm_config.zero && checked) {
-        sm_sweep_clear(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
+    if (sm_settings.zero && checked) {
+        sm_zero_dirty(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
         /* The sweep has looked at what it cleared. */
-        sm_registers_forget();
-    } else if (sm_config.zero) {
+        sm_clear_vector_registers();
+    } else if (sm_settings.zero) {
         memset(p, 0, n);
     }
     *sm_state_of(p) = SM_STATE_FREE;
@@ -205,7 +210,7 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
     struct sm_short why;
     void *p = NULL;
 
-    sm_assert_announced();
+    sm_die_if_rawfork_child();
     sm_short_of(SM_SHORT_UNKNOWN);
     if (have_arena()) {
         p = arena_alloc(cache, n, align, part);
@@ -218,7 +223,7 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
     }
     if (p) {
         count_alloc(cache, n);
-        if (sm_unlikely(sm_config.trace))
+        if (sm_unlikely(sm_settings.trace))
             sm_trace_note(p);
     }
     sm_leave(cache);
@@ -234,7 +239,7 @@ static void *malloc_slow(size_t n, size_t align, unsigned part)
 {
     void *p = arena_malloc(n, align, part);
 
-    return p || !sm_short_may_spill(part) ? p : sm_spill_alloc(n, align);
+    return p || !sm_may_fall_back(part) ? p : sm_fallback_alloc(n, align);
 }
 
 void *sm_malloc_slow(size_t n, unsigned part)
@@ -251,7 +256,7 @@ void *sm_malloc_needed(size_t n, unsigned part)
 {
     void *p = arena_malloc(n, 1, part);
 
-    return p || !sm_short_needed() ? p : sm_spill_alloc(n, 1);
+    return p || !sm_short_needed() ? p : sm_fallback_alloc(n, 1);
 }
 
 void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
@@ -289,7 +294,7 @@ void sm_free_slow(void *p)
     size_t size;
 
     if (!sm_arena_owns(p)) {
-        sm_spill_free(p);
+        sm_fallback_free(p);
         return;
     }
     cache = sm_enter();
@@ -297,12 +302,12 @@ void sm_free_slow(void *p)
     size = sm_state_size(state);
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         sm_misuse_pointer("free", p);
-    sm_assert_announced();
+    sm_die_if_rawfork_child();
     if (sm_unlikely(sm_window_defer(p))) {
         sm_leave(cache);
         return;
     }
-    if (state == SM_STATE_LOST) {
+    if (state == SM_STATE_WITHHELD) {
         *sm_state_of(p) = SM_STATE_FREE;
         size = 0;
     } else if (state == SM_STATE_LARGE) {
@@ -329,12 +334,12 @@ static bool resize(void *p, uint16_t state, size_t n)
         return false;
     if (state == SM_STATE_LARGE)
         return room > SM_SLOT_MAX && sm_large_resize(p, n);
-    if (state == SM_STATE_LOST || room > SM_SLOT_MAX ||
+    if (state == SM_STATE_WITHHELD || room > SM_SLOT_MAX ||
         sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT] != sm_slab_class(p))
         return false;
     old = sm_state_size(state);
     check_end(p, old);
-    if (n < old && sm_config.zero)
+    if (n < old && sm_settings.zero)
         memset((char *)p + n, 0, old - n);
     if (!sm_on_valgrind()) {
         sm_canary_drop(p, old);
@@ -353,13 +358,13 @@ static bool resize_counted(void *p, size_t n, size_t *old)
 
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         sm_misuse_pointer("realloc", p);
-    sm_assert_announced();
+    sm_die_if_rawfork_child();
     *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
     /* A child may be about to copy it as it is. */
     done = !sm_window_is_mine() && resize(p, state, n);
     if (done) {
         sm_memcheck_resize(p, *old, n);
-        if (sm_unlikely(sm_config.trace))
+        if (sm_unlikely(sm_settings.trace))
             sm_trace_note(p);
         if (cache)
             cache->live_bytes += (int64_t)n - (int64_t)*old;
@@ -378,7 +383,7 @@ static void *move(void *p, size_t old, void *to, size_t n)
     memcpy(to, p, sm_min(old, n));
     sm_free(p);
     /* The copy went through them, and the next signal would write them to the stack. */
-    sm_registers_forget();
+    sm_clear_vector_registers();
     return to;
 }
 
@@ -388,7 +393,7 @@ void *sm_realloc(void *p, size_t n)
     size_t old;
 
     if (!sm_arena_owns(p))
-        return sm_spill_realloc(p, n);
+        return sm_fallback_realloc(p, n);
     return resize_counted(p, n, &old) ? p : move(p, old, sm_malloc(n, sm_part_of(p)), n);
 }
 
@@ -404,11 +409,11 @@ size_t sm_usable_size(const void *p)
     uint16_t state;
 
     if (!sm_arena_owns(p))
-        return sm_spill_size(p);
+        return sm_fallback_size(p);
     state = *sm_state_of(p);
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         sm_misuse_pointer("usable size", p);
-    if (state == SM_STATE_LOST)
+    if (state == SM_STATE_WITHHELD)
         return 0;
     return state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* malloc, realloc and free over slabs and large runs. The way in is sm_malloc below. */
-#ifndef SM_HEAP_H
-#define SM_HEAP_H
+#ifndef SM_HEAP_MALLOC_H
+#define SM_HEAP_MALLOC_H
 
 #include "arena/arena.h"
 
@@ -17,6 +17,9 @@ bool sm_heap_started(void);
  * whoever can write one word of this library's does not move its heap.
  */
 void sm_heap_seal(void);
+
+/* sm_arena_shrink(), for callers that are not inside. */
+void sm_heap_shrink(size_t allowed);
 
 /* Makes so many bytes of a partition present ahead of their use. Returns what it got. */
 size_t sm_heap_reserve(unsigned part, size_t bytes);

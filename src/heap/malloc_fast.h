@@ -6,8 +6,8 @@
  * Up to there a size class holds the multiples of 16, one each: n / 16 is at once the class
  * and the number of granules behind the first that a slot has.
  */
-#ifndef SM_HEAP_FAST_H
-#define SM_HEAP_FAST_H
+#ifndef SM_HEAP_MALLOC_FAST_H
+#define SM_HEAP_MALLOC_FAST_H
 
 #include "base/settings.h"
 #include "heap/canary.h"
@@ -28,7 +28,8 @@ void sm_free_slow(void *p);
 /* A free slot becomes a block: nobody wrote to it since it was freed? */
 static inline void sm_fast_begin(void *p, size_t n)
 {
-    if (SM_CHECK_REUSE && sm_likely(sm_config.zero) && sm_unlikely(!sm_is_clear(p, SM_LAST(n))))
+    if (SM_CHECK_REUSE && sm_likely(sm_settings.zero) &&
+        sm_unlikely(!sm_is_clear(p, SM_LAST(n))))
         sm_misuse_dirty(p, (SM_LAST(n) + 1) * SM_GRANULE);
     sm_canary_set(p, n);
     *sm_state_at(p) = (uint16_t)n;
@@ -39,7 +40,7 @@ static inline void sm_fast_end(void *p, size_t n)
 {
     if (sm_unlikely(!sm_canary_good(p, n)))
         sm_misuse_overrun(p);
-    if (sm_likely(sm_config.zero)) {
+    if (sm_likely(sm_settings.zero)) {
         if (sm_unlikely(!sm_rest_good_inline(p, n)))
             sm_misuse_overrun(p);
         sm_clear(p, SM_LAST(n));

@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "heap/thread_cache.h"
 #include "log/log.h"
+#include "stacktrace/fatal.h"
 
 void sm_misuse_pointer(const char *what, const void *p)
 {
@@ -12,7 +13,7 @@ void sm_misuse_pointer(const char *what, const void *p)
     const char *kind = "an address that was never allocated";
     char text[128];
 
-    sm_assert_announced();
+    sm_die_if_rawfork_child();
     if (sm_offset(p) % SM_GRANULE)
         kind = "an address that is not aligned";
     else if (state & SM_STATE_FREE)
@@ -32,7 +33,7 @@ void sm_misuse_dirty(const void *p, size_t size)
 {
     const char *at = p;
 
-    sm_assert_announced();
+    sm_die_if_rawfork_child();
     while (size-- > 1 && *at == 0)
         at++;
     sm_fatal("write after free: free memory was overwritten", at);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a program did wrong with a block: one line that names it, a call stack, SIGABRT. */
-#ifndef SM_MISUSE_H
-#define SM_MISUSE_H
+#ifndef SM_HEAP_MISUSE_H
+#define SM_HEAP_MISUSE_H
 
 #include "base/common.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap/slab.h"
+#include "arena/page_runs.h"
 #include "heap/canary.h"
 #include "heap/large.h"
 #include "heap/thread_cache.h"
@@ -9,18 +10,18 @@
 
 #define STOCK_MAX 512 /* bytes of the largest slots of which an empty run stays */
 
-struct shelf {
+struct slab_class {
     struct sm_lock lock;
     uint32_t partial; /* the first run with room */
     uint32_t runs;    /* all of them */
     uint64_t random;  /* 0: not begun */
 };
 
-/* By shard first: one thread's shelves share cache lines with few others'. */
-static struct shelf shelves[SM_SHARDS][SM_PARTS][SM_CLASSES];
+/* By shard first: one thread's slab_classes share cache lines with few others'. */
+static struct slab_class slab_classes[SM_SHARDS][SM_PARTS][SM_CLASSES];
 
 /* xorshift64*: where the next slot lies is to be no better known than this. */
-static uint32_t next_random(struct shelf *shelf, uint32_t below)
+static uint32_t next_random(struct slab_class *shelf, uint32_t below)
 {
     uint64_t x = shelf->random;
 
@@ -33,7 +34,7 @@ static uint32_t next_random(struct shelf *shelf, uint32_t below)
     return (uint32_t)((x * 0x2545f4914f6cdd1dULL >> 32) * below >> 32);
 }
 
-static void list_add(struct shelf *shelf, uint32_t page)
+static void slab_list_add(struct slab_class *shelf, uint32_t page)
 {
     struct sm_page *run = &sm_arena.pages[page];
 
@@ -45,7 +46,7 @@ static void list_add(struct shelf *shelf, uint32_t page)
     run->listed = true;
 }
 
-static void list_remove(struct shelf *shelf, uint32_t page)
+static void slab_list_remove(struct slab_class *shelf, uint32_t page)
 {
     struct sm_page *run = &sm_arena.pages[page];
 
@@ -108,7 +109,7 @@ static unsigned take_from(struct sm_page *run, unsigned at)
     return w * 64 + (unsigned)__builtin_ctzll(word);
 }
 
-static unsigned take_slots(struct shelf *shelf, uint32_t page, void **slots, unsigned want)
+static unsigned take_slots(struct slab_class *shelf, uint32_t page, void **slots, unsigned want)
 {
     struct sm_page *run = &sm_arena.pages[page];
     size_t size = sm_classes[run->class].size;
@@ -125,7 +126,7 @@ static unsigned take_slots(struct shelf *shelf, uint32_t page, void **slots, uns
 unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slots,
                        unsigned want)
 {
-    struct shelf *shelf = &shelves[shard][part][class];
+    struct slab_class *shelf = &slab_classes[shard][part][class];
     unsigned got = 0;
 
     sm_lock_take(&shelf->lock);
@@ -138,13 +139,13 @@ unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slo
             return 0;
         sm_lock_take(&shelf->lock);
         shelf->runs++;
-        list_add(shelf, page);
+        slab_list_add(shelf, page);
     }
     while (got < want && shelf->partial) {
         uint32_t page = shelf->partial;
         got += take_slots(shelf, page, slots + got, want - got);
         if (sm_arena.pages[page].free_count == 0)
-            list_remove(shelf, page);
+            slab_list_remove(shelf, page);
     }
     sm_lock_drop(&shelf->lock);
     return got;
@@ -170,7 +171,7 @@ static unsigned slot_of(uint32_t page, const void *p)
 }
 
 /* An empty run leaves, unless it is its class's only stock and little. */
-static bool put_slot(struct shelf *shelf, uint32_t page, const void *p)
+static bool put_slot(struct slab_class *shelf, uint32_t page, const void *p)
 {
     struct sm_page *run = &sm_arena.pages[page];
     unsigned slot = slot_of(page, p);
@@ -178,11 +179,11 @@ static bool put_slot(struct shelf *shelf, uint32_t page, const void *p)
     run->free_slots[slot / 64] |= 1ULL << (slot % 64);
     run->free_count++;
     if (!run->listed)
-        list_add(shelf, page);
+        slab_list_add(shelf, page);
     if (run->free_count < sm_slab_slots(run) ||
         (shelf->partial == page && !run->next && sm_classes[run->class].size <= STOCK_MAX))
         return false;
-    list_remove(shelf, page);
+    slab_list_remove(shelf, page);
     shelf->runs--;
     return true;
 }
@@ -193,7 +194,7 @@ void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count)
 
     while (i < count) {
         unsigned shard = shard_of(slots[i]);
-        struct shelf *shelf = &shelves[shard][part][class];
+        struct slab_class *shelf = &slab_classes[shard][part][class];
         sm_lock_take(&shelf->lock);
         do {
             uint32_t page = run_of(slots[i]);
@@ -215,7 +216,7 @@ unsigned sm_slab_class(const void *p)
 static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t *bytes)
 {
     struct sm_page *run = &sm_arena.pages[page];
-    struct shelf *shelf = &shelves[run->shard][part][run->class];
+    struct slab_class *shelf = &slab_classes[run->shard][part][run->class];
     size_t size = sm_classes[run->class].size;
     unsigned slots = sm_slab_slots(run);
     char *base = sm_page_address(page);
@@ -239,16 +240,16 @@ static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t 
     }
     shelf->runs++;
     if (run->free_count)
-        list_add(shelf, page);
+        slab_list_add(shelf, page);
 }
 
 void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes)
 {
     for (unsigned s = 0; s < SM_SHARDS; s++) {
         for (unsigned c = 0; c < SM_CLASSES; c++)
-            shelves[s][part][c] = (struct shelf){0};
+            slab_classes[s][part][c] = (struct slab_class){0};
     }
-    for (uint32_t p = sm_arena.part[part].first; p < sm_arena.part[part].frontier; p++) {
+    for (uint32_t p = sm_arena.part[part].first; p < sm_arena.part[part].top; p++) {
         struct sm_page *page = &sm_arena.pages[p];
         if (page->use == SM_USE_SLAB) {
             rebuild_run(part, p, blocks, bytes);
@@ -259,9 +260,9 @@ void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes)
     }
 }
 
-static struct shelf *nth_shelf(unsigned n)
+static struct slab_class *nth_shelf(unsigned n)
 {
-    return &shelves[0][0][0] + n;
+    return &slab_classes[0][0][0] + n;
 }
 
 #define SHELVES (SM_SHARDS * SM_PARTS * SM_CLASSES)

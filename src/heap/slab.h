@@ -3,8 +3,8 @@
  * Slots of one size class in page runs. What is free is a bitmap beside the pages; what is
  * live is the state table. Every function here is called inside (sm_enter).
  */
-#ifndef SM_SLAB_H
-#define SM_SLAB_H
+#ifndef SM_HEAP_SLAB_H
+#define SM_HEAP_SLAB_H
 
 #include "arena/arena.h"
 

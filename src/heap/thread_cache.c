@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap/thread_cache.h"
 #include "arena/fork_window.h"
+#include "arena/page_runs.h"
 #include "base/counters.h"
 #include "base/settings.h"
-#include "fork/external_pages.h"
-#include "heap/large.h"
 #include "heap/slab.h"
 #include "log/lapse.h"
 #include "log/log.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include "os/valgrind.h"
+#include "stacktrace/fatal.h"
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sys/single_threaded.h>
@@ -38,6 +38,15 @@ static bool enabled;
 static bool refused; /* tried, and there are to be none; else the start is to come yet */
 static bool have_key;
 static pthread_key_t key;
+
+static void own_begin(void)
+{
+    if (!sm_own)
+        return;
+    sm_own->announced = 1;
+    if (!sm_seccomp_forbids(SM_CALL_GETPID))
+        sm_own->home = sm_sys(SYS_getpid);
+}
 
 static size_t cache_bytes(void)
 {
@@ -76,6 +85,20 @@ void sm_bin_flush(struct sm_thread_cache *cache, unsigned part, unsigned class, 
     sm_slab_return(part, class, sm_bin_top(cache, b) + 1, count - keep);
 }
 
+/* Whether there were any */
+static bool flush_runs(struct sm_thread_cache *cache)
+{
+    bool any = false;
+
+    for (unsigned n = 0; n < sizeof(cache->runs) / sizeof(uint32_t); n++) {
+        uint32_t page = __atomic_exchange_n(&cache->runs[0][0][0] + n, 0, __ATOMIC_ACQUIRE);
+        if (page)
+            sm_run_keep(page, sm_arena.pages[page].pages);
+        any = any || page;
+    }
+    return any;
+}
+
 /* A thread ends: its slots go back, its cache to whoever comes next. */
 static void retire(void *arg)
 {
@@ -90,7 +113,7 @@ static void retire(void *arg)
             for (unsigned p = 0; p < SM_PARTS; p++)
                 sm_bin_flush(cache, p, c, 0);
         }
-        sm_large_flush(cache);
+        flush_runs(cache);
         sm_count(&sm_stats.allocations, cache->allocations);
         sm_count(&sm_stats.frees, cache->frees);
         __atomic_fetch_add(&sm_stats.live_bytes, cache->live_bytes, __ATOMIC_RELAXED);
@@ -145,8 +168,7 @@ static bool possible(void)
 bool sm_thread_cache_init(void)
 {
     sm_own = sm_pages_hidden(sm_os_page, true);
-    if (sm_own)
-        sm_own->announced = 1;
+    own_begin();
     sm_thread_cache_claim();
     if (!have_key)
         sm_lapse(SM_LAPSE_THREAD_KEY,
@@ -172,10 +194,18 @@ static void set_up(struct sm_thread_cache *cache)
     cache->alive = 1;
 }
 
-/* Who looks from outside walks the list as well. */
+_Static_assert(offsetof(struct sm_thread_cache, frees) ==
+                       offsetof(struct sm_thread_cache, allocations) + 8 &&
+                   offsetof(struct sm_thread_cache, live_bytes) ==
+                       offsetof(struct sm_thread_cache, allocations) + 16,
+               "read from outside as three numbers in a row");
+
+/* The list is walked from outside as well: by `secretssl stat`, which is told how. */
 static void set_all(struct sm_thread_cache *first)
 {
     all = first;
+    sm_stats.cache_counts = offsetof(struct sm_thread_cache, allocations);
+    sm_stats.cache_next = offsetof(struct sm_thread_cache, next);
     __atomic_store_n(&sm_stats.caches, (uintptr_t)first, __ATOMIC_RELEASE);
 }
 
@@ -195,10 +225,10 @@ static struct sm_thread_cache *new_cache(void)
 
     if (refused && !no_cache) {
         no_cache = true;
-        sm_count(&sm_stats.uncached, 1);
+        sm_count(&sm_stats.threads_without_cache, 1);
     }
     /* What is traced takes the slow path: the fast one knows nothing of call stacks. */
-    if (!enabled || no_cache || sm_config.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
+    if (!enabled || no_cache || sm_settings.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
         sm_seccomp_forbids(SM_CALL_MADVISE))
         return NULL;
     sm_lock_take(&list_lock);
@@ -228,7 +258,7 @@ bool sm_thread_caches_flush_runs(void)
 
     sm_lock_take(&list_lock);
     for (struct sm_thread_cache *c = all; c; c = c->next)
-        any = sm_large_flush(c) || any;
+        any = flush_runs(c) || any;
     sm_lock_drop(&list_lock);
     return any;
 }
@@ -241,7 +271,7 @@ static bool gate_is_closed(void)
 
 static void wait_at_gate(void)
 {
-    sm_assert_announced(); /* In a raw fork's child nobody would open it. */
+    sm_die_if_rawfork_child(); /* In a raw fork's child nobody would open it. */
     while (gate_is_closed())
         sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
 }
@@ -253,7 +283,7 @@ static void enter_without(void)
     for (;;) {
         __atomic_fetch_add(&inside_without, 1, __ATOMIC_SEQ_CST);
         if (!__atomic_load_n(&sm_gate, __ATOMIC_SEQ_CST) ||
-            (sm_window_is_mine() && !sm_unannounced()))
+            (sm_window_is_mine() && !sm_is_rawfork_child()))
             return;
         __atomic_fetch_sub(&inside_without, 1, __ATOMIC_SEQ_CST);
         wait_at_gate();
@@ -346,8 +376,7 @@ void sm_gate_open(void)
 
 void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t live_bytes)
 {
-    if (sm_own)
-        sm_own->announced = 1;
+    own_begin();
     sm_lock_reset(&list_lock);
     /* The lists were in the caches, and those are wiped. Their memory is small: keep ours. */
     set_all(NULL);
@@ -384,7 +413,8 @@ void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_
  */
 static bool starts_afresh(void)
 {
-    if (sm_arena.span || sm_outside_pages() || !__libc_single_threaded)
+    if (sm_arena.span || __atomic_load_n(&sm_arena.external, __ATOMIC_RELAXED) ||
+        !__libc_single_threaded)
         return false;
     set_all(NULL);
     caches = 1;
@@ -393,17 +423,17 @@ static bool starts_afresh(void)
         sm_cache->used = true;
         set_all(sm_cache);
     }
-    sm_own->announced = 1;
+    own_begin();
     return true;
 }
 
-bool sm_unannounced(void)
+bool sm_is_rawfork_child(void)
 {
     return sm_own && !sm_own->announced && !starts_afresh();
 }
 
-void sm_assert_announced(void)
+void sm_die_if_rawfork_child(void)
 {
-    if (sm_unannounced() && !(sm_window_catch_up && sm_window_catch_up()))
+    if (sm_is_rawfork_child() && !(sm_window_catch_up && sm_window_catch_up()))
         sm_fatal("allocation in a child of _Fork or a raw fork, which has no secrets", NULL);
 }

@@ -7,16 +7,10 @@
  * neither blocks nor room, so both fast paths go to the slow one, which knows what to do.
  * See docs/fork.md.
  */
-#ifndef SM_THREAD_CACHE_H
-#define SM_THREAD_CACHE_H
+#ifndef SM_HEAP_THREAD_CACHE_H
+#define SM_HEAP_THREAD_CACHE_H
 
 #include "arena/arena.h"
-
-/*
- * Bin 0 is nobody's, and so are pages that hold no slots: it is empty and full at once, and
- * both paths go slow.
- */
-#define SM_BINS (1 + SM_CLASSES * SM_PARTS)
 
 /* Byte offsets into the cache, both 0 in one that was wiped */
 struct sm_bin {
@@ -41,11 +35,6 @@ struct sm_thread_cache {
     uint32_t runs[SM_PARTS][SM_CACHE_RUN_PAGES + 1][SM_CACHE_RUNS]; /* KEPT; 0: none */
     void *slots[]; /* each bin's NULL and room */
 };
-
-static inline unsigned sm_bin_of(unsigned part, unsigned class)
-{
-    return 1 + class * SM_PARTS + part;
-}
 
 static inline void **sm_bin_top(struct sm_thread_cache *cache, unsigned b)
 {
@@ -147,7 +136,7 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
 void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes);
 
 /* Whether this is a child of a fork that ran no handlers. */
-bool sm_unannounced(void);
+bool sm_is_rawfork_child(void);
 
 /*
  * What a process has of its own, in memory that every child sees as zero: also one that nobody
@@ -161,6 +150,6 @@ struct sm_own {
 extern SM_LOCAL struct sm_own *sm_own;
 
 /* Every process but an unannounced child; else says so and ends. */
-void sm_assert_announced(void);
+void sm_die_if_rawfork_child(void);
 
 #endif

@@ -20,7 +20,7 @@ void sm_lapse(enum sm_lapse which, const char *format, ...)
     if (__atomic_exchange_n(&said[which], true, __ATOMIC_RELAXED))
         return;
     va_start(args, format);
-    sm_vreport(format, args);
+    sm_vlog(format, args);
     va_end(args);
 }
 
@@ -30,6 +30,6 @@ void sm_lapse_each(enum sm_lapse which, const char *format, ...)
 
     sm_lapse_count(which);
     va_start(args, format);
-    sm_vreport(format, args);
+    sm_vlog(format, args);
     va_end(args);
 }

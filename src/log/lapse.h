@@ -4,8 +4,8 @@
  * list of it, with what it harms. Each is counted in struct sm_stats and said in one line, and
  * `secretssl stat` calls no process protected in which a harm other than LESSER was counted.
  */
-#ifndef SM_LAPSE_H
-#define SM_LAPSE_H
+#ifndef SM_LOG_LAPSE_H
+#define SM_LOG_LAPSE_H
 
 #include "base/common.h"
 

@@ -5,14 +5,10 @@
 #include "base/settings.h"
 #include "log/syslog.h"
 #include "os/helper_process.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
-#include "stacktrace/backtrace.h"
-#include "stacktrace/load_library.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -35,12 +31,11 @@ static int stat_fd(int fd, struct stat *st)
     return (int)sm_sys(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
 }
 
-void sm_report_init(const char *speaker)
+void sm_log_init(const char *speaker)
 {
     struct stat st = {0};
 
     report.speaker = speaker;
-    sm_library_init();
     if (stat_fd(2, &st) == 0) {
         report.stderr_known = true;
         report.dev = st.st_dev;
@@ -93,7 +88,7 @@ static void write_stderr(void *arg)
     write_all(2, arg);
 }
 
-void sm_report_seal(void)
+void sm_log_seal(void)
 {
     report.good_at_seal = stderr_is_original();
     report.full_at_seal = may_not_grow(2, LINE_MAX_);
@@ -113,7 +108,7 @@ static void write_file(void *arg)
     struct line *line = arg;
     /* Not by a symbolic link, which who may write to the directory points anywhere. */
     long fd = sm_sys(
-        SYS_openat, AT_FDCWD, sm_config.log_path,
+        SYS_openat, AT_FDCWD, sm_settings.log_path,
         O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0600);
 
     if (fd < 0)
@@ -127,11 +122,11 @@ static bool emit(char *text, size_t length, size_t name_start)
 {
     struct line line = {text + name_start, length - name_start, false};
 
-    if (sm_config.log == SM_LOG_NONE)
+    if (sm_settings.log == SM_LOG_NONE)
         return true;
-    if (sm_config.log == SM_LOG_FILE && !sm_seccomp_forbids(SM_CALL_OPENAT))
+    if (sm_settings.log == SM_LOG_FILE && !sm_seccomp_forbids(SM_CALL_OPENAT))
         sm_helper_run(write_file, &line);
-    if (sm_config.log == SM_LOG_SYSLOG) {
+    if (sm_settings.log == SM_LOG_SYSLOG) {
         text[length - 1] = '\0'; /* a record has no newline */
         line.written = sm_syslog(text, length - 1);
         text[length - 1] = '\n';
@@ -143,12 +138,12 @@ static bool emit(char *text, size_t length, size_t name_start)
     return line.written;
 }
 
-void sm_vreport(const char *format, va_list args)
+void sm_vlog(const char *format, va_list args)
 {
     char text[LINE_MAX_];
     size_t start = 0, length;
 
-    if (sm_config.log == SM_LOG_SYSLOG)
+    if (sm_settings.log == SM_LOG_SYSLOG)
         start = sm_format(text, sizeof(text), "<28>"); /* daemon, warning */
     length = start + sm_format(text + start, sizeof(text) - start, "%s: [%d] ", report.speaker,
                                current_pid());
@@ -158,56 +153,24 @@ void sm_vreport(const char *format, va_list args)
         sm_count(&sm_stats.messages_lost, 1);
 }
 
-void sm_report(const char *format, ...)
+void sm_log(const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    sm_vreport(format, args);
+    sm_vlog(format, args);
     va_end(args);
 }
 
-void sm_refuse(const char *format, ...)
+void sm_exit_refused(const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    sm_vreport(format, args);
+    sm_vlog(format, args);
     va_end(args);
     for (;;)
         sm_sys(SYS_exit_group, SM_EXIT_REFUSED);
-}
-
-void sm_fatal(const char *kind, const void *address)
-{
-    static uint32_t ending; /* the thread that reports already; 1 if its number is secret */
-    uint32_t mine = sm_seccomp_forbids(SM_CALL_GETTID) ? 1 : (uint32_t)sm_sys(SYS_gettid);
-    uint32_t first = 0;
-    struct {
-        void *handler;
-        unsigned long flags;
-        void *restorer;
-        unsigned long mask;
-    } action = {0};
-    unsigned long mask = 1UL << (SIGABRT - 1);
-
-    if (address)
-        sm_report("fatal: %s: %p", kind, address);
-    else
-        sm_report("fatal: %s", kind);
-    /* Not abort(): a handler of the program's must not run on a broken heap and return. */
-    sm_sys(SYS_rt_sigaction, SIGABRT, &action, NULL, sizeof(mask));
-    sm_sys(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, sizeof(mask));
-    if (__atomic_compare_exchange_n(&ending, &first, mine, false, __ATOMIC_RELAXED,
-                                    __ATOMIC_RELAXED) &&
-        address)
-        sm_stack_report();
-    /* Another thread's report is in progress, and ends us. Our own may have come back here. */
-    while (first && first != mine && mine != 1)
-        sm_sys(SYS_futex, &ending, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, first, 0);
-    sm_sys(SYS_tgkill, sm_sys(SYS_getpid), sm_sys(SYS_gettid), SIGABRT);
-    for (;;)
-        __builtin_trap();
 }
 
 const char *sm_errno_name(long error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log/syslog.h"
 #include "os/helper_process.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
 #include <sys/socket.h>
@@ -52,7 +52,7 @@ static void send_record(void *arg)
     record->result = sm_sys(SYS_sendto, fd, record->text, record->length,
                             MSG_NOSIGNAL | MSG_DONTWAIT, &log, sizeof(log));
     sm_sys(SYS_close, fd);
-    if (record->result == -EPROTOTYPE && !sm_seccomp_killing && !sm_seccomp_installed)
+    if (record->result == -EPROTOTYPE && !sm_seccomp_fatal && !sm_seccomp_installed)
         record->result = send_to_stream(record, &log);
 }
 

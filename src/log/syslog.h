@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SECRETSSL_LOG=syslog, without the C library's syslog(3), which takes a lock. */
-#ifndef SM_SYSLOG_H
-#define SM_SYSLOG_H
+#ifndef SM_LOG_SYSLOG_H
+#define SM_LOG_SYSLOG_H
 
 #include "base/common.h"
 

@@ -3,8 +3,8 @@
  * A private futex lock. The C library's mutexes are not used: its fork and its own
  * locks must never wait for ours, nor ours for theirs.
  */
-#ifndef SM_LOCK_H
-#define SM_LOCK_H
+#ifndef SM_OS_FUTEX_LOCK_H
+#define SM_OS_FUTEX_LOCK_H
 
 #include "base/common.h"
 #include "os/syscall.h"

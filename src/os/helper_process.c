@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/helper_process.h"
 #include "os/futex_lock.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include "os/valgrind.h"
 #include <errno.h>

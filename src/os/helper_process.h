@@ -6,8 +6,8 @@
  * works with no free slot, leaks nothing into a child that another thread forks at that
  * moment, and cannot be closed or replaced by another thread that closes everything.
  */
-#ifndef SM_HELPER_H
-#define SM_HELPER_H
+#ifndef SM_OS_HELPER_PROCESS_H
+#define SM_OS_HELPER_PROCESS_H
 
 #include "base/common.h"
 

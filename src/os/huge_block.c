@@ -2,12 +2,12 @@
 /* The size of the blocks that a patched kernel has for secret memory: what sysfs says. */
 #include "os/helper_process.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
 #include <fcntl.h>
 
-size_t sm_pages_block_known = SM_BLOCK_NOT_ASKED;
+size_t sm_secretmem_huge_known = SM_HUGE_NOT_ASKED;
 
 struct block_text {
     char text[24];
@@ -30,12 +30,12 @@ static void read_block(void *arg)
     sm_sys(SYS_close, fd);
 }
 
-size_t sm_pages_block(void)
+size_t sm_secretmem_huge_size(void)
 {
-    size_t size = __atomic_load_n(&sm_pages_block_known, __ATOMIC_RELAXED);
+    size_t size = __atomic_load_n(&sm_secretmem_huge_known, __ATOMIC_RELAXED);
     struct block_text read = {.length = -EPERM};
 
-    if (size != SM_BLOCK_NOT_ASKED)
+    if (size != SM_HUGE_NOT_ASKED)
         return size;
     size = 0;
     if (!sm_seccomp_forbids(SM_CALL_OPENAT) && !sm_seccomp_forbids(SM_CALL_CLOSE)) {
@@ -48,6 +48,6 @@ size_t sm_pages_block(void)
     /* What is not a power of two is none that alignment could be asked of. */
     if (size < sm_os_page || (size & (size - 1)) != 0)
         size = 0;
-    __atomic_store_n(&sm_pages_block_known, size, __ATOMIC_RELAXED);
+    __atomic_store_n(&sm_secretmem_huge_known, size, __ATOMIC_RELAXED);
     return size;
 }

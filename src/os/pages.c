@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/pages.h"
 #include "os/helper_process.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -254,11 +254,11 @@ void sm_pages_map_secret(struct sm_secret_map *map)
     if (map->error == 0) {
         map->error = sm_pages_inherit(map->address, map->length, false);
         if (map->error)
-            sm_pages_withhold(map->address, map->length);
+            sm_pages_discard(map->address, map->length);
     }
 }
 
-int sm_pages_present(void *page)
+int sm_pages_populate(void *page)
 {
     /*
      * A touch may raise SIGBUS where pages are charged when they are faulted; a system
@@ -307,7 +307,7 @@ void sm_pages_unlock(void *address, size_t length)
         sm_sys(SYS_munlock, address, length);
 }
 
-int sm_pages_withhold(void *address, size_t length)
+int sm_pages_discard(void *address, size_t length)
 {
     long result = sm_sys(SYS_mmap, address, length, PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -366,26 +366,6 @@ void sm_pages_raise_limit(size_t more)
     sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &limit, NULL);
 }
 
-bool sm_pages_readable(const void *address, size_t length)
-{
-    uintptr_t at = (uintptr_t)address, end = at + length;
-
-    /* No set of signals, which is what NULL means to the call, is no mistake. */
-    if (sm_seccomp_forbids(SM_CALL_SIGPROCMASK) || end < at || !address)
-        return false;
-    /*
-     * The call reads eight bytes before it finds that what is to be done with them is wrong.
-     * The last eight of each page and of the range are enough; a range of fewer has its first.
-     */
-    for (; at < end; at = (at | (sm_os_page - 1)) + 1) {
-        uintptr_t last = sm_min((at | (sm_os_page - 1)) + 1, end);
-        uintptr_t probe = last - at >= 8 ? last - 8 : at;
-        if (sm_sys(SYS_rt_sigprocmask, -1, probe, NULL, 8) == -EFAULT)
-            return false;
-    }
-    return true;
-}
-
 int sm_pages_probe(unsigned flags)
 {
     struct sm_secret_map map = {.length = sm_os_page, .flags = flags};
@@ -393,7 +373,7 @@ int sm_pages_probe(unsigned flags)
     sm_pages_map_secret(&map);
     if (map.error)
         return map.error;
-    map.error = sm_pages_present(map.address);
+    map.error = sm_pages_populate(map.address);
     sm_pages_unmap(map.address, map.length);
     return map.error;
 }

@@ -3,8 +3,8 @@
  * Memory from the kernel: the only file that makes memory system calls. Knows nothing of
  * size classes or partitions. Failures are negative errno values; errno is kept.
  */
-#ifndef SM_PAGES_H
-#define SM_PAGES_H
+#ifndef SM_OS_PAGES_H
+#define SM_OS_PAGES_H
 
 #include "base/common.h"
 
@@ -47,7 +47,7 @@ void sm_pages_unmap(void *address, size_t length);
 
 /*
  * Secret pages at a fixed place (NULL: anywhere) of a reservation. None is present yet, and
- * none may be touched before sm_pages_present() said so.
+ * none may be touched before sm_pages_populate() said so.
  */
 struct sm_secret_map {
     void *address; /* in: where, or NULL; out: where it is */
@@ -62,13 +62,13 @@ void sm_pages_map_secret(struct sm_secret_map *map);
  * Bytes in the blocks that the kernel has for secret memory (a patched one does); 0: none. Asks
  * the kernel once, and never where a seccomp filter would kill for it. Tests set what is known.
  */
-size_t sm_pages_block(void);
-#define SM_BLOCK_NOT_ASKED ((size_t)1)
-#define SM_BLOCK_LEAST     (2 * SM_MIB) /* no kernel has smaller ones */
-extern SM_LOCAL size_t sm_pages_block_known;
+size_t sm_secretmem_huge_size(void);
+#define SM_HUGE_NOT_ASKED ((size_t)1)
+#define SM_HUGE_LEAST     (2 * SM_MIB) /* no kernel has smaller ones */
+extern SM_LOCAL size_t sm_secretmem_huge_known;
 
 /* Makes one page of secret memory present without risk of SIGBUS. 0, or -EFAULT: limit. */
-int sm_pages_present(void *page);
+int sm_pages_populate(void *page);
 
 /* Anonymous memory, undumpable and not inherited, over what is there. */
 int sm_pages_map_anonymous(void *address, size_t length);
@@ -85,7 +85,7 @@ void sm_pages_unlock(void *address, size_t length);
 int sm_pages_protect(void *address, size_t length, bool access);
 
 /* No access any more, and the contents gone: a touch is SIGSEGV. */
-int sm_pages_withhold(void *address, size_t length);
+int sm_pages_discard(void *address, size_t length);
 
 /* Whether the next child inherits the range. */
 int sm_pages_inherit(void *address, size_t length, bool inherit);
@@ -98,12 +98,6 @@ void sm_pages_raise_limit(size_t more);
 
 /* 0 if memfd_secret with these flags works now, else a negative errno value. */
 int sm_pages_probe(unsigned flags);
-
-/*
- * Whether the program may read these bytes; false too where a filter forbids to ask. Does not
- * touch them, and raises no signal.
- */
-bool sm_pages_readable(const void *address, size_t length);
 
 /* A number that differs from run to run. */
 uint64_t sm_pages_random(void);

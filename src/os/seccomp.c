@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/seccomp.h"
 #include "os/pages.h"
+#include "os/readable.h"
 #include "os/seccomp_bpf.h"
 #include "os/syscall.h"
 #include <fcntl.h>
@@ -16,9 +17,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-uint32_t sm_seccomp_killing;
-bool sm_seccomp_installed;
 
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
@@ -140,7 +138,7 @@ void sm_seccomp_probe(void)
     at = (void *)sm_sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if ((uintptr_t)at > (uintptr_t)-4096) {
-        sm_seccomp_killing = ~0U;
+        sm_seccomp_fatal = ~0U;
         return;
     }
     for (; *at < SM_CALLS; (*at)++) {
@@ -149,12 +147,12 @@ void sm_seccomp_probe(void)
             try_calls(at);
         if (pid < 0) {
             /* Nothing can be tried, and what is not known to be harmless is not done. */
-            sm_seccomp_killing = ~0U;
+            sm_seccomp_fatal = ~0U;
             break;
         }
         sm_sys(SYS_wait4, pid, NULL, __WALL, NULL);
         if (*at < SM_CALLS)
-            sm_seccomp_killing |= 1U << *at;
+            sm_seccomp_fatal |= 1U << *at;
     }
     sm_sys(SYS_munmap, at, 4096);
 }
@@ -165,7 +163,7 @@ bool sm_seccomp_readable(const struct sock_fprog *program)
            sm_pages_readable(program->filter, program->len * sizeof(*program->filter));
 }
 
-uint32_t sm_seccomp_learn(const struct sock_fprog *program)
+uint32_t sm_seccomp_evaluate(const struct sock_fprog *program)
 {
     uint32_t killing = 0;
 

@@ -6,68 +6,10 @@
  * that may die of them. One that the process installs later is run here, on the calls in
  * question, before it takes effect.
  */
-#ifndef SM_SECCOMP_H
-#define SM_SECCOMP_H
+#ifndef SM_OS_SECCOMP_H
+#define SM_OS_SECCOMP_H
 
-#include "base/common.h"
-
-enum sm_call {
-    SM_CALL_PRLIMIT, /* first: what is tried after it leaves no core dumps */
-    SM_CALL_MEMFD_SECRET,
-    SM_CALL_FTRUNCATE,
-    SM_CALL_MMAP,
-    SM_CALL_MUNMAP,
-    SM_CALL_MREMAP,
-    SM_CALL_MPROTECT,
-    SM_CALL_MADVISE,
-    SM_CALL_MLOCK,
-    SM_CALL_CLOSE,
-    SM_CALL_SIGPROCMASK,
-    SM_CALL_MEMBARRIER,
-    SM_CALL_CLONE,
-    SM_CALL_WAIT4,
-    SM_CALL_FUTEX,
-    SM_CALL_GET_ROBUST_LIST,
-    SM_CALL_SET_ROBUST_LIST,
-    SM_CALL_MLOCK2,
-    SM_CALL_GETRANDOM,
-    SM_CALL_GETTID,
-    SM_CALL_WAITID,
-    SM_CALL_FSTAT,
-    SM_CALL_GETPID,
-    SM_CALL_OPENAT,
-    SM_CALL_SOCKET,
-    SM_CALL_SENDTO,
-    SM_CALL_FADVISE,
-    SM_CALL_FDATASYNC,
-    SM_CALL_MINCORE,
-    SM_CALL_MUNLOCK,
-    SM_CALLS
-};
-
-#define SM_CALL_BIT(call) (1U << (call))
-
-/* What it takes to map secret memory and to make it present: pages.c asks, sandbox.c plans. */
-#define SM_CALLS_TO_MAP                                                                        \
-    (SM_CALL_BIT(SM_CALL_MEMFD_SECRET) | SM_CALL_BIT(SM_CALL_FTRUNCATE) |                      \
-     SM_CALL_BIT(SM_CALL_MMAP) | SM_CALL_BIT(SM_CALL_CLOSE) | SM_CALL_BIT(SM_CALL_MADVISE) |   \
-     SM_CALL_BIT(SM_CALL_SIGPROCMASK))
-
-extern SM_LOCAL uint32_t sm_seccomp_killing; /* one bit for each enum sm_call */
-
-/* By this process, whatever it allows */
-extern SM_LOCAL bool sm_seccomp_installed;
-
-static inline bool sm_seccomp_forbids(enum sm_call call)
-{
-    return sm_unlikely(sm_seccomp_killing >> call & 1);
-}
-
-/* Whether it is one of several, SM_CALL_BIT of each. */
-static inline bool sm_seccomp_forbids_any(uint32_t calls)
-{
-    return sm_unlikely((sm_seccomp_killing & calls) != 0);
-}
+#include "os/seccomp_calls.h"
 
 /* At start: under a filter already, finds out what it kills for. */
 void sm_seccomp_probe(void);
@@ -81,6 +23,6 @@ struct sock_fprog;
 bool sm_seccomp_readable(const struct sock_fprog *program);
 
 /* What a filter that is about to be installed kills for, as bits. NULL: strict mode. */
-uint32_t sm_seccomp_learn(const struct sock_fprog *program);
+uint32_t sm_seccomp_evaluate(const struct sock_fprog *program);
 
 #endif

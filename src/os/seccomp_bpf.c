@@ -46,8 +46,8 @@ static bool holds(uint16_t op, uint32_t a, uint32_t b)
     }
 }
 
-static bool load(struct machine *m, const struct sock_filter *f,
-                 const struct seccomp_data *data, uint32_t *out)
+static bool bpf_load(struct machine *m, const struct sock_filter *f,
+                     const struct seccomp_data *data, uint32_t *out)
 {
     switch (BPF_MODE(f->code)) {
     case BPF_ABS:
@@ -79,9 +79,9 @@ static bool step(struct machine *m, const struct sock_filter *f,
 
     switch (BPF_CLASS(f->code)) {
     case BPF_LD:
-        return load(m, f, data, &m->a);
+        return bpf_load(m, f, data, &m->a);
     case BPF_LDX:
-        return load(m, f, data, &m->x);
+        return bpf_load(m, f, data, &m->x);
     case BPF_ST:
     case BPF_STX:
         if (f->k >= BPF_MEMWORDS)

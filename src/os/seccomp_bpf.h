@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a seccomp filter on one system call, as the kernel would. */
-#ifndef SM_BPF_H
-#define SM_BPF_H
+#ifndef SM_OS_SECCOMP_BPF_H
+#define SM_OS_SECCOMP_BPF_H
 
 #include "base/common.h"
 #include <linux/filter.h>

@@ -4,8 +4,8 @@
  * points, and cannot be interposed. Each returns what the kernel returns, a negative
  * errno value on failure.
  */
-#ifndef SM_SYS_H
-#define SM_SYS_H
+#ifndef SM_OS_SYSCALL_H
+#define SM_OS_SYSCALL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Valgrind's memcheck is told about blocks; nothing without its header. */
-#ifndef SM_MEMCHECK_H
-#define SM_MEMCHECK_H
+#ifndef SM_OS_VALGRIND_H
+#define SM_OS_VALGRIND_H
 
 #include "base/common.h"
 

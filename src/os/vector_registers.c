@@ -4,14 +4,14 @@
 #if defined(__x86_64__)
 static bool avx, avx512;
 
-void sm_registers_init(void)
+void sm_vector_registers_init(void)
 {
     __builtin_cpu_init();
     avx = __builtin_cpu_supports("avx");
     avx512 = __builtin_cpu_supports("avx512vl");
 }
 
-void sm_registers_forget(void)
+void sm_clear_vector_registers(void)
 {
     if (avx)
         __asm__ volatile("vzeroall" ::
@@ -42,12 +42,12 @@ void sm_registers_forget(void)
                          "vpxord %xmm30, %xmm30, %xmm30\n\tvpxord %xmm31, %xmm31, %xmm31");
 }
 #else
-void sm_registers_init(void)
+void sm_vector_registers_init(void)
 {
 }
 
 /* The low halves of v8 to v15 are the caller's. */
-void sm_registers_forget(void)
+void sm_clear_vector_registers(void)
 {
     __asm__ volatile(
         "movi v0.2d, #0\n\tmovi v1.2d, #0\n\tmovi v2.2d, #0\n\tmovi v3.2d, #0\n\t"

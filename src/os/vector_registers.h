@@ -5,15 +5,15 @@
  * ordinary memory. After a key was read, and when key bytes are freed, they are cleared.
  * The calling convention lets any function clear them.
  */
-#ifndef SM_REGISTERS_H
-#define SM_REGISTERS_H
+#ifndef SM_OS_VECTOR_REGISTERS_H
+#define SM_OS_VECTOR_REGISTERS_H
 
 #include "base/common.h"
 
 /* Finds out which registers there are. Once, at start. */
-void sm_registers_init(void);
+void sm_vector_registers_init(void);
 
 /* Clears every vector register that a function may clear. Some nanoseconds. */
-void sm_registers_forget(void);
+void sm_clear_vector_registers(void);
 
 #endif

@@ -55,7 +55,7 @@ SWEEP(64, __attribute__((target("avx512f"))), widest)
 /* A number, and no pointers to functions, which would be writable for ever */
 static enum { WIDTH_16, WIDTH_32, WIDTH_64 } width;
 
-void sm_sweep_init(void)
+void sm_zero_init(void)
 {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -66,7 +66,7 @@ void sm_sweep_init(void)
 #endif
 }
 
-bool sm_sweep_look(const void *p, size_t size)
+bool sm_is_zero(const void *p, size_t size)
 {
 #if defined(__x86_64__)
     if (width == WIDTH_64)
@@ -77,7 +77,7 @@ bool sm_sweep_look(const void *p, size_t size)
     return look_16(p, size);
 }
 
-void sm_sweep_clear(void *p, size_t size)
+void sm_zero_dirty(void *p, size_t size)
 {
 #if defined(__x86_64__)
     if (width == WIDTH_64) {

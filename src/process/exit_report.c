@@ -12,41 +12,60 @@ int __cxa_atexit(void (*handler)(void *), void *arg, void *object);
 
 static const bool *anything;
 
-static void say(void *arg)
+void sm_stats_print(void)
+{
+    uint64_t allocations, frees;
+    int64_t live;
+
+    sm_thread_caches_sum(&allocations, &frees, &live);
+    sm_log(
+        "summary: %zu KiB secret, %zu KiB locked, %zu KiB plain, %zu KiB ordinary, peak "
+        "%zu KiB; %zu allocations, %zu bytes live; %zu to the C library, %zu failed, "
+        "%zu pages degraded; %zu forks copied, %zu failed; %zu libcrypto hooked; %zu messages "
+        "lost",
+        (size_t)sm_stats.pages[SM_KIND_SECRET] * 4, (size_t)sm_stats.pages[SM_KIND_LOCKED] * 4,
+        (size_t)sm_stats.pages[SM_KIND_PLAIN] * 4, (size_t)sm_stats.pages[SM_KIND_ORDINARY] * 4,
+        (size_t)sm_stats.pages_peak * 4, (size_t)allocations, (size_t)live,
+        (size_t)sm_stats.spilled, (size_t)sm_stats.failed, (size_t)sm_stats.degraded,
+        (size_t)sm_stats.forks, (size_t)sm_stats.fork_failed, (size_t)sm_stats.hooks,
+        (size_t)sm_counted(&sm_stats.messages_lost));
+}
+
+static void summary_say(void *arg)
 {
     (void)arg;
     /* A child of _Fork or a raw fork has neither blocks nor locks of its own. */
-    if (sm_unannounced())
+    if (sm_is_rawfork_child())
         return;
-    if (sm_config.stats)
+    if (sm_settings.stats)
         sm_stats_print();
-    if (sm_config.trace && sm_inside_now())
-        sm_report("trace: no report: exit was called in a handler that interrupted malloc");
-    else if (sm_config.trace)
+    if (sm_settings.trace && sm_inside_now())
+        sm_log("trace: no report: exit was called in a handler that interrupted malloc");
+    else if (sm_settings.trace)
         sm_leaks_report();
 }
 
 /* Nobody had a chance to free anything: what is live is no news. */
 static void say_quickly(void)
 {
-    if (sm_config.stats && *anything && !sm_unannounced())
+    if (sm_settings.stats && *anything && !sm_is_rawfork_child())
         sm_stats_print();
 }
 
-void sm_ending_init(const bool *used)
+void sm_exit_report_init(const bool *used)
 {
     static bool done;
 
     anything = used;
-    if (sm_config.stats && !done)
+    if (sm_settings.stats && !done)
         done = at_quick_exit(say_quickly) == 0;
 }
 
-void sm_ending_last(void)
+void sm_exit_report_register(void)
 {
-    if (!sm_config.stats && !sm_config.trace)
+    if (!sm_settings.stats && !sm_settings.trace)
         return;
     /* Destructors run in a handler of exit(): one that is added now comes after them all. */
-    if (__cxa_atexit(say, NULL, NULL) != 0)
-        say(NULL);
+    if (__cxa_atexit(summary_say, NULL, NULL) != 0)
+        summary_say(NULL);
 }

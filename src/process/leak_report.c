@@ -20,7 +20,7 @@ struct leaks {
     unsigned known;
 };
 
-static void add(struct group *group, size_t bytes)
+static void leak_add(struct group *group, size_t bytes)
 {
     group->bytes += bytes;
     group->blocks++;
@@ -30,9 +30,9 @@ static void add_block(struct leaks *leaks, const void *p, size_t bytes)
 {
     unsigned stack = sm_trace_stack_of(p);
 
-    add(&leaks->all, bytes);
+    leak_add(&leaks->all, bytes);
     /* Another thread's, that is new */
-    add(&leaks->stacks[stack <= leaks->known ? stack : 0], bytes);
+    leak_add(&leaks->stacks[stack <= leaks->known ? stack : 0], bytes);
 }
 
 static void walk_slab(uint32_t page, struct leaks *leaks)
@@ -44,7 +44,7 @@ static void walk_slab(uint32_t page, struct leaks *leaks)
 
     for (unsigned s = 0; s < slots; s++, slot += size) {
         uint16_t state = __atomic_load_n(sm_state_of(slot), __ATOMIC_RELAXED);
-        if (sm_state_live(state) && state != SM_STATE_LOST)
+        if (sm_state_live(state) && state != SM_STATE_WITHHELD)
             add_block(leaks, slot, sm_state_size(state));
     }
 }
@@ -53,7 +53,7 @@ static void walk(unsigned p, struct leaks *leaks)
 {
     const struct sm_partition *part = &sm_arena.part[p];
 
-    for (uint32_t page = part->first; page < part->frontier; page++) {
+    for (uint32_t page = part->first; page < part->top; page++) {
         if (sm_arena.pages[page].use == SM_USE_SLAB)
             walk_slab(page, leaks);
         else if (sm_arena.pages[page].use == SM_USE_LARGE)
@@ -98,8 +98,8 @@ static void report_place(const struct group *group, unsigned stack)
     const uintptr_t *frames;
     unsigned count = sm_trace_frames(stack, &frames);
 
-    sm_report("trace: %zu byte%s in %zu block%s from", (size_t)group->bytes,
-              plural(group->bytes), (size_t)group->blocks, plural(group->blocks));
+    sm_log("trace: %zu byte%s in %zu block%s from", (size_t)group->bytes, plural(group->bytes),
+           (size_t)group->blocks, plural(group->blocks));
     for (unsigned i = 0; i < count; i++)
         sm_symbol_report((int)i, (const void *)frames[i], true);
 }
@@ -115,9 +115,9 @@ static void report_rest(const struct leaks *leaks)
         rest.blocks += leaks->stacks[i].blocks;
     }
     if (places)
-        sm_report("trace: %zu byte%s in %zu block%s from %zu more place%s", (size_t)rest.bytes,
-                  plural(rest.bytes), (size_t)rest.blocks, plural(rest.blocks), places,
-                  plural(places));
+        sm_log("trace: %zu byte%s in %zu block%s from %zu more place%s", (size_t)rest.bytes,
+               plural(rest.bytes), (size_t)rest.blocks, plural(rest.blocks), places,
+               plural(places));
 }
 
 static void report_places(struct leaks *leaks)
@@ -130,9 +130,8 @@ static void report_places(struct leaks *leaks)
     }
     report_rest(leaks);
     if (unknown->blocks)
-        sm_report("trace: %zu byte%s in %zu block%s without a call stack",
-                  (size_t)unknown->bytes, plural(unknown->bytes), (size_t)unknown->blocks,
-                  plural(unknown->blocks));
+        sm_log("trace: %zu byte%s in %zu block%s without a call stack", (size_t)unknown->bytes,
+               plural(unknown->bytes), (size_t)unknown->blocks, plural(unknown->blocks));
 }
 
 void sm_leaks_report(void)
@@ -141,17 +140,17 @@ void sm_leaks_report(void)
 
     leaks.stacks = sm_pages_lazy((leaks.known + 1) * sizeof(struct group));
     if (!leaks.stacks) {
-        sm_report("trace: no report: no memory, or a seccomp filter forbids mmap");
+        sm_log("trace: no report: no memory, or a seccomp filter forbids mmap");
         return;
     }
     walk_all(&leaks);
     if (leaks.all.blocks)
-        sm_report("trace: %zu byte%s in %zu block%s live at the end", (size_t)leaks.all.bytes,
-                  plural(leaks.all.bytes), (size_t)leaks.all.blocks, plural(leaks.all.blocks));
+        sm_log("trace: %zu byte%s in %zu block%s live at the end", (size_t)leaks.all.bytes,
+               plural(leaks.all.bytes), (size_t)leaks.all.blocks, plural(leaks.all.blocks));
     else
-        sm_report("trace: no block is live at the end");
+        sm_log("trace: no block is live at the end");
     report_places(&leaks);
     if (sm_counted(&sm_stats.spilled))
-        sm_report("trace: %zu allocations went to the C library, and are not in this report",
-                  (size_t)sm_counted(&sm_stats.spilled));
+        sm_log("trace: %zu allocations went to the C library, and are not in this report",
+               (size_t)sm_counted(&sm_stats.spilled));
 }

@@ -4,7 +4,7 @@
 #include "base/settings.h"
 #include "log/log.h"
 #include "os/pages.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <sys/resource.h>
 
@@ -25,7 +25,7 @@ static size_t locked_limit(void)
 static int first_memory(void)
 {
     struct sm_secret_map map = {.length =
-                                    sm_min(SM_PARTS * SM_CHUNK_FIRST, sm_config.arena_size)};
+                                    sm_min(SM_PARTS * SM_CHUNK_FIRST, sm_settings.arena_size)};
     size_t touched = locked_limit() < 4 * map.length ? map.length : sm_os_page;
 
     map.length = sm_round_up(map.length, sm_os_page);
@@ -33,7 +33,7 @@ static int first_memory(void)
     if (map.error)
         return map.error;
     for (size_t at = 0; at < touched && !map.error; at += sm_os_page)
-        map.error = sm_pages_present((char *)map.address + at);
+        map.error = sm_pages_populate((char *)map.address + at);
     sm_pages_unmap(map.address, map.length);
     return map.error;
 }
@@ -42,17 +42,18 @@ void sm_backing_check(void)
 {
     int error;
 
-    if (sm_config.uncached == SM_UNCACHED_REQUIRE) {
+    if (sm_settings.uncached == SM_UNCACHED_REQUIRE) {
         error = sm_pages_probe(SM_SECRET_UNCACHED);
         if (error)
-            sm_refuse("SECRETSSL_UNCACHED=require: the kernel refuses uncached memory (%s)",
-                      sm_errno_name(error));
+            sm_exit_refused(
+                "SECRETSSL_UNCACHED=require: the kernel refuses uncached memory (%s)",
+                sm_errno_name(error));
     }
-    if (sm_config.require) {
+    if (sm_settings.require) {
         sm_backing_raise_limit();
         error = first_memory();
         if (error)
-            sm_refuse("SECRETSSL_REQUIRE=1: no secret memory (%s): %s", sm_errno_name(error),
-                      sm_short_remedy(error));
+            sm_exit_refused("SECRETSSL_REQUIRE=1: no secret memory (%s): %s",
+                            sm_errno_name(error), sm_short_remedy(error));
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/sandbox.h"
+#include "fork/fork_inherit.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "log/lapse.h"
@@ -19,64 +20,56 @@ static const size_t reserve[SM_PARTS] = {
 /* The tables grow with the memory. */
 #define GROW_CALLS (SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT))
 
-void sm_seal_reserve(void)
+void sm_sandbox_reserve(void)
 {
     for (unsigned p = 0; p < SM_PARTS; p++) {
-        size_t have = (size_t)sm_arena.part[p].frontier - sm_arena.part[p].first;
+        size_t have = (size_t)sm_arena.part[p].top - sm_arena.part[p].first;
         sm_heap_reserve(p, sm_max(reserve[p], (have << SM_PAGE_SHIFT) / 4));
     }
 }
 
-void sm_seal_settle(void)
+/* A child of vfork shares its parent's memory, and so the number in there. */
+bool sm_sandbox_is_home(void)
 {
-    if (sm_own && !sm_seccomp_forbids(SM_CALL_GETPID))
-        sm_own->home = sm_sys(SYS_getpid);
-}
-
-/* A child of vfork shares its parent's memory, and so its number there: any other has none. */
-bool sm_seal_is_home(void)
-{
-    if (!sm_own || sm_seccomp_forbids(SM_CALL_GETPID))
+    if (!sm_own || !sm_own->home || sm_seccomp_forbids(SM_CALL_GETPID))
         return true;
-    if (!sm_own->home)
-        sm_seal_settle();
     return sm_own->home == sm_sys(SYS_getpid);
 }
 
-void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program)
+void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program)
 {
     uint32_t killing;
 
-    seal->killing = sm_seccomp_killing;
+    seal->killing = sm_seccomp_fatal;
     seal->fixed = sm_arena.fixed;
     /* A child of _Fork has a memory of its own, and so its own idea of what is forbidden. */
     seal->foreign =
-        !sm_heap_started() || (!sm_seal_is_home() && !sm_unannounced()) ||
+        !sm_heap_started() || (!sm_sandbox_is_home() && !sm_is_rawfork_child()) ||
         (program && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK) && !sm_seccomp_readable(program));
     if (seal->foreign)
         return;
-    sm_report_seal();
-    killing = sm_seccomp_learn(program);
-    if (sm_unannounced()) {
+    sm_log_seal();
+    killing = sm_seccomp_evaluate(program);
+    if (sm_is_rawfork_child()) {
         /* It has no secrets; the locks that it inherited may be held for ever. */
         sm_arena.fixed = sm_arena.fixed || killing & GROW_CALLS;
     } else if (killing & GROW_CALLS && !sm_arena.fixed) {
-        sm_seal_reserve();
+        sm_sandbox_reserve();
         /* A fork that is announced must be able to copy: there is no lifting it then. */
         if (killing & SM_CALL_BIT(SM_CALL_MADVISE) && sm_arena.span)
             sm_arena_inherit(true);
         sm_arena.fixed = true;
     }
-    sm_seccomp_killing |= killing;
+    sm_seccomp_fatal |= killing;
 }
 
-void sm_seal_end(const struct sm_seal *seal, bool installed)
+void sm_sandbox_confirm(const struct sm_seal *seal, bool installed)
 {
     if (seal->foreign)
         return;
     if (installed) {
         sm_seccomp_installed = true;
-        if (sm_seccomp_forbids(SM_CALL_MADVISE) && sm_arena.span && !sm_unannounced())
+        if (sm_seccomp_forbids(SM_CALL_MADVISE) && sm_arena.span && !sm_is_rawfork_child())
             sm_lapse(
                 SM_LAPSE_INHERITED,
                 "the program's seccomp filter kills for madvise: children get secret memory in "
@@ -84,8 +77,8 @@ void sm_seal_end(const struct sm_seal *seal, bool installed)
                 "in the filter");
         return;
     }
-    sm_seccomp_killing = seal->killing;
-    if (sm_arena.fixed && !seal->fixed && !sm_unannounced())
+    sm_seccomp_fatal = seal->killing;
+    if (sm_arena.fixed && !seal->fixed && !sm_is_rawfork_child())
         sm_arena_inherit(false);
     sm_arena.fixed = seal->fixed;
 }

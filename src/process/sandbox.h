@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What must be done before a seccomp filter takes effect. See docs/seccomp.md. */
-#ifndef SM_SEAL_H
-#define SM_SEAL_H
+#ifndef SM_PROCESS_SANDBOX_H
+#define SM_PROCESS_SANDBOX_H
 
 #include "base/common.h"
 
@@ -13,30 +13,23 @@ struct sm_seal {
     bool foreign; /* nothing was noted: this is not the process that has the arena */
 };
 
-/*
- * Remembers which process has the arena: at start, and in a forked child that has its copy. A
- * child of vfork or of clone(CLONE_VM) runs in its parent's memory, and what it does to itself
- * must not change that.
- */
-void sm_seal_settle(void);
-
 /* Whether this is that process. True too where a filter forbids to ask. */
-bool sm_seal_is_home(void);
+bool sm_sandbox_is_home(void);
 
 /*
  * Before the filter: if it would kill the process for asking for more secret memory, gets
  * what may still be needed now. program NULL: strict mode. Does nothing before
  * sm_heap_start().
  */
-void sm_seal_begin(struct sm_seal *seal, const struct sock_fprog *program);
+void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program);
 
 /* After it: installed says whether the kernel took it. */
-void sm_seal_end(const struct sm_seal *seal, bool installed);
+void sm_sandbox_confirm(const struct sm_seal *seal, bool installed);
 
 /*
  * Before limits that forbid to map more, as a filter would: gets what may still be needed.
  * After sm_heap_start().
  */
-void sm_seal_reserve(void);
+void sm_sandbox_reserve(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stacktrace/backtrace.h"
 #include "log/log.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include "stacktrace/load_library.h"
 #include "stacktrace/symbolize.h"
@@ -32,18 +32,18 @@ void sm_stack_report(void)
     void *library;
     int count;
 
-    if (sm_seccomp_killing || sm_seccomp_installed) {
-        sm_report("no call stack: a seccomp filter is in the way");
+    if (sm_seccomp_fatal || sm_seccomp_installed) {
+        sm_log("no call stack: a seccomp filter is in the way");
         return;
     }
     if (sm_library_other_root()) {
-        sm_report("no call stack: the root directory is another one than at the start");
+        sm_log("no call stack: the root directory is another one than at the start");
         return;
     }
     end_later();
     library = sm_library_open(LIBRARY);
     if (!library || !sm_library_function(library, "unw_backtrace", &backtrace)) {
-        sm_report("no call stack: " LIBRARY " cannot be loaded");
+        sm_log("no call stack: " LIBRARY " cannot be loaded");
         return;
     }
     count = backtrace(frames, FRAMES_MAX);

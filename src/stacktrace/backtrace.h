@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Call stacks, by libunwind, which is loaded when the first is asked for. */
-#ifndef SM_STACK_H
-#define SM_STACK_H
+#ifndef SM_STACKTRACE_BACKTRACE_H
+#define SM_STACKTRACE_BACKTRACE_H
 
 #include "base/common.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Libraries that are loaded when a setting or a report asks for them. */
-#ifndef SM_LIBRARY_H
-#define SM_LIBRARY_H
+#ifndef SM_STACKTRACE_LOAD_LIBRARY_H
+#define SM_STACKTRACE_LOAD_LIBRARY_H
 
 #include <stdbool.h>
 

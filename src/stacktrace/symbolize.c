@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stacktrace/symbolize.h"
 #include "log/log.h"
-#include "os/seccomp.h"
+#include "os/seccomp_calls.h"
 #include "stacktrace/load_library.h"
 #include <dlfcn.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static struct {
     int (*get_proc_name)(unw_cursor_t *, char *, size_t, unw_word_t *);
 } lib;
 
-static bool load(void)
+static bool symbol_load(void)
 {
     if (!lib.tried) {
         lib.tried = true;
@@ -56,7 +56,7 @@ static void look_in_file(const char *at, struct name *name)
     unw_word_t offset = 0;
     int error;
 
-    if (sm_seccomp_killing || sm_seccomp_installed || !load())
+    if (sm_seccomp_fatal || sm_seccomp_installed || !symbol_load())
         return;
     memset(&context, 0, sizeof(context));
     if (lib.init_local(&cursor, &context) != 0 ||
@@ -89,7 +89,7 @@ void sm_symbol_report(int number, const void *address, bool thorough)
 
     /* The call is before the address that it returns to. */
     if (dladdr(at - 1, &info) == 0 || !info.dli_fname) {
-        sm_report("#%d %p", number, address);
+        sm_log("#%d %p", number, address);
         return;
     }
     if (info.dli_sname) {
@@ -99,9 +99,9 @@ void sm_symbol_report(int number, const void *address, bool thorough)
         look_in_file(at, &name);
     }
     if (name.text)
-        sm_report("#%d %p %s+0x%zx (%s+0x%zx)", number, address, name.text, name.offset,
-                  info.dli_fname, (size_t)(at - (const char *)info.dli_fbase));
+        sm_log("#%d %p %s+0x%zx (%s+0x%zx)", number, address, name.text, name.offset,
+               info.dli_fname, (size_t)(at - (const char *)info.dli_fbase));
     else
-        sm_report("#%d %p (%s+0x%zx)", number, address, info.dli_fname,
-                  (size_t)(at - (const char *)info.dli_fbase));
+        sm_log("#%d %p (%s+0x%zx)", number, address, info.dli_fname,
+               (size_t)(at - (const char *)info.dli_fbase));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names for the addresses of a call stack. */
-#ifndef SM_SYMBOL_H
-#define SM_SYMBOL_H
+#ifndef SM_STACKTRACE_SYMBOLIZE_H
+#define SM_STACKTRACE_SYMBOLIZE_H
 
 #include "base/common.h"
 

@@ -91,7 +91,7 @@ static bool same_object(const struct object *one, const struct object *other)
            one->table == other->table && one->print == other->print;
 }
 
-static bool is_known(const struct object *object)
+static bool unwind_is_known(const struct object *object)
 {
     unsigned count = __atomic_load_n(&objects.count, __ATOMIC_ACQUIRE);
 
@@ -128,7 +128,7 @@ static bool find_object(uintptr_t ip, struct dl_find_object *found)
         return false;
     object = (struct object){found->dlfo_map_start, found->dlfo_map_end, found->dlfo_link_map,
                              found->dlfo_eh_frame, print_of(found)};
-    if (sm_unlikely(!is_known(&object)))
+    if (sm_unlikely(!unwind_is_known(&object)))
         make_known(object);
     return true;
 }
@@ -230,7 +230,7 @@ static void find_own(void)
     lib.to = (uintptr_t)found.dlfo_map_end;
 }
 
-static bool load(void)
+static bool unwind_load(void)
 {
     /*
      * Newer versions of libunwind.so.8 have more members and copy as many as they know, so the
@@ -346,7 +346,7 @@ __attribute__((noinline)) unsigned sm_unwind_stack(uintptr_t *frames)
 #else
 #define LIBRARY "libunwind"
 
-static bool load(void)
+static bool unwind_load(void)
 {
     return false;
 }
@@ -366,11 +366,11 @@ void sm_unwind_load(void)
     if (!__atomic_compare_exchange_n(&state, &now, LOADING, false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_RELAXED))
         return;
-    now = load() ? READY : MISSING;
+    now = unwind_load() ? READY : MISSING;
     __atomic_store_n(&state, now, __ATOMIC_RELEASE);
     if (now == MISSING)
-        sm_report("SECRETSSL_TRACE=1: " LIBRARY " cannot be loaded: blocks are counted, but "
-                  "without their call stacks");
+        sm_log("SECRETSSL_TRACE=1: " LIBRARY " cannot be loaded: blocks are counted, but "
+               "without their call stacks");
     errno = error;
 }
 
@@ -386,8 +386,8 @@ bool sm_unwind_ready(void)
     if (__libc_single_threaded)
         sm_unwind_load();
     else
-        sm_report_once(&said_threads,
-                       "SECRETSSL_TRACE=1: no call stacks until the program opens a library: "
-                       "it had threads before it allocated anything");
+        sm_log_once(&said_threads,
+                    "SECRETSSL_TRACE=1: no call stacks until the program opens a library: "
+                    "it had threads before it allocated anything");
     return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == READY;
 }

@@ -4,8 +4,8 @@
  * linker, and without a read outside the stack and the objects that the frames are in. The
  * design is in docs/trace.md.
  */
-#ifndef SM_UNWIND_H
-#define SM_UNWIND_H
+#ifndef SM_STACKTRACE_UNWIND_H
+#define SM_STACKTRACE_UNWIND_H
 
 #include "base/common.h"
 

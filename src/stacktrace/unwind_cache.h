@@ -3,8 +3,8 @@
  * Walks up the stack repeat each other: the last one of each stretch of stack is kept, and when
  * a frame is as it was then, the rest is taken over.
  */
-#ifndef SM_WALK_H
-#define SM_WALK_H
+#ifndef SM_STACKTRACE_UNWIND_CACHE_H
+#define SM_STACKTRACE_UNWIND_CACHE_H
 
 #include "stacktrace/unwind.h"
 

@@ -15,18 +15,18 @@ from harness import report
 SPEAKS = {
     "src/log/lapse.c": "lapses",
     "src/arena/shortage.c": "shortages of memory, see test_shortage.py",
-    "src/log/log.c": "the end of the process",
-    "src/base/counters.c": "the summary",
+    "src/log/log.c": "the end of the process, and how lines are written",
     "src/process/leak_report.c": "the report of SECRETSSL_TRACE",
     "src/stacktrace/symbolize.c": "call stacks",
     "src/stacktrace/backtrace.c": "call stacks: what follows a fatal line has none",
     "src/heap/alloc_stacks.c": "what SECRETSSL_TRACE leaves out",
     "src/stacktrace/unwind.c": "what SECRETSSL_TRACE leaves out",
-    "src/process/exit_report.c": "the report of SECRETSSL_TRACE",
+    "src/process/exit_report.c": "the summary, and the report of SECRETSSL_TRACE",
+    "src/stacktrace/fatal.c": "the end of the process",
     "src/fork/fork.c": "a child that is given up, with its counter",
     "src/api/secretmem.c": "a wrong setting, which is ignored",
 }
-SAYS = re.compile(r"\bsm_v?report(?:_once)?\(")
+SAYS = re.compile(r"\bsm_v?log(?:_once)?\(")
 USE = re.compile(r"\bsm_lapse(?:_each|_count)?\(\s*SM_LAPSE_(\w+)")
 ENTRY = re.compile(r'entry\((\w+), (EXPOSED|REFUSED|LESSER), "(.*?)"\)')
 
@@ -53,7 +53,7 @@ def scenario_speakers(_env, rep):
     files = sources()
     rep.equal(sorted(speakers(files) ^ set(SPEAKS)), [],
               "each line about a state goes by sm_lapse() or by shortage.c")
-    files["src/new.c"] = 'void f(void) { sm_report("this is not protected"); }'
+    files["src/new.c"] = 'void f(void) { sm_log("this is not protected"); }'
     rep.equal(sorted(speakers(files) - set(SPEAKS)), ["src/new.c"], "control: a new one is seen")
 
 

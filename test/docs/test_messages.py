@@ -34,7 +34,7 @@ def scenario_nothing_else(_env, rep):
 
 def scenario_control(_env, rep):
     """A message that nobody documented is seen, and one that nobody prints."""
-    made = messages.literals('void f(void) { sm_report("something went %s "\n "wrong", "badly"); }')
+    made = messages.literals('void f(void) { sm_log("something went %s "\n "wrong", "badly"); }')
     rep.equal(made, ["something went %s wrong", "badly"], "literals are found and joined")
     cells = messages.documented(pages.page(PAGE))
     rep.ok(not any(messages.expression(made[0]).search(cell) for cell in cells),

@@ -20,11 +20,10 @@ KNOWN = {
         "slot_is_aligned": "no allocation",
     },
     "heap/large.c": {
-        "take": "the run, or its memory, noted it",
+        "large_take": "the run, or its memory, noted it",
         "sm_large_alloc": "notes it before",
         "grow": "as resize",
         "sm_large_resize": "as resize",
-        "sm_large_flush": "no allocation",
         "own_runs": "no allocation",
     },
     "heap/slab.c": {
@@ -33,11 +32,13 @@ KNOWN = {
         "put_slot": "no allocation",
     },
     "arena/arena.c": {
-        "reserve": "have_arena notes it for all",
+        "arena_reserve": "have_arena notes it for all",
         "sm_arena_init": "have_arena notes it for all",
+    },
+    "arena/page_runs.c": {
         "take_listed": "then there is more to be mapped, which notes it",
-        "take_frontier": "sm_backing_grow noted it",
-        "sm_run_take_present": "sm_backing_present noted it",
+        "take_top": "sm_backing_grow noted it",
+        "sm_run_take_present": "sm_backing_populate noted it",
         "sm_run_extend": "as resize",
         "sm_run_take_kept": "then there is more to be mapped",
     },
@@ -45,13 +46,13 @@ KNOWN = {
         "sm_backing_flags": "no allocation",
         "map_chunk": "notes it before",
         "room_left": "no allocation",
-        "note": "notes it before",
+        "backing_note": "notes it before",
         "commit": "sm_backing_grow notes the error",
         "lock_page": "says so",
-        "present_page": "sm_backing_present notes the error",
+        "present_page": "sm_backing_populate notes the error",
     },
     "heap/fallback.c": {
-        "sm_spill_realloc_by": "the C library's answer, for a block that it has",
+        "sm_fallback_realloc_by": "the C library's answer, for a block that it has",
     },
 }
 NONE = re.compile(r"\breturn (NULL|false|0);")

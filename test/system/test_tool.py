@@ -98,7 +98,7 @@ def scenario_manual(env, rep):
     states = set(re.findall(r'^secretssl_processes\{state="([a-z-]+)"\}', figures, re.M))
     rep.ok(len(states) == 9 and all(re.search(rf"^ +{name}\b", described, re.M) for name in states),
            "each state of stat", states)
-    with open(os.path.join(ROOT, "tools", "secretssl", "figures.c"), encoding="ascii") as file:
+    with open(os.path.join(ROOT, "tools", "secretssl", "stat", "metrics.c"), encoding="ascii") as file:
         names = re.findall(r'^    \[FIGURE_\w+\] = +\{"(\w+)"', file.read(), re.M)
     rep.ok(len(names) > 20 and not [name for name in names if name not in described],
            "each figure of stat", [name for name in names if name not in described])

@@ -63,7 +63,7 @@ struct stress_block stress_alloc(uint64_t *random, size_t most)
     CHECK(sm_arena_owns(block.at) ? right_part(block.at, part, block.size + align)
                                   : full(align + block.size));
     /* Memory that was never used, and what was freed, is zero. */
-    if (sm_config.zero && sm_arena_owns(block.at) && !sm_on_valgrind())
+    if (sm_settings.zero && sm_arena_owns(block.at) && !sm_on_valgrind())
         CHECK(all_bytes(block.at, 0, block.size));
     fill(&block, 0);
     return block;

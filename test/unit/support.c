@@ -3,9 +3,11 @@
 #include "arena/backing.h"
 #include "arena/size_class.h"
 #include "base/settings.h"
+#include "fork/fork.h"
 #include "heap/malloc.h"
 #include "log/log.h"
 #include "os/syscall.h"
+#include "stacktrace/load_library.h"
 #include <grp.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -198,7 +200,7 @@ static void set_for_all(void)
     const char *mode = getenv("LIBSECRETSSL_TEST_UNCACHED");
     char error[256];
 
-    if (mode && sm_config_set("UNCACHED", mode, error, sizeof(error)) != 0) {
+    if (mode && sm_settings_set("UNCACHED", mode, error, sizeof(error)) != 0) {
         dprintf(2, "LIBSECRETSSL_TEST_UNCACHED: %s\n", error);
         _exit(99);
     }
@@ -207,7 +209,7 @@ static void set_for_all(void)
 static void check_backing(void *arg)
 {
     (void)arg;
-    sm_report_init("unit");
+    sm_log_init("unit");
     set_for_all();
     sm_backing_check();
 }
@@ -221,14 +223,16 @@ __attribute__((constructor)) static void refuse(void)
 
 void start_heap(void)
 {
-    sm_report_init("unit");
+    sm_log_init("unit");
+    sm_library_init();
     set_for_all();
     sm_heap_start();
+    sm_fork_init();
 }
 
 void start_heap_of(size_t arena_size)
 {
-    sm_config.arena_size = arena_size;
+    sm_settings.arena_size = arena_size;
     start_heap();
 }
 

@@ -2,6 +2,8 @@
 /* Page runs: taken, given, merged, extended, aligned; and a random mix against a model. */
 #include "arena/arena.h"
 #include "arena/backing.h"
+#include "arena/page_runs.h"
+#include "fork/fork_inherit.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -59,7 +61,7 @@ Test(arena, run_that_is_not_present)
     cr_assert_neq(page, 0);
     for (unsigned i = 0; i < 3; i++)
         cr_assert(!sm_arena.pages[page + i].present);
-    cr_assert(sm_backing_present(page, 2));
+    cr_assert(sm_backing_populate(page, 2));
     cr_assert(sm_arena.pages[page + 1].present && !sm_arena.pages[page + 2].present);
     sm_run_give(page, 3);
     cr_assert_eq(take(SM_PART_KEY, 3), page);
@@ -140,7 +142,7 @@ Test(arena, neighbours_merge)
         sm_run_give(guard, 1);
     }
     cr_assert_eq(sm_arena.part[SM_PART_KEY].free_pages,
-                 sm_arena.part[SM_PART_KEY].frontier - sm_arena.part[SM_PART_KEY].first);
+                 sm_arena.part[SM_PART_KEY].top - sm_arena.part[SM_PART_KEY].first);
 }
 
 Test(arena, extension)
@@ -149,7 +151,7 @@ Test(arena, extension)
 
     cr_assert(sm_run_extend(run, 4, 4), "memory that was never used follows");
     cr_assert(!sm_arena.pages[run + 4].present, "the caller sees to that");
-    cr_assert(sm_backing_present(run + 4, 4));
+    cr_assert(sm_backing_populate(run + 4, 4));
     cr_assert(all_bytes(at(run), 0, 8 * SM_PAGE));
     next = take(SM_PART_KEY, 4);
     cr_assert_eq(next, run + 8);
@@ -226,7 +228,7 @@ static void mark(struct model *run, uint32_t from)
 {
     unsigned char *start = at(run->page + from);
 
-    cr_assert(sm_backing_present(run->page + from, run->pages - from));
+    cr_assert(sm_backing_populate(run->page + from, run->pages - from));
     cr_assert(all_bytes(start, 0, (run->pages - from) * SM_PAGE), "a free page is not zero");
     memset(start, run->mark, (run->pages - from) * SM_PAGE);
     for (uint32_t i = 0; i < run->pages; i++)
@@ -270,8 +272,8 @@ static void check_free_pages(void)
     for (int i = 0; i < RUNS; i++)
         used += model[i].pages;
     cr_assert_eq(listed, part->free_pages);
-    cr_assert_eq(listed + used, part->frontier - part->first);
-    cr_assert_leq(part->frontier, part->mapped);
+    cr_assert_eq(listed + used, part->top - part->first);
+    cr_assert_leq(part->top, part->mapped);
 }
 
 Test(arena, random_mix)
@@ -290,7 +292,7 @@ Test(arena, random_mix)
     check_free_pages();
     /* All is one run again. */
     const struct sm_partition *part = &sm_arena.part[SM_PART_KEY];
-    cr_assert_eq(take(SM_PART_KEY, part->frontier - part->first), part->first);
+    cr_assert_eq(take(SM_PART_KEY, part->top - part->first), part->first);
 }
 
 /* Address space is shared with the program: not in the asan build, which needs it all. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where pages come from, and what happens when there is no secret memory (any more). */
 #include "arena/backing.h"
+#include "arena/page_runs.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "heap/malloc.h"
@@ -90,19 +91,19 @@ static void fill_all(void *arg)
     for (unsigned p = 0; p < SM_PARTS; p++)
         n += take_all(p);
     CHECK(n == 16);
-    CHECK((sm_malloc(100, SM_PART_KEY) == NULL) == sm_config.require);
-    CHECK((sm_malloc(100, SM_PART_KEY) == NULL) == sm_config.require);
+    CHECK((sm_malloc(100, SM_PART_KEY) == NULL) == sm_settings.require);
+    CHECK((sm_malloc(100, SM_PART_KEY) == NULL) == sm_settings.require);
     CHECK(sm_stats.shortages[SM_SHORT_CAP] == 2);
 }
 
 Test(backing, cap)
 {
-    sm_config.require = 0;
+    sm_settings.require = 0;
     cr_assert_eq(in_child_saying(fill_all, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert_eq(count_of(text, "the arena is full (SECRETSSL_ARENA_SIZE, 65536 bytes): more "
                                 "goes to the C library; raise SECRETSSL_ARENA_SIZE\n"),
                  1, "%s", text);
-    sm_config.require = 1;
+    sm_settings.require = 1;
     cr_assert_eq(in_child_saying(fill_all, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert_eq(count_of(text, "bytes): allocations fail; "), 1, "%s", text);
 }
@@ -136,7 +137,7 @@ static void over_limit_required(void *arg)
     unsigned kinds[5];
 
     (void)arg;
-    sm_config.require = 1;
+    sm_settings.require = 1;
     become_nobody(LIMIT);
     start(8 * SM_MIB);
     CHECK(take_pages(SM_PART_KEY, 64, kinds) == LIMIT / SM_PAGE);
@@ -243,11 +244,11 @@ static void check_required(void *arg)
 {
     uint32_t *answer = arg;
 
-    sm_config.require = 1;
+    sm_settings.require = 1;
     if (*answer)
         filter_call(SYS_memfd_secret, *answer);
     start_heap();
-    sm_config.uncached = SM_UNCACHED_OFF; /* would be refused before */
+    sm_settings.uncached = SM_UNCACHED_OFF; /* would be refused before */
     sm_backing_check();
 }
 
@@ -273,7 +274,7 @@ static void route_keys(void *arg)
     unsigned kinds[5];
 
     (void)arg;
-    sm_config.route = SM_ROUTE_KEYS;
+    sm_settings.route = SM_ROUTE_KEYS;
     start(8 * SM_MIB);
     for (unsigned p = 0; p < SM_PARTS; p++) {
         enum sm_kind kind =
@@ -320,14 +321,14 @@ static void uncached(void *arg)
     int found;
 
     start(8 * SM_MIB);
-    sm_config.uncached = *(int *)arg;
+    sm_settings.uncached = *(int *)arg;
     sm_backing_check();
     CHECK(sm_backing_flags(SM_PART_KEY) == 0);
     CHECK(sm_backing_flags(SM_PART_IO) == 0);
     CHECK(take_pages(SM_PART_BYTES, 40, kinds) == 40);
     CHECK(kinds[SM_KIND_SECRET] == 40);
     CHECK(sm_stats.degraded == 0);
-    wanted = sm_config.uncached && sm_pages_probe(SM_SECRET_UNCACHED) == 0;
+    wanted = sm_settings.uncached && sm_pages_probe(SM_SECRET_UNCACHED) == 0;
     CHECK(sm_backing_flags(SM_PART_BYTES) == (wanted ? SM_SECRET_UNCACHED : 0));
     CHECK(sm_stats.uncached_pages == (wanted ? 40 : 0));
     found = entry_uncached(sm_page_address(sm_arena.part[SM_PART_BYTES].first));
@@ -375,7 +376,7 @@ static void prefer_refused(void *arg)
     unsigned kinds[5];
 
     start(8 * SM_MIB);
-    sm_config.uncached = SM_UNCACHED_PREFER;
+    sm_settings.uncached = SM_UNCACHED_PREFER;
     refuse_uncached(*(int *)arg);
     CHECK(take_pages(SM_PART_BYTES, 40, kinds) == 40);
     CHECK(kinds[SM_KIND_SECRET] == 40);
@@ -408,7 +409,7 @@ static void prefer_forbidden(void *arg)
 
     (void)arg;
     start(8 * SM_MIB);
-    sm_config.uncached = SM_UNCACHED_PREFER;
+    sm_settings.uncached = SM_UNCACHED_PREFER;
     filter_call(SYS_memfd_secret, SECCOMP_RET_ERRNO | EPERM);
     CHECK(take_pages(SM_PART_BYTES, 40, kinds) == 40);
     CHECK(kinds[SM_KIND_SECRET] == 0 && sm_stats.uncached_pages == 0);
@@ -426,8 +427,8 @@ static void require_refused(void *arg)
 {
     (void)arg;
     start(8 * SM_MIB);
-    sm_config.uncached = SM_UNCACHED_REQUIRE;
-    sm_config.require = 0;
+    sm_settings.uncached = SM_UNCACHED_REQUIRE;
+    sm_settings.require = 0;
     refuse_uncached(EPERM);
     CHECK(!sm_malloc(100, SM_PART_BYTES));
     CHECK(!sm_malloc(100000, SM_PART_BYTES));
@@ -484,7 +485,7 @@ static void refused_later(void *arg)
     uint64_t before;
 
     start(8 * SM_MIB);
-    sm_config.uncached = later->mode;
+    sm_settings.uncached = later->mode;
     held = sm_malloc(1000, SM_PART_BYTES);
     CHECK(held);
     memset(held, 7, 1000);
@@ -492,7 +493,7 @@ static void refused_later(void *arg)
     CHECK(before == (later->can ? sm_stats.part_pages[SM_PART_BYTES] : 0));
     CHECK(status_of_child(later->can ? has_uncached_copy : has_cached_copy) == 0);
     refuse_uncached(EPERM);
-    if (sm_config.uncached == SM_UNCACHED_REQUIRE) {
+    if (sm_settings.uncached == SM_UNCACHED_REQUIRE) {
         CHECK(status_of_child(has_uncached_copy) == 78);
         return;
     }
@@ -528,7 +529,7 @@ static void sealed(void *arg)
     start(8 * SM_MIB);
     CHECK(take_pages(SM_PART_KEY, 1, kinds) == 1);
     sm_arena.fixed = true;
-    sm_seccomp_killing = 1U << SM_CALL_SIGPROCMASK;
+    sm_seccomp_fatal = 1U << SM_CALL_SIGPROCMASK;
     CHECK(take_all(SM_PART_KEY) == 0); /* mapped, but not present */
     CHECK(take_all(SM_PART_IO) == 0);
 }
@@ -559,7 +560,7 @@ static void grow_in_blocks(void *arg)
 
     (void)arg;
     start(128 * SM_MIB);
-    sm_pages_block_known = KERNEL_BLOCK;
+    sm_secretmem_huge_known = KERNEL_BLOCK;
     while (mapped_for(SM_PART_KEY, 1) < 8 * SM_MIB)
         ends += mapped_end(SM_PART_KEY) % KERNEL_BLOCK == 0;
     CHECK(ends > 1000 && mapped_end(SM_PART_KEY) % KERNEL_BLOCK == 0);
@@ -580,17 +581,17 @@ static void stay_small(void *arg)
     size_t *sizes = arg;
 
     start(128 * SM_MIB);
-    sm_pages_block_known = sizes[1];
+    sm_secretmem_huge_known = sizes[1];
     sizes[0] = mapped_for(SM_PART_KEY, SM_MIB / SM_PAGE);
     CHECK(sizes[0] <= KERNEL_BLOCK);
-    CHECK(sm_pages_block_known == sizes[1]);
+    CHECK(sm_secretmem_huge_known == sizes[1]);
     _exit((int)(sizes[0] / (64 * SM_KIB)));
 }
 
 Test(backing, small_without_blocks)
 {
     size_t with[2] = {0, KERNEL_BLOCK}, without[2] = {0, 0},
-           not_asked[2] = {0, SM_BLOCK_NOT_ASKED};
+           not_asked[2] = {0, SM_HUGE_NOT_ASKED};
     int chunks = in_child(stay_small, without);
 
     cr_assert(chunks >= 16 && chunks <= 32);
@@ -605,15 +606,15 @@ static void ask_kernel(void *arg)
     long size = kernel_counter("block_size"), before = kernel_counter("blocks");
 
     (void)arg;
-    CHECK(sm_pages_block() == (size_t)(size > 0 ? size : 0));
-    CHECK(sm_pages_block() == sm_pages_block_known);
+    CHECK(sm_secretmem_huge_size() == (size_t)(size > 0 ? size : 0));
+    CHECK(sm_secretmem_huge_size() == sm_secretmem_huge_known);
     if (size <= 0)
         return;
     CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
     start(128 * SM_MIB);
     while (mapped_for(SM_PART_KEY, 1) < 8 * SM_MIB)
         ;
-    CHECK(sm_backing_present(sm_arena.part[SM_PART_KEY].mapped - 1, 1));
+    CHECK(sm_backing_populate(sm_arena.part[SM_PART_KEY].mapped - 1, 1));
     CHECK(kernel_counter("blocks") > before);
 }
 
@@ -627,8 +628,8 @@ static void may_not_ask(void *arg)
 {
     (void)arg;
     start_heap();
-    sm_seccomp_killing = 1U << SM_CALL_OPENAT;
-    CHECK(sm_pages_block() == 0);
+    sm_seccomp_fatal = 1U << SM_CALL_OPENAT;
+    CHECK(sm_secretmem_huge_size() == 0);
 }
 
 Test(backing, blocks_not_asked_for)

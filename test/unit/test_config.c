@@ -11,22 +11,22 @@ static char error[256];
 static int set(const char *name, const char *value)
 {
     memset(error, 0, sizeof(error));
-    return sm_config_set(name, value, error, sizeof(error));
+    return sm_settings_set(name, value, error, sizeof(error));
 }
 
 Test(config, defaults)
 {
-    cr_assert_eq(sm_config.arena_size, 256 * SM_MIB);
-    cr_assert_eq(sm_config.prefault, 0);
-    cr_assert_eq(sm_config.require, 0);
-    cr_assert_eq(sm_config.uncached, SM_UNCACHED_OFF);
-    cr_assert_eq(sm_config.route, SM_ROUTE_ALL);
-    cr_assert_eq(sm_config.fork, SM_FORK_COPY);
-    cr_assert_eq(sm_config.zero, 1);
-    cr_assert_eq(sm_config.log, SM_LOG_STDERR);
-    cr_assert_eq(sm_config.stats, 0);
-    cr_assert_eq(sm_config.trace, 0);
-    cr_assert_eq(sm_config.drop_cache, 1);
+    cr_assert_eq(sm_settings.arena_size, 256 * SM_MIB);
+    cr_assert_eq(sm_settings.prefault, 0);
+    cr_assert_eq(sm_settings.require, 0);
+    cr_assert_eq(sm_settings.uncached, SM_UNCACHED_OFF);
+    cr_assert_eq(sm_settings.route, SM_ROUTE_ALL);
+    cr_assert_eq(sm_settings.fork, SM_FORK_COPY);
+    cr_assert_eq(sm_settings.zero, 1);
+    cr_assert_eq(sm_settings.log, SM_LOG_STDERR);
+    cr_assert_eq(sm_settings.stats, 0);
+    cr_assert_eq(sm_settings.trace, 0);
+    cr_assert_eq(sm_settings.drop_cache, 1);
 }
 
 Test(config, sizes)
@@ -54,14 +54,14 @@ Test(config, sizes)
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         cr_assert_eq(set("ARENA_SIZE", good[i].value), 0, "%s: %s", good[i].value, error);
-        cr_assert_eq(sm_config.arena_size, good[i].bytes, "%s", good[i].value);
+        cr_assert_eq(sm_settings.arena_size, good[i].bytes, "%s", good[i].value);
         cr_assert_eq(set("PREFAULT", good[i].value), 0, "%s: %s", good[i].value, error);
-        cr_assert_eq(sm_config.prefault, good[i].bytes, "%s", good[i].value);
+        cr_assert_eq(sm_settings.prefault, good[i].bytes, "%s", good[i].value);
     }
     cr_assert_eq(set("PREFAULT", "0"), 0);
-    cr_assert_eq(sm_config.prefault, 0);
+    cr_assert_eq(sm_settings.prefault, 0);
     cr_assert_eq(set("PREFAULT", "1"), 0);
-    cr_assert_eq(sm_config.prefault, 1);
+    cr_assert_eq(sm_settings.prefault, 1);
 }
 
 Test(config, bad_sizes)
@@ -89,7 +89,7 @@ Test(config, bad_sizes)
         "18446744073709551616",
         "18014398509481984K",
     };
-    const struct sm_config before = sm_config;
+    const struct sm_settings before = sm_settings;
     char wanted[256];
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -106,7 +106,7 @@ Test(config, bad_sizes)
     cr_assert_eq(set("ARENA_SIZE", "65535"), -1);
     cr_assert_eq(set("ARENA_SIZE", "63K"), -1);
     cr_assert_eq(set("ARENA_SIZE", "0"), -1);
-    cr_assert(memcmp(&before, &sm_config, sizeof(before)) == 0);
+    cr_assert(memcmp(&before, &sm_settings, sizeof(before)) == 0);
 }
 
 static const struct choice {
@@ -115,15 +115,15 @@ static const struct choice {
     const char *words[4];
     const char *accepted;
 } choices[] = {
-    {"REQUIRE", &sm_config.require, {"0", "1"}, "0 or 1"},
-    {"UNCACHED", &sm_config.uncached, {"off", "prefer", "require"}, "off, prefer or require"},
-    {"ROUTE", &sm_config.route, {"all", "keys"}, "all or keys"},
-    {"FORK", &sm_config.fork, {"copy", "deny"}, "copy or deny"},
-    {"ZERO", &sm_config.zero, {"0", "1"}, "0 or 1"},
-    {"STATS", &sm_config.stats, {"0", "1"}, "0 or 1"},
-    {"TRACE", &sm_config.trace, {"0", "1"}, "0 or 1"},
-    {"DROP_CACHE", &sm_config.drop_cache, {"0", "1"}, "0 or 1"},
-    {"SESSIONS", &sm_config.sessions, {"plain", "sealed"}, "plain or sealed"},
+    {"REQUIRE", &sm_settings.require, {"0", "1"}, "0 or 1"},
+    {"UNCACHED", &sm_settings.uncached, {"off", "prefer", "require"}, "off, prefer or require"},
+    {"ROUTE", &sm_settings.route, {"all", "keys"}, "all or keys"},
+    {"FORK", &sm_settings.fork, {"copy", "deny"}, "copy or deny"},
+    {"ZERO", &sm_settings.zero, {"0", "1"}, "0 or 1"},
+    {"STATS", &sm_settings.stats, {"0", "1"}, "0 or 1"},
+    {"TRACE", &sm_settings.trace, {"0", "1"}, "0 or 1"},
+    {"DROP_CACHE", &sm_settings.drop_cache, {"0", "1"}, "0 or 1"},
+    {"SESSIONS", &sm_settings.sessions, {"plain", "sealed"}, "plain or sealed"},
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 
@@ -141,7 +141,7 @@ Test(config, bad_choices)
 {
     static const char *const bad[] = {"",    "2",   "-1", "yes", "on",
                                       "Off", "ALL", "0 ", " 1",  "00"};
-    const struct sm_config before = sm_config;
+    const struct sm_settings before = sm_settings;
     char wanted[256];
 
     for (size_t c = 0; c < CHOICES; c++) {
@@ -152,7 +152,7 @@ Test(config, bad_choices)
             cr_assert_str_eq(error, wanted);
         }
     }
-    cr_assert(memcmp(&before, &sm_config, sizeof(before)) == 0);
+    cr_assert(memcmp(&before, &sm_settings, sizeof(before)) == 0);
 }
 
 Test(config, log)
@@ -160,25 +160,25 @@ Test(config, log)
     char path[SM_LOG_PATH_MAX + 1];
 
     cr_assert_eq(set("LOG", "syslog"), 0);
-    cr_assert_eq(sm_config.log, SM_LOG_SYSLOG);
+    cr_assert_eq(sm_settings.log, SM_LOG_SYSLOG);
     cr_assert_eq(set("LOG", "none"), 0);
-    cr_assert_eq(sm_config.log, SM_LOG_NONE);
+    cr_assert_eq(sm_settings.log, SM_LOG_NONE);
     cr_assert_eq(set("LOG", "stderr"), 0);
-    cr_assert_eq(sm_config.log, SM_LOG_STDERR);
+    cr_assert_eq(sm_settings.log, SM_LOG_STDERR);
     cr_assert_eq(set("LOG", "/var/log/secretssl.log"), 0);
-    cr_assert_eq(sm_config.log, SM_LOG_FILE);
-    cr_assert_str_eq(sm_config.log_path, "/var/log/secretssl.log");
+    cr_assert_eq(sm_settings.log, SM_LOG_FILE);
+    cr_assert_str_eq(sm_settings.log_path, "/var/log/secretssl.log");
     memset(path, 'x', sizeof(path));
     path[0] = '/';
     path[SM_LOG_PATH_MAX - 1] = '\0';
     cr_assert_eq(set("LOG", path), 0);
-    cr_assert_str_eq(sm_config.log_path, path);
+    cr_assert_str_eq(sm_settings.log_path, path);
 }
 
 Test(config, bad_log)
 {
     static const char *const bad[] = {"", "relative/path", "stdout", "Stderr", "syslog "};
-    const struct sm_config before = sm_config;
+    const struct sm_settings before = sm_settings;
     char path[SM_LOG_PATH_MAX + 1], wanted[256];
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -193,7 +193,7 @@ Test(config, bad_log)
     path[SM_LOG_PATH_MAX] = '\0';
     cr_assert_eq(set("LOG", path), -1);
     cr_assert_not_null(strstr(error, "xxx...: accepted is stderr, syslog"), "%s", error);
-    cr_assert(memcmp(&before, &sm_config, sizeof(before)) == 0);
+    cr_assert(memcmp(&before, &sm_settings, sizeof(before)) == 0);
 }
 
 Test(config, names)
@@ -203,7 +203,7 @@ Test(config, names)
         "LOG=x", "SECRETSSL_", "SECRETSSL_LOGS", "SECRETSSL_SECRETSSL_LOG"};
 
     cr_assert_eq(set("SECRETSSL_ARENA_SIZE", "1M"), 0);
-    cr_assert_eq(sm_config.arena_size, SM_MIB);
+    cr_assert_eq(sm_settings.arena_size, SM_MIB);
     for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
         cr_assert_eq(set(unknown[i], "1"), -2, "%s", unknown[i]);
         cr_assert(strstr(error, ": no such setting"), "%s", error);
@@ -231,15 +231,15 @@ Test(config, environment)
                    NULL};
     char *none[] = {NULL};
 
-    cr_assert_eq(sm_config_from_env(NULL, error, sizeof(error)), 0);
-    cr_assert_eq(sm_config_from_env(none, error, sizeof(error)), 0);
-    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), 0, "%s", error);
-    cr_assert_eq(sm_config.arena_size, 2 * SM_MIB);
-    cr_assert_eq(sm_config.prefault, 0);
-    cr_assert_eq(sm_config.route, SM_ROUTE_KEYS);
-    cr_assert_eq(sm_config.require, 1);
-    cr_assert_eq(sm_config.zero, 1);
-    cr_assert_str_eq(sm_config.log_path, "/tmp/a=b");
+    cr_assert_eq(sm_settings_from_env(NULL, error, sizeof(error)), 0);
+    cr_assert_eq(sm_settings_from_env(none, error, sizeof(error)), 0);
+    cr_assert_eq(sm_settings_from_env(env, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(sm_settings.arena_size, 2 * SM_MIB);
+    cr_assert_eq(sm_settings.prefault, 0);
+    cr_assert_eq(sm_settings.route, SM_ROUTE_KEYS);
+    cr_assert_eq(sm_settings.require, 1);
+    cr_assert_eq(sm_settings.zero, 1);
+    cr_assert_str_eq(sm_settings.log_path, "/tmp/a=b");
 }
 
 /* A name of ours that is none, and the one that was probably meant */
@@ -257,10 +257,10 @@ Test(config, unknown_in_environment)
         snprintf(wanted, sizeof(wanted),
                  "SECRETSSL_%s: no such setting; the nearest is SECRETSSL_%s", names[i][0],
                  names[i][1]);
-        sm_config.fork = SM_FORK_COPY;
-        cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), -1);
+        sm_settings.fork = SM_FORK_COPY;
+        cr_assert_eq(sm_settings_from_env(env, error, sizeof(error)), -1);
         cr_assert_str_eq(error, wanted);
-        cr_assert_eq(sm_config.fork, SM_FORK_DENY, "what follows is read");
+        cr_assert_eq(sm_settings.fork, SM_FORK_DENY, "what follows is read");
     }
 }
 
@@ -271,7 +271,7 @@ Test(config, long_unknown_name)
 
     memset(variable + 10, 'X', 4000);
     strcpy(variable + 4010, "=1");
-    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), -1);
+    cr_assert_eq(sm_settings_from_env(env, error, sizeof(error)), -1);
     cr_assert(strstr(error, "XX...: no such setting; the nearest is SECRETSSL_"), "%s", error);
     cr_assert_lt(strlen(error), 150);
 }
@@ -281,16 +281,16 @@ Test(config, environment_without_value)
 {
     char *env[] = {"SECRETSSL_REQUIRE", "SECRETSSL_ROUTE=keys", NULL};
 
-    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), 0, "%s", error);
-    cr_assert_eq(sm_config.require, 0);
-    cr_assert_eq(sm_config.route, SM_ROUTE_KEYS);
+    cr_assert_eq(sm_settings_from_env(env, error, sizeof(error)), 0, "%s", error);
+    cr_assert_eq(sm_settings.require, 0);
+    cr_assert_eq(sm_settings.route, SM_ROUTE_KEYS);
 }
 
 Test(config, bad_environment)
 {
     char *env[] = {"SECRETSSL_STATS=1", "SECRETSSL_FORK=share", "SECRETSSL_ZERO=0", NULL};
 
-    cr_assert_eq(sm_config_from_env(env, error, sizeof(error)), -1);
+    cr_assert_eq(sm_settings_from_env(env, error, sizeof(error)), -1);
     cr_assert_str_eq(error, "SECRETSSL_FORK=share: accepted is copy or deny");
-    cr_assert_eq(sm_config.fork, SM_FORK_COPY);
+    cr_assert_eq(sm_settings.fork, SM_FORK_COPY);
 }

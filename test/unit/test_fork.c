@@ -259,7 +259,7 @@ Test(fork, free_memory_is_not_copied)
 {
     void *some[500];
 
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     for (int i = 0; i < 500; i++)
         some[i] = memset(sm_malloc(i % 50 ? 200 : 20000, PART), 0xee, 200);
     for (int i = 0; i < 500; i++) {

@@ -110,7 +110,7 @@ static void begin(size_t block)
 {
     sm_pages_raise_limit(LIMIT);
     start_heap_of(128 * SM_MIB);
-    sm_pages_block_known = block;
+    sm_secretmem_huge_known = block;
 }
 
 /* Little more than a MiB in a partition that has as much mapped as a block: no whole one. */
@@ -181,7 +181,8 @@ static void check_generations(const struct files *parent, int generations)
     check();
     CHECK(files.large > 0 && files.misplaced == 0);
     CHECK(files.bytes == parent->bytes);
-    CHECK(sm_pages_block() == 0 || kernel_counter("block_size") <= 0 || files.blocks > 0);
+    CHECK(sm_secretmem_huge_size() == 0 || kernel_counter("block_size") <= 0 ||
+          files.blocks > 0);
     CHECK(sm_stats.degraded == 0);
     if (generations > 1)
         check_generations(parent, generations - 1);
@@ -217,10 +218,10 @@ static void second_fails(void *arg)
     int status = 0;
     pid_t pid;
 
-    sm_config.require = *(int *)arg;
+    sm_settings.require = *(int *)arg;
     become_nobody(8 * SM_MIB);
     start_heap_of(128 * SM_MIB);
-    sm_pages_block_known = KERNEL_BLOCK;
+    sm_secretmem_huge_known = KERNEL_BLOCK;
     make(1000);
     CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
     pid = fork();

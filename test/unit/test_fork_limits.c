@@ -193,7 +193,7 @@ static void deny(void *arg)
     pid_t pid;
 
     (void)arg;
-    sm_config.fork = SM_FORK_DENY;
+    sm_settings.fork = SM_FORK_DENY;
     make();
     pid = fork();
     if (pid == 0) {
@@ -228,7 +228,7 @@ static void copy_elsewhere(void *arg)
     const struct limits *limits = arg;
     pid_t pid;
 
-    sm_config.require = limits->require;
+    sm_settings.require = limits->require;
     become_nobody(limits->memlock);
     make();
     CHECK(sm_is_secret(key));
@@ -296,7 +296,7 @@ static void locked_parent(void *arg)
 
     (void)arg;
     filter_call(SYS_memfd_secret, SECCOMP_RET_ERRNO | ENOSYS);
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     make();
     CHECK(sm_arena.pages[sm_page_number(key)].kind == SM_KIND_LOCKED);
     sm_free(large);

@@ -37,11 +37,11 @@ static void *keep_slots(void *arg)
 
 static void find_slots(void *arg)
 {
-    uint32_t frontier = sm_arena.part[PART].frontier;
+    uint32_t top = sm_arena.part[PART].top;
     unsigned found = 0;
 
     (void)arg;
-    while (sm_arena.part[PART].frontier == frontier && found < 32) {
+    while (sm_arena.part[PART].top == top && found < 32) {
         void *p = sm_malloc(64, PART);
         CHECK(all_bytes(p, 0, 64));
         for (int i = 0; i < 32; i++)

@@ -32,7 +32,7 @@ static void full(void *arg)
     unsigned n = 0;
 
     (void)arg;
-    sm_config.require = 1;
+    sm_settings.require = 1;
     start_heap_of(2 * SM_MIB);
     while (n < 400 && (blocks[n] = sm_malloc(30000, PART)))
         n++;
@@ -171,7 +171,7 @@ static void many_blocks(void *arg)
     uint64_t without;
 
     (void)arg;
-    sm_config.route = SM_ROUTE_KEYS;
+    sm_settings.route = SM_ROUTE_KEYS;
     begin(512 * SM_MIB);
     for (int i = 0; i < MANY; i++)
         blocks[i] = sm_malloc(20000, SM_PART_IO);
@@ -207,11 +207,11 @@ static void check_guards(void)
     for (unsigned p = 0; p < SM_PARTS; p++) {
         const struct sm_partition *part = &sm_arena.part[p];
         uint32_t kept = 0;
-        for (uint32_t page = part->first; page < part->frontier; page++) {
+        for (uint32_t page = part->first; page < part->top; page++) {
             const struct sm_page *run = &sm_arena.pages[page];
-            if (run->use == SM_USE_LARGE || run->use == SM_USE_KEPT)
+            if (run->use == SM_USE_LARGE || run->use == SM_USE_RETAINED)
                 CHECK(run[run->pages].use == SM_USE_GUARD);
-            if (run->use == SM_USE_KEPT)
+            if (run->use == SM_USE_RETAINED)
                 kept += run->pages + sm_guard_pages();
             if (run->present)
                 CHECK(accessible(sm_page_address(page)) == (run->use != SM_USE_GUARD));

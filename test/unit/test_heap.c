@@ -68,7 +68,7 @@ Test(heap, without_zero)
 {
     unsigned char *p = take(100);
 
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     memset(p, 0xee, 100);
     sm_free(p);
     cr_assert(all_bytes(p, 0xee, 100));
@@ -177,7 +177,7 @@ Test(heap, too_much)
     unsigned char *p = take(100);
 
     memset(p, 4, 100);
-    sm_config.require = 1;
+    sm_settings.require = 1;
     cr_assert_null(sm_malloc(SIZE_MAX, PART));
     cr_assert_null(sm_malloc(SIZE_MAX - 5000, PART));
     cr_assert_null(sm_malloc(17 * SM_MIB, PART));

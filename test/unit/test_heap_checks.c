@@ -100,7 +100,7 @@ Test(heap_checks_limits, within)
 
 static void overrun_without_zero(void *arg)
 {
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     overrun(arg);
 }
 
@@ -240,7 +240,7 @@ static void under_a_filter(void *arg)
     start_heap();
     p = take(100);
     sm_free(p);
-    sm_seccomp_killing = 1U << SM_CALL_OPENAT;
+    sm_seccomp_fatal = 1U << SM_CALL_OPENAT;
     sm_free(p);
     (void)arg;
 }
@@ -256,7 +256,7 @@ Test(heap_checks_limits, under_a_filter)
 /* With SECRETSSL_ZERO=0 a free slot is not clear: that is no fault, nor is it hidden. */
 static void not_cleared(void *arg)
 {
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     start_heap();
     for (size_t i = 0; i < SIZES; i++) {
         for (int j = 0; j < 100; j++) {
@@ -318,7 +318,7 @@ Test(heap_checks, absurd_sizes)
 {
     unsigned char *p = take(8), *q = take(20000);
 
-    sm_config.require = 1;
+    sm_settings.require = 1;
     for (size_t less = 0; less < 40; less++) {
         cr_assert_null(sm_realloc(p, SIZE_MAX - less), "%zu", less);
         cr_assert_null(sm_realloc(q, SIZE_MAX - less), "%zu", less);

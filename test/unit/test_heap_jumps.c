@@ -91,7 +91,7 @@ Test(jumps_limits, overrun_within_small_slots)
 /* Nothing can be told of it where nothing is cleared, and nothing false is said. */
 static void jump_without_zero(void *arg)
 {
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     jump(arg);
 }
 

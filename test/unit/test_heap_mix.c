@@ -46,7 +46,7 @@ Test(heap_mix, small_arena_and_the_c_library)
 Test(heap_mix, without_zero)
 {
     start_heap_of(64 * SM_MIB);
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     stress = (struct stress){.random = 7, .most = 50000};
     stress_run(&stress, 50000);
     stress_end(&stress);

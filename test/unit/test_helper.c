@@ -120,7 +120,7 @@ static void map_without_slots(void *arg)
     no_slots(16);
     sm_pages_map_secret(&map);
     CHECK(map.error == 0);
-    CHECK(sm_pages_present(map.address) == 0);
+    CHECK(sm_pages_populate(map.address) == 0);
     CHECK(fcntl(0, F_GETFD) != -1);
     CHECK(open("/dev/null", O_RDONLY) == -1);
 }
@@ -191,12 +191,12 @@ static void speak_under_filter(void *arg)
 {
     int call = *(int *)arg;
 
-    sm_report_init("unit");
-    sm_seccomp_killing = 1U << (call == SYS_rt_sigprocmask ? SM_CALL_SIGPROCMASK
-                                : call == SYS_wait4        ? SM_CALL_WAIT4
-                                                           : SM_CALL_CLONE);
+    sm_log_init("unit");
+    sm_seccomp_fatal = 1U << (call == SYS_rt_sigprocmask ? SM_CALL_SIGPROCMASK
+                              : call == SYS_wait4        ? SM_CALL_WAIT4
+                                                         : SM_CALL_CLONE);
     filter_call(call, SECCOMP_RET_KILL_PROCESS);
-    sm_report("said"); /* to a pipe, for which a helper is used */
+    sm_log("said"); /* to a pipe, for which a helper is used */
     _exit(sm_helper_force(open_file, NULL) ? 1 : 0);
 }
 

@@ -34,7 +34,7 @@ static uint32_t used_pages(void)
 {
     const struct sm_partition *part = &sm_arena.part[PART];
 
-    return part->frontier - part->first - part->free_pages - part->kept_pages;
+    return part->top - part->first - part->free_pages - part->kept_pages;
 }
 
 Test(large, sizes)
@@ -55,7 +55,7 @@ Test(large, not_cleared_without_zero)
 {
     unsigned char *p = take(20000);
 
-    sm_config.zero = 0;
+    sm_settings.zero = 0;
     memset(p, 0xab, 20000);
     sm_large_free(p);
     cr_assert(all_bytes(p, 0xab, 20000));

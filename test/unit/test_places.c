@@ -18,7 +18,7 @@ static void write_setting(void *arg)
     start_heap();
     if (arg)
         sm_heap_seal();
-    *(volatile int *)&sm_config.require = 1;
+    *(volatile int *)&sm_settings.require = 1;
 }
 
 static void write_place(void *arg)
@@ -85,7 +85,7 @@ Test(places, shrunk)
     cr_assert_lt(sm_arena.part[SM_PART_PUBLIC].end, end);
     cr_assert(!accessible(&sm_arena.pages[end]) && !accessible(sm_page_address(end)));
     cr_assert(all_bytes(live, 7, 5000));
-    sm_config.route = SM_ROUTE_KEYS; /* in ordinary memory, which nobody limits */
+    sm_settings.route = SM_ROUTE_KEYS; /* in ordinary memory, which nobody limits */
     cr_assert_gt(fill(SM_PART_PUBLIC, 100000), 8);
     cr_assert_eq(sm_short_now.why, SM_SHORT_SPACE);
     sm_free(live);
@@ -103,7 +103,7 @@ Test(places, not_to_be_moved)
     start_heap();
     sm_pages_map_secret(&map);
     cr_assert_eq(map.error, 0);
-    sm_seccomp_killing |= SM_CALL_BIT(SM_CALL_MREMAP);
+    sm_seccomp_fatal |= SM_CALL_BIT(SM_CALL_MREMAP);
     map = (struct sm_secret_map){.length = sm_os_page};
     sm_pages_map_secret(&map);
     cr_assert_eq(map.error, 0);

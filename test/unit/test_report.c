@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/settings.h"
 #include "log/log.h"
+#include "stacktrace/fatal.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -17,9 +18,9 @@ static char text[4096], wanted[4096];
 static void say_all(void *arg)
 {
     (void)arg;
-    sm_report_init("speaker");
+    sm_log_init("speaker");
     errno = EDOM;
-    sm_report("one %d %s", 1, "two\nlines");
+    sm_log("one %d %s", 1, "two\nlines");
     CHECK(errno == EDOM);
     dprintf(2, "pid %d\n", getpid());
 }
@@ -39,9 +40,9 @@ static void say_much(void *arg)
     static char much[3000];
 
     (void)arg;
-    sm_report_init("speaker");
+    sm_log_init("speaker");
     memset(much, 'm', sizeof(much) - 1);
-    sm_report("%s", much);
+    sm_log("%s", much);
 }
 
 Test(report, long_line_is_cut)
@@ -58,10 +59,10 @@ static void say_once(void *arg)
     bool first = false, second = false;
 
     (void)arg;
-    sm_report_init("speaker");
+    sm_log_init("speaker");
     for (int i = 0; i < 5; i++) {
-        sm_report_once(&first, "first");
-        sm_report_once(&second, "second");
+        sm_log_once(&first, "first");
+        sm_log_once(&second, "second");
     }
 }
 
@@ -77,11 +78,11 @@ static void say_to_data(void *arg)
 {
     int data = *(int *)arg;
 
-    sm_report_init("speaker");
+    sm_log_init("speaker");
     dup2(data, 2);
-    sm_report("lost");
+    sm_log("lost");
     close(2);
-    sm_report("lost");
+    sm_log("lost");
 }
 
 Test(report, data_file_is_spared)
@@ -101,9 +102,9 @@ static void say_without_stderr(void *arg)
     int data = *(int *)arg;
 
     close(2);
-    sm_report_init("speaker");
+    sm_log_init("speaker");
     dup2(data, 2);
-    sm_report("lost");
+    sm_log("lost");
 }
 
 Test(report, closed_at_start)
@@ -121,10 +122,10 @@ static void say_to_log(void *arg)
 {
     char error[64];
 
-    sm_report_init("speaker");
-    CHECK(sm_config_set("LOG", arg, error, sizeof(error)) == 0);
+    sm_log_init("speaker");
+    CHECK(sm_settings_set("LOG", arg, error, sizeof(error)) == 0);
     errno = EDOM;
-    sm_report("to the log");
+    sm_log("to the log");
     CHECK(errno == EDOM);
 }
 
@@ -181,8 +182,8 @@ Test(report, no_syslog)
 static void refuse(void *arg)
 {
     (void)arg;
-    sm_report_init("speaker");
-    sm_refuse("refused for %s", "a reason");
+    sm_log_init("speaker");
+    sm_exit_refused("refused for %s", "a reason");
 }
 
 Test(report, refuse)
@@ -202,7 +203,7 @@ static void fatal(void *address)
     struct sigaction action = {.sa_handler = ignore};
     sigset_t set;
 
-    sm_report_init("speaker");
+    sm_log_init("speaker");
     sigaction(SIGABRT, &action, NULL);
     sigfillset(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);

@@ -14,7 +14,7 @@ static void check(const char *file, unsigned answer)
 
     for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
         snprintf(paths[i], sizeof(paths[i]), "%s%s", before[i], file);
-        cr_assert_eq(route_classify(paths[i]), answer, "%s", paths[i]);
+        cr_assert_eq(partition_classify(paths[i]), answer, "%s", paths[i]);
     }
 }
 
@@ -28,10 +28,10 @@ Test(route, key_bytes)
 
 Test(route, stacks)
 {
-    check("crypto/async/arch/async_posix.c", ROUTE_STACK);
+    check("crypto/async/arch/async_posix.c", PARTITION_STACK);
     check("crypto/async/async.c", SM_PART_KEY);
-    cr_assert_eq(route("../crypto/async/arch/async_posix.c", 32768), ROUTE_STACK);
-    cr_assert_eq(route("../crypto/async/arch/async_posix.c", 32768), ROUTE_STACK, "again");
+    cr_assert_eq(partition_for("../crypto/async/arch/async_posix.c", 32768), PARTITION_STACK);
+    cr_assert_eq(partition_for("../crypto/async/arch/async_posix.c", 32768), PARTITION_STACK, "again");
 }
 
 /* Objects with locks or counters are never among the key bytes, which may be uncached. */
@@ -90,25 +90,25 @@ Test(route, unknown)
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-        cr_assert_eq(route_classify(files[i]), SM_PART_KEY, "%s", files[i]);
+        cr_assert_eq(partition_classify(files[i]), SM_PART_KEY, "%s", files[i]);
 }
 
 Test(route, octet_keys_by_size)
 {
     static const char file[] = "../crypto/ec/ecx_key.c";
 
-    cr_assert_eq(route(file, 32), SM_PART_BYTES, "X25519");
-    cr_assert_eq(route(file, 57), SM_PART_BYTES, "Ed448");
-    cr_assert_eq(route(file, 64), SM_PART_BYTES);
-    cr_assert_eq(route(file, 65), SM_PART_KEY, "the object around it");
-    cr_assert_eq(route(file, 200), SM_PART_KEY);
+    cr_assert_eq(partition_for(file, 32), SM_PART_BYTES, "X25519");
+    cr_assert_eq(partition_for(file, 57), SM_PART_BYTES, "Ed448");
+    cr_assert_eq(partition_for(file, 64), SM_PART_BYTES);
+    cr_assert_eq(partition_for(file, 65), SM_PART_KEY, "the object around it");
+    cr_assert_eq(partition_for(file, 200), SM_PART_KEY);
 }
 
 Test(route, no_file)
 {
-    cr_assert_eq(route(NULL, 100), SM_PART_KEY);
-    cr_assert_eq(route("", 100), SM_PART_KEY);
-    cr_assert_eq(route(NULL, 100), SM_PART_KEY);
+    cr_assert_eq(partition_for(NULL, 100), SM_PART_KEY);
+    cr_assert_eq(partition_for("", 100), SM_PART_KEY);
+    cr_assert_eq(partition_for(NULL, 100), SM_PART_KEY);
 }
 
 /* A pointer is looked up in the lists once; what it points to is not read again. */
@@ -116,10 +116,10 @@ Test(route, cached_by_pointer)
 {
     static char file[64] = "crypto/err/err.c";
 
-    cr_assert_eq(route(file, 100), SM_PART_PUBLIC);
+    cr_assert_eq(partition_for(file, 100), SM_PART_PUBLIC);
     strcpy(file, "crypto/bn/bn_lib.c");
-    cr_assert_eq(route(file, 100), SM_PART_PUBLIC);
-    cr_assert_eq(route_classify(file), SM_PART_BYTES);
+    cr_assert_eq(partition_for(file, 100), SM_PART_PUBLIC);
+    cr_assert_eq(partition_classify(file), SM_PART_BYTES);
 }
 
 /* The lists say where in OpenSSL's tree secrets do not go; nothing generic is on them. */
@@ -138,20 +138,20 @@ static void without_names(void *arg)
     static const char *const names[] = {"", NULL};
     static char empty[64][8];
 
-    sm_report_init("unit");
+    sm_log_init("unit");
     for (int round = 0; round < 100; round++) {
         for (int i = 0; i < 64; i++)
-            CHECK(route(empty[i], 100) == SM_PART_KEY);
-        CHECK(route(names[0], 32) == SM_PART_KEY && route(names[1], 32) == SM_PART_KEY);
+            CHECK(partition_for(empty[i], 100) == SM_PART_KEY);
+        CHECK(partition_for(names[0], 32) == SM_PART_KEY && partition_for(names[1], 32) == SM_PART_KEY);
     }
     (void)arg;
 }
 
 static void with_null(void *arg)
 {
-    sm_report_init("unit");
-    CHECK(route(NULL, 100) == SM_PART_KEY);
-    CHECK(route("crypto/err/err.c", 100) == SM_PART_PUBLIC);
+    sm_log_init("unit");
+    CHECK(partition_for(NULL, 100) == SM_PART_KEY);
+    CHECK(partition_for("crypto/err/err.c", 100) == SM_PART_PUBLIC);
     (void)arg;
 }
 
@@ -196,12 +196,12 @@ Test(route, sets)
     for (int round = 0; round < 5; round++) {
         for (unsigned i = 0; i < POINTERS; i++) {
             const char *p = pointers[(i * (unsigned)(2 * round + 1)) % POINTERS];
-            unsigned wanted = route_classify(p);
+            unsigned wanted = partition_classify(p);
             cr_assert_eq(wanted, answers[(i * (unsigned)(2 * round + 1)) % POINTERS % 5]);
-            cr_assert_eq(route(p, 1000), part_of(wanted, SM_PART_KEY));
-            cr_assert_eq(route(p, 32), part_of(wanted, SM_PART_BYTES));
-            cr_assert_eq(route_needed(p), wanted == ROUTE_NEEDED);
-            cr_assert_eq(route_fast(p), wanted, "the next time it is in front");
+            cr_assert_eq(partition_for(p, 1000), part_of(wanted, SM_PART_KEY));
+            cr_assert_eq(partition_for(p, 32), part_of(wanted, SM_PART_BYTES));
+            cr_assert_eq(partition_needed(p), wanted == ROUTE_NEEDED);
+            cr_assert_eq(partition_fast(p), wanted, "the next time it is in front");
         }
     }
 }
@@ -212,11 +212,11 @@ Test(route, unknown_pointers_go_slow)
     static const char file[] = "main.c";
 
     for (uintptr_t at = 4096; at < 1UL << 47; at = at * 3 + 7)
-        cr_assert_gt(route_fast((const char *)at), ROUTE_NEEDED, "%lx", at);
-    cr_assert_gt(route_fast(file), ROUTE_NEEDED);
-    cr_assert_eq(route(file, 1), SM_PART_KEY);
-    cr_assert_eq(route_fast(file), SM_PART_KEY);
-    cr_assert_eq(route_fast(NULL), SM_PART_KEY);
+        cr_assert_gt(partition_fast((const char *)at), ROUTE_NEEDED, "%lx", at);
+    cr_assert_gt(partition_fast(file), ROUTE_NEEDED);
+    cr_assert_eq(partition_for(file, 1), SM_PART_KEY);
+    cr_assert_eq(partition_fast(file), SM_PART_KEY);
+    cr_assert_eq(partition_fast(NULL), SM_PART_KEY);
 }
 
 #define FILES (4 * ROUTE_SETS * ROUTE_WAYS)
@@ -230,6 +230,6 @@ Test(route, cache_collisions)
         snprintf(files[i], sizeof(files[i]), i % 3 ? "crypto/err/%u.c" : "ssl/record/%u.c", i);
     for (int round = 0; round < 3; round++) {
         for (unsigned i = 0; i < FILES; i++)
-            cr_assert_eq(route(files[i], 1), i % 3 ? SM_PART_PUBLIC : SM_PART_IO);
+            cr_assert_eq(partition_for(files[i], 1), i % 3 ? SM_PART_PUBLIC : SM_PART_IO);
     }
 }

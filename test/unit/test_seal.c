@@ -61,9 +61,9 @@ static void install(struct sock_fprog program)
 {
     struct sm_seal seal;
 
-    sm_seal_begin(&seal, &program);
+    sm_sandbox_prepare(&seal, &program);
     filter_install(program);
-    sm_seal_end(&seal, true);
+    sm_sandbox_confirm(&seal, true);
 }
 
 static void use_all(size_t size)
@@ -146,7 +146,7 @@ static void use_up(void *arg)
         secret += sm_is_secret(p);
     }
     /* 256K for records, but 1M in all; 128K are for key bytes, and not lent if uncached. */
-    all = sm_config.uncached == SM_UNCACHED_OFF ? 1000 : 875;
+    all = sm_settings.uncached == SM_UNCACHED_OFF ? 1000 : 875;
     CHECK(secret > all * 9 / 10 && secret < all * 11 / 10);
     CHECK(sm_stats.spilled == 1500 - secret);
 }
@@ -167,7 +167,7 @@ static void unharmed(void *arg)
     install(PROGRAM(no_ptrace));
     CHECK(!sm_arena.fixed);
     CHECK(sm_arena.mapped == 0);
-    CHECK(sm_seccomp_killing == 0);
+    CHECK(sm_seccomp_fatal == 0);
     for (int i = 0; i < BLOCKS; i++)
         CHECK(sm_is_secret(sm_malloc(100000, SM_PART_KEY)));
 }
@@ -187,10 +187,10 @@ static void refused(void *arg)
     (void)arg;
     start_heap_of(16 * SM_MIB);
     p = sm_malloc(100, SM_PART_KEY);
-    sm_seal_begin(&seal, &program);
+    sm_sandbox_prepare(&seal, &program);
     CHECK(sm_arena.fixed);
-    sm_seal_end(&seal, false); /* the kernel did not take it */
-    CHECK(!sm_arena.fixed && sm_seccomp_killing == 0);
+    sm_sandbox_confirm(&seal, false); /* the kernel did not take it */
+    CHECK(!sm_arena.fixed && sm_seccomp_fatal == 0);
     CHECK(mapping_has(p, "dc"));
     for (int i = 0; i < BLOCKS; i++)
         CHECK(sm_is_secret(sm_malloc(100000, SM_PART_KEY)));
@@ -257,9 +257,9 @@ static void before_start(void *arg)
     struct sm_seal seal;
 
     (void)arg;
-    sm_seal_begin(&seal, &program);
-    sm_seal_end(&seal, true);
-    CHECK(!sm_arena.fixed && sm_seccomp_killing == 0 && sm_arena.span == 0);
+    sm_sandbox_prepare(&seal, &program);
+    sm_sandbox_confirm(&seal, true);
+    CHECK(!sm_arena.fixed && sm_seccomp_fatal == 0 && sm_arena.span == 0);
 }
 
 /* A program that never uses OpenSSL is left as it was. */

@@ -57,7 +57,7 @@ static uint32_t learn(int nr, uint32_t answer, uint32_t others)
         BPF_STMT(BPF_RET | BPF_K, others),
     };
 
-    return sm_seccomp_learn(&(struct sock_fprog){4, filter});
+    return sm_seccomp_evaluate(&(struct sock_fprog){4, filter});
 }
 
 Test(seccomp, learn_one)
@@ -76,7 +76,7 @@ Test(seccomp, learn_one)
 
 Test(seccomp, learn_strict)
 {
-    cr_assert_eq(sm_seccomp_learn(NULL) & ALL_CALLS, ALL_CALLS);
+    cr_assert_eq(sm_seccomp_evaluate(NULL) & ALL_CALLS, ALL_CALLS);
 }
 
 /* A filter begins by looking at the architecture. */
@@ -93,7 +93,7 @@ Test(seccomp, learn_architecture)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
 
-    cr_assert_eq(sm_seccomp_learn(&(struct sock_fprog){4, filter}), 0);
+    cr_assert_eq(sm_seccomp_evaluate(&(struct sock_fprog){4, filter}), 0);
 }
 
 /* Filters that look at arguments: what we never ask for is not ours to fear. */
@@ -109,7 +109,7 @@ static uint32_t learn_argument(int nr, unsigned arg, uint16_t jump, uint32_t val
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
 
-    return sm_seccomp_learn(&(struct sock_fprog){6, filter});
+    return sm_seccomp_evaluate(&(struct sock_fprog){6, filter});
 }
 
 Test(seccomp, learn_arguments)
@@ -129,7 +129,7 @@ static void probe_unfiltered(void *arg)
 {
     (void)arg;
     sm_seccomp_probe();
-    CHECK(sm_seccomp_killing == 0);
+    CHECK(sm_seccomp_fatal == 0);
 }
 
 Test(seccomp, probe_without_filter)
@@ -148,7 +148,7 @@ static void probe(void *arg)
 
     filter_call(filtered->nr, filtered->answer);
     sm_seccomp_probe();
-    CHECK(sm_seccomp_killing == filtered->killing);
+    CHECK(sm_seccomp_fatal == filtered->killing);
 }
 
 /* Filters that were there at exec: what kills is found by children that die of it. */
@@ -180,7 +180,7 @@ Test(seccomp, probe_without_children)
 static void forbid(void *arg)
 {
     (void)arg;
-    sm_seccomp_killing = 1U << SM_CALL_MLOCK;
+    sm_seccomp_fatal = 1U << SM_CALL_MLOCK;
     CHECK(sm_seccomp_forbids(SM_CALL_MLOCK));
     CHECK(!sm_seccomp_forbids(SM_CALL_MMAP));
 }

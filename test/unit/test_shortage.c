@@ -174,7 +174,7 @@ static void run(void *arg)
     way->fn();
     CHECK(sm_stats.shortages[way->why] > 0);
     CHECK(sm_stats.shortages[SM_SHORT_UNKNOWN] == 0);
-    if (sm_config.require)
+    if (sm_settings.require)
         CHECK(sm_stats.failed > 0 && sm_stats.spilled == 0 && sm_stats.degraded == 0);
     else
         CHECK(sm_stats.spilled > 0 || sm_stats.degraded > 0);
@@ -210,7 +210,7 @@ Test(shortage, degrades, .disabled = SANITIZED)
 
 Test(shortage, refuses, .disabled = SANITIZED)
 {
-    sm_config.require = 1;
+    sm_settings.require = 1;
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         cr_assert_eq(in_child_saying(run, (void *)&ways[i], text, sizeof(text)), 0, "%s: %s",
                      ways[i].said, text);
@@ -233,7 +233,7 @@ static void enough(void *arg)
 
 Test(shortage, enough)
 {
-    sm_config.require = 1;
+    sm_settings.require = 1;
     cr_assert_eq(in_child_saying(enough, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert_str_eq(text, "");
 }
@@ -244,7 +244,7 @@ static void needed(void *arg)
     void *p;
 
     (void)arg;
-    sm_config.require = 1;
+    sm_settings.require = 1;
     full();
     CHECK(!sm_malloc(5000, SM_PART_PUBLIC));
     p = sm_malloc_needed(5000, SM_PART_PUBLIC);
@@ -282,9 +282,9 @@ Test(borrow, table)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        sm_config.route = cases[i].route;
-        sm_config.fork = cases[i].fork;
-        sm_config.uncached = cases[i].uncached;
+        sm_settings.route = cases[i].route;
+        sm_settings.fork = cases[i].fork;
+        sm_settings.uncached = cases[i].uncached;
         sm_arena.fixed = cases[i].fixed;
         for (unsigned from = 0; from < SM_PARTS; from++) {
             for (unsigned to = 0; to < SM_PARTS; to++)
@@ -312,9 +312,9 @@ static void keep(void *arg)
     const struct promise *promise = arg;
     unsigned refused = 0;
 
-    sm_config.require = 1;
-    sm_config.route = promise->route;
-    sm_config.fork = promise->fork;
+    sm_settings.require = 1;
+    sm_settings.route = promise->route;
+    sm_settings.fork = promise->fork;
     start_heap_of(256 * SM_KIB);
     for (unsigned p = 0; p < SM_PARTS; p++)
         CHECK(sm_malloc(100, p));
@@ -347,7 +347,7 @@ static void never_cached(void *arg)
 {
     (void)arg;
     full();
-    sm_config.uncached = SM_UNCACHED_REQUIRE;
+    sm_settings.uncached = SM_UNCACHED_REQUIRE;
     for (int i = 0; i < 100; i++) {
         void *p = sm_malloc(1000, SM_PART_BYTES);
         CHECK(!p || sm_part_of(p) == SM_PART_BYTES);
@@ -365,7 +365,7 @@ Test(borrow, never_cached)
 static void denied_and_spilled(void *arg)
 {
     (void)arg;
-    sm_config.fork = SM_FORK_DENY;
+    sm_settings.fork = SM_FORK_DENY;
     start_heap_of(64 * SM_KIB);
     for (int i = 0; i < 100; i++)
         CHECK(sm_malloc(1000, SM_PART_BYTES));

@@ -19,19 +19,19 @@ TestSuite(spill, .init = init);
 
 Test(spill, counted)
 {
-    unsigned char *p = sm_spill_alloc(100, 1);
+    unsigned char *p = sm_fallback_alloc(100, 1);
 
     cr_assert_not_null(p);
     cr_assert(!sm_arena_owns(p));
-    cr_assert_geq(sm_spill_size(p), 100);
+    cr_assert_geq(sm_fallback_size(p), 100);
     cr_assert_eq(sm_stats.spilled, 1);
     cr_assert_eq(sm_stats.spilled_bytes, 100);
-    sm_spill_free(p);
-    p = sm_spill_alloc(5000, 4096);
+    sm_fallback_free(p);
+    p = sm_fallback_alloc(5000, 4096);
     cr_assert_eq((uintptr_t)p % 4096, 0);
     cr_assert_eq(sm_stats.spilled, 2);
     cr_assert_eq(sm_stats.spilled_bytes, 5100);
-    sm_spill_free(p);
+    sm_fallback_free(p);
     cr_assert_eq(sm_stats.failed, 0);
 }
 
@@ -48,31 +48,31 @@ Test(spill, zero, .disabled = QUARANTINED)
     for (int zero = 1; zero >= 0; zero--) {
         unsigned char *p = malloc(3000), *volatile used = p;
         size_t left = 0;
-        sm_config.zero = zero;
+        sm_settings.zero = zero;
         memset(p, 'Z', 3000);
         sm_barrier(); /* or the compiler drops it */
         free(p);
-        p = sm_spill_alloc(3000, 1);
+        p = sm_fallback_alloc(3000, 1);
         cr_assert_eq(p, used, "the same memory");
         for (size_t i = 0; i < 3000; i++)
             left += p[i] != 0;
         cr_assert_eq(left == 0, zero, "%zu bytes of what was there", left);
-        sm_spill_free(p);
+        sm_fallback_free(p);
     }
 }
 
 Test(spill, zero_when_it_grows, .disabled = QUARANTINED)
 {
-    unsigned char *was = malloc(3000), *p = sm_spill_alloc(100, 1);
+    unsigned char *was = malloc(3000), *p = sm_fallback_alloc(100, 1);
 
     memset(was, 'Z', 3000);
     sm_barrier();
     free(was);
-    p = sm_spill_realloc(p, 3000);
+    p = sm_fallback_realloc(p, 3000);
     cr_assert_eq(p, was, "the same memory");
     cr_assert(all_bytes(p, 0, 3000));
-    sm_spill_free(p);
-    p = sm_spill_alloc(3000, 512);
+    sm_fallback_free(p);
+    p = sm_fallback_alloc(3000, 512);
     cr_assert_eq((uintptr_t)p % 512, 0);
     cr_assert(all_bytes(p, 0, 3000));
 }
@@ -80,8 +80,8 @@ Test(spill, zero_when_it_grows, .disabled = QUARANTINED)
 #if !defined(__SANITIZE_ADDRESS__)
 Test(spill, impossible)
 {
-    cr_assert_null(sm_spill_alloc(SIZE_MAX / 2, 1));
-    cr_assert_null(sm_spill_alloc(SIZE_MAX / 2, 4096));
+    cr_assert_null(sm_fallback_alloc(SIZE_MAX / 2, 1));
+    cr_assert_null(sm_fallback_alloc(SIZE_MAX / 2, 4096));
     cr_assert_eq(sm_stats.failed, 2);
     cr_assert_eq(sm_stats.spilled, 0);
 }
@@ -101,29 +101,29 @@ static unsigned secret_bytes(const unsigned char *p)
 /* glibc keeps a freed block of this size as it is but for its first 16 bytes. */
 Test(spill, cleared)
 {
-    unsigned char *p = sm_spill_alloc(64, 1), *volatile was = p;
+    unsigned char *p = sm_fallback_alloc(64, 1), *volatile was = p;
 
     memset(p, 0xcd, 64);
-    sm_spill_free(p);
+    sm_fallback_free(p);
     memcpy(at_free, was, sizeof(at_free));
     cr_assert_eq(secret_bytes(at_free), 0);
     /* The control: without clearing it is all there. */
-    sm_config.zero = 0;
-    p = sm_spill_alloc(64, 1);
+    sm_settings.zero = 0;
+    p = sm_fallback_alloc(64, 1);
     was = p;
     memset(p, 0xcd, 64);
-    sm_spill_free(p);
+    sm_fallback_free(p);
     memcpy(at_free, was, sizeof(at_free));
     cr_assert_eq(secret_bytes(at_free), 48);
 }
 
 Test(spill, cleared_when_it_moves)
 {
-    unsigned char *p = sm_spill_alloc(64, 1), *volatile was = p;
+    unsigned char *p = sm_fallback_alloc(64, 1), *volatile was = p;
     unsigned char *to;
 
     memset(p, 0xcd, 64);
-    to = sm_spill_realloc(p, 10000);
+    to = sm_fallback_realloc(p, 10000);
     memcpy(at_free, was, sizeof(at_free));
     cr_assert_neq(to, was);
     cr_assert(all_bytes(to, 0xcd, 64));
@@ -135,14 +135,14 @@ Test(spill, cleared_when_it_moves)
 Test(spill, realloc)
 {
     for (int zero = 0; zero <= 1; zero++) {
-        unsigned char *p = sm_spill_alloc(1000, 1);
-        sm_config.zero = zero;
+        unsigned char *p = sm_fallback_alloc(1000, 1);
+        sm_settings.zero = zero;
         memset(p, 7, 1000);
-        p = sm_spill_realloc(p, 100000);
+        p = sm_fallback_realloc(p, 100000);
         cr_assert(all_bytes(p, 7, 1000));
-        p = sm_spill_realloc(p, 10);
+        p = sm_fallback_realloc(p, 10);
         cr_assert(all_bytes(p, 7, 10));
-        sm_spill_free(p);
+        sm_fallback_free(p);
     }
 }
 

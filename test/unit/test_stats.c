@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "process/exit_report.h"
 #include "base/counters.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"

@@ -20,12 +20,12 @@ static unsigned count;
 
 static bool look_chosen(const char *p, size_t size)
 {
-    return sm_sweep_look(p, size);
+    return sm_is_zero(p, size);
 }
 
 static void clear_chosen(char *p, size_t size)
 {
-    sm_sweep_clear(p, size);
+    sm_zero_dirty(p, size);
 }
 
 static void init(void)
@@ -39,7 +39,7 @@ static void init(void)
         widths[count++] = (struct width){"64", look_64, clear_64};
 #endif
     /* The one that the library takes here is the widest. */
-    sm_sweep_init();
+    sm_zero_init();
     cr_assert_eq((unsigned)width, count - 1);
     widths[count++] = (struct width){"chosen", look_chosen, clear_chosen};
 }
@@ -153,8 +153,8 @@ Test(sweep, as_the_library_calls_it)
     char *p = before_guard(4096);
 
     memset(p, 0x55, 4096);
-    cr_assert(!sm_sweep_look(p, 4096));
-    sm_sweep_clear(p + 16, 4096 - 16);
-    cr_assert(!sm_sweep_look(p, 16));
-    cr_assert(sm_sweep_look(p + 16, 4096 - 16));
+    cr_assert(!sm_is_zero(p, 4096));
+    sm_zero_dirty(p + 16, 4096 - 16);
+    cr_assert(!sm_is_zero(p, 16));
+    cr_assert(sm_is_zero(p + 16, 4096 - 16));
 }

@@ -31,14 +31,14 @@ static void choose(const char *log)
 {
     char error[64];
 
-    sm_report_init("speaker");
-    CHECK(sm_config_set("LOG", log, error, sizeof(error)) == 0);
+    sm_log_init("speaker");
+    CHECK(sm_settings_set("LOG", log, error, sizeof(error)) == 0);
 }
 
 static void say(const char *what)
 {
     errno = EDOM;
-    sm_report("%s", what);
+    sm_log("%s", what);
     CHECK(errno == EDOM);
 }
 

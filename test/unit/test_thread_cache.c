@@ -190,7 +190,7 @@ static void *in_shard(void *arg)
 Test(thread_cache, shards)
 {
     unsigned kept = sm_classes[sm_size_class(64)].cached, own[TOGETHER] = {0};
-    uint32_t frontier;
+    uint32_t top;
 
     cr_assert_eq(pthread_barrier_init(&barrier, NULL, TOGETHER + 1), 0);
     for (uintptr_t i = 0; i < TOGETHER; i++)
@@ -200,7 +200,7 @@ Test(thread_cache, shards)
         for (int before = 0; before < t; before++)
             cr_assert_neq(shard_of[t], shard_of[before]);
     }
-    frontier = sm_arena.part[PART].frontier;
+    top = sm_arena.part[PART].top;
     pthread_barrier_wait(&barrier);
     for (int t = 0; t < TOGETHER; t++)
         pthread_join(threads[t], NULL);
@@ -209,7 +209,7 @@ Test(thread_cache, shards)
             own[t] += shard_of_block(of_thread[t][i]) == shard_of[t];
         cr_assert_geq(own[t], OF_EACH - kept, "%d: %u of its own shard", t, own[t]);
     }
-    cr_assert_eq(sm_arena.part[PART].frontier, frontier, "what was freed is used again");
+    cr_assert_eq(sm_arena.part[PART].top, top, "what was freed is used again");
     for (int t = 0; t < TOGETHER; t++) {
         for (int i = 0; i < OF_EACH; i++)
             sm_free(of_thread[t][i]);

@@ -20,7 +20,7 @@ static char text[65536];
 
 static void init(void)
 {
-    sm_config.trace = 1;
+    sm_settings.trace = 1;
     start_heap();
     sm_unwind_load();
 }
@@ -198,7 +198,7 @@ static void report(void *arg)
 {
     int leave = *(int *)arg;
 
-    sm_report_init("unit");
+    sm_log_init("unit");
     for (int i = 0; i < 100; i++)
         sm_free(kept[i]);
     for (int i = 0; i < leave; i++)
@@ -235,9 +235,9 @@ static void traced(void *arg)
 static void under_filter(void *arg)
 {
     CHECK(stack_here(10) != 0);
-    sm_report_init("unit");
-    sm_report_seal();
-    sm_seccomp_killing |= *(uint32_t *)arg;
+    sm_log_init("unit");
+    sm_log_seal();
+    sm_seccomp_fatal |= *(uint32_t *)arg;
     traced(NULL);
     traced(NULL);
 }

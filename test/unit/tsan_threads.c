@@ -67,8 +67,8 @@ int main(int argc, char **argv)
     pthread_t threads[THREADS];
 
     (void)argv;
-    sm_config.trace = argc > 1;
-    if (sm_config.trace)
+    sm_settings.trace = argc > 1;
+    if (sm_settings.trace)
         sm_unwind_load();
     start_heap_of(64 * SM_MIB);
     for (int i = 0; i < 64; i++)
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
         if (passed[i].at)
             stress_free(&passed[i]);
     }
-    if (sm_config.trace)
+    if (sm_settings.trace)
         sm_leaks_report();
     puts("all blocks were right");
     return 0;

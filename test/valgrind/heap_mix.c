@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The random mix of the unit tests, without Criterion, which forks and execs too much for
  * Valgrind. */
-#include "heap/malloc.h"
 #include "base/counters.h"
+#include "heap/malloc.h"
 #include "stress.h"
 #include "support.h"
 #include <pthread.h>

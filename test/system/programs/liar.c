@@ -204,7 +204,7 @@ static void count(const char *name)
         {"unguarded", &figures->unguarded},
         {"files_cached", &figures->files_cached},
         {"messages_lost", &figures->messages_lost},
-        {"uncached", &figures->uncached},
+        {"uncached", &figures->threads_without_cache},
         {"forks", &figures->forks},
     };
 

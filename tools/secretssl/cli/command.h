@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A command of the tool: one file each, one row each in the table in main.c. */
-#ifndef SECRETSSL_TOOL_COMMAND_H
-#define SECRETSSL_TOOL_COMMAND_H
+#ifndef SECRETSSL_CLI_COMMAND_H
+#define SECRETSSL_CLI_COMMAND_H
 
 struct command {
     const char *name;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands' JSON has in common. */
-#ifndef SECRETSSL_TOOL_JSON_TEXT_H
-#define SECRETSSL_TOOL_JSON_TEXT_H
+#ifndef SECRETSSL_CLI_JSON_H
+#define SECRETSSL_CLI_JSON_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tool says to its user on stderr. */
-#ifndef SECRETSSL_TOOL_MESSAGE_H
-#define SECRETSSL_TOOL_MESSAGE_H
+#ifndef SECRETSSL_CLI_MESSAGE_H
+#define SECRETSSL_CLI_MESSAGE_H
 
 /* One line on stderr, "secretssl: text". */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

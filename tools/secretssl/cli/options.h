@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands' argument handling has in common. */
-#ifndef SECRETSSL_TOOL_OPTIONS_H
-#define SECRETSSL_TOOL_OPTIONS_H
+#ifndef SECRETSSL_CLI_OPTIONS_H
+#define SECRETSSL_CLI_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where libsecretssl.so is. */
-#ifndef SECRETSSL_TOOL_PRELOAD_PATH_H
-#define SECRETSSL_TOOL_PRELOAD_PATH_H
+#ifndef SECRETSSL_CLI_PRELOAD_PATH_H
+#define SECRETSSL_CLI_PRELOAD_PATH_H
 
 #include <limits.h>
 #include <stdbool.h>

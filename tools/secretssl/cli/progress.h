@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A progress bar on stderr, for a search that takes more than a second on a terminal. */
-#ifndef SECRETSSL_TOOL_PROGRESS_H
-#define SECRETSSL_TOOL_PROGRESS_H
+#ifndef SECRETSSL_CLI_PROGRESS_H
+#define SECRETSSL_CLI_PROGRESS_H
 
 #include <stdint.h>
 #include <sys/types.h>

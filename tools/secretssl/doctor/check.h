@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `secretssl doctor` found: checks, each with a verdict and what to do about it. */
-#ifndef SECRETSSL_TOOL_DIAGNOSIS_H
-#define SECRETSSL_TOOL_DIAGNOSIS_H
+#ifndef SECRETSSL_DOCTOR_CHECK_H
+#define SECRETSSL_DOCTOR_CHECK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -74,7 +74,8 @@ static int examine(const struct request *request)
 }
 
 /* -1: go on; else the exit status. */
-static int parse(const struct command *self, int argc, char **argv, struct request *request)
+static int doctor_parse(const struct command *self, int argc, char **argv,
+                        struct request *request)
 {
     enum { JSON = 256, PRELOADED, HELP };
     static const struct option options[] = {
@@ -118,7 +119,7 @@ static int doctor_main(const struct command *self, int argc, char **argv)
     if (request.patients == NULL)
         say("doctor: out of memory");
     else
-        status = parse(self, argc, argv, &request);
+        status = doctor_parse(self, argc, argv, &request);
     if (status == -1)
         status = examine(&request);
     free(request.patients);

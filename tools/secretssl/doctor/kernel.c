@@ -36,7 +36,7 @@ static void ask_for_filter(void *result)
     *(int *)result = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
 }
 
-static bool below_filter(void)
+static bool kernel_below_filter(void)
 {
     int mode = 0;
     int signal = trial(ask_for_filter, &mode, sizeof(mode));
@@ -160,7 +160,7 @@ void check_system_call(struct diagnosis *diagnosis)
     facts->secret_signal = trial(try_call, &call, sizeof(call));
     facts->secret_calls = facts->secret_signal == 0 && call.fd >= 0;
     facts->secret_error = call.error;
-    facts->filtered = below_filter();
+    facts->filtered = kernel_below_filter();
 
     struct check *kernel = check_new(diagnosis, "kernel");
 

@@ -143,7 +143,7 @@ static struct text amount(rlim_t bytes)
     return result;
 }
 
-static void remedy_limit(struct check *check)
+static void memlock_remedy_limit(struct check *check)
 {
     const struct passwd *user = getpwuid(geteuid());
     unsigned long long bytes = (unsigned long long)enough;
@@ -170,8 +170,8 @@ static const char *way_text(enum way way)
     return texts[way];
 }
 
-static void judge(struct check *check, enum way way, struct powers powers, size_t got,
-                  int signal)
+static void memlock_judge(struct check *check, enum way way, struct powers powers, size_t got,
+                          int signal)
 {
     bool exempt = way == BY_LENGTH && powers.exempt, raises = powers.raises;
     const char *may = exempt   ? "; CAP_IPC_LOCK is exempt"
@@ -201,7 +201,7 @@ static void judge(struct check *check, enum way way, struct powers powers, size_
             "limit %s, of a default arena of 256 MiB; %s; beyond it secrets are in memory "
             "that is not secret",
             amount(found.rlim_max).text, way_text(way));
-    remedy_limit(check);
+    memlock_remedy_limit(check);
 }
 
 static void judge_capability(struct check *check, enum way way, struct powers powers)
@@ -241,6 +241,6 @@ void check_memlock(struct diagnosis *diagnosis)
     signal = trial(get_some, &got, sizeof(got));
     facts->counts_by_page = way == BY_PAGE;
     facts->counts_length = way == BY_LENGTH;
-    judge(check, way, powers, got, signal);
+    memlock_judge(check, way, powers, got, signal);
     judge_capability(check_new(diagnosis, "cap-ipc-lock"), way, powers);
 }

@@ -59,7 +59,7 @@ static void read_back(int fd, char said[SAID])
     said[got] = '\0';
 }
 
-static void start(const char *list, int out, int err)
+static void hook_start(const char *list, int out, int err)
 {
     static const char *const arguments[] = {"secretssl", "doctor", "--preloaded", NULL};
     const char *started = (const char *)getauxval(AT_EXECFN);
@@ -94,7 +94,7 @@ static void run(const char *list, struct child *child)
 
     child->status = -1;
     if (pid == 0)
-        start(list, out[1], err[1]);
+        hook_start(list, out[1], err[1]);
     while (pid > 0 && waitpid(pid, &child->status, 0) < 0 && errno == EINTR)
         ;
     if (good) {
@@ -106,8 +106,8 @@ static void run(const char *list, struct child *child)
     close_pair(err);
 }
 
-static void judge(struct check *check, const struct diagnosis *diagnosis,
-                  const struct child *child, const char *path)
+static void hook_judge(struct check *check, const struct diagnosis *diagnosis,
+                       const struct child *child, const char *path)
 {
     char hook[16] = "", memory[16] = "", version[80] = "";
     bool answered = sscanf(child->out, ANSWER, hook, memory, version) == 3;
@@ -172,5 +172,5 @@ void check_preload(struct diagnosis *diagnosis)
     }
     run(list, &child);
     free(list);
-    judge(check, diagnosis, &child, path);
+    hook_judge(check, diagnosis, &child, path);
 }

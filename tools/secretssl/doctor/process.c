@@ -72,7 +72,7 @@ static bool runs_set_id(pid_t pid)
 }
 
 /* Whatever installed it: systemd, a container's run-time, the program itself. */
-static bool below_filter(pid_t pid)
+static bool process_below_filter(pid_t pid)
 {
     size_t size;
     char *text = read_some(pid, "status", &size);
@@ -166,7 +166,7 @@ static void examine_unprotected(struct patient *patient)
 enum { ARENA_MOST = 1 << 20, ARENA_DEFAULT = 256 };
 
 /* The arena, twice, as a forked child's copy counts as well. */
-static void remedy_limit(struct check *check, uint64_t arena)
+static void process_remedy_limit(struct check *check, uint64_t arena)
 {
     if (arena < ARENA_DEFAULT)
         arena = ARENA_DEFAULT;
@@ -180,7 +180,7 @@ static void spilled_remedies(struct check *check, uint64_t cap)
 
     check_remedy(check, UNIT_FILE, "Environment=SECRETSSL_ARENA_SIZE=%" PRIu64 "M",
                  arena < ARENA_MOST ? arena : ARENA_MOST);
-    remedy_limit(check, arena);
+    process_remedy_limit(check, arena);
 }
 
 /* Where some could be had, and then only memory that could be locked, no other limit was it. */
@@ -197,12 +197,12 @@ static void weak_remedies(struct check *check, const struct process_state *proce
                           const struct facts *facts)
 {
     const uint64_t *pages = process->stats.sum.pages;
-    bool refused =
-        facts->secret_works && pages[SM_KIND_SECRET] == 0 && below_filter(process->thread);
+    bool refused = facts->secret_works && pages[SM_KIND_SECRET] == 0 &&
+                   process_below_filter(process->thread);
 
     if (refused && pages[SM_KIND_LOCKED] > 0)
         check_remedy_filter(check);
-    remedy_limit(check, process->stats.sum.cap >> 20);
+    process_remedy_limit(check, process->stats.sum.cap >> 20);
     if (refused && pages[SM_KIND_LOCKED] == 0)
         check_remedy_filter(check);
 }
@@ -243,7 +243,7 @@ static void examine_refusing(struct patient *patient)
     if (process->stats.sum.failed > 0)
         spilled_remedies(check, process->stats.sum.cap);
     else
-        remedy_limit(check, process->stats.sum.cap >> 20);
+        process_remedy_limit(check, process->stats.sum.cap >> 20);
     remedy_log(check, process->pid);
 }
 

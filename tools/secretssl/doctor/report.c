@@ -17,7 +17,7 @@ bool doctor_works(const struct diagnosis *diagnosis)
 }
 
 /* What is said of a process may hold names that it chose. */
-static void put(const char *text)
+static void report_put(const char *text)
 {
     for (; *text != '\0'; text++)
         putchar(iscntrl((unsigned char)*text) ? '?' : *text);
@@ -26,7 +26,7 @@ static void put(const char *text)
 static void print_check(const struct check *check, const char *name)
 {
     printf("%-8s %-14s ", verdict_names[check->verdict], name);
-    put(check->found);
+    report_put(check->found);
     putchar('\n');
     for (size_t i = 0; i < check->remedy_count; i++)
         printf("         %s%s:\n             %s\n", i == 0 ? "-> " : "or ",
@@ -42,7 +42,7 @@ static void print_patient(const struct patient *patient)
     print_check(&patient->check, name);
     for (size_t i = 0; i < tls->count; i++) {
         printf("         cannot be reached: %s, in ", tls->list[i].what);
-        put(tls->list[i].mapping->name);
+        report_put(tls->list[i].mapping->name);
         putchar('\n');
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `secretssl doctor` prints, and what it finds out about single processes. */
-#ifndef SECRETSSL_TOOL_DOCTOR_REPORT_H
-#define SECRETSSL_TOOL_DOCTOR_REPORT_H
+#ifndef SECRETSSL_DOCTOR_REPORT_H
+#define SECRETSSL_DOCTOR_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -73,7 +73,8 @@ static void add_up(struct sm_stats *sum, const struct sm_stats *one)
     }
 }
 
-static void take(struct search *search, const struct mapping *mapping, uint64_t address)
+static void counters_take(struct search *search, const struct mapping *mapping,
+                          uint64_t address)
 {
     struct process_stats *stats = search->stats;
     struct sm_stats one = {0};
@@ -123,7 +124,7 @@ static void look_through(struct search *search, const struct mapping *mapping, u
         }
         for (size_t at = 0; at + sizeof(magic) <= (size_t)got; at += sizeof(magic)) {
             if (memcmp(search->window + at, &magic, sizeof(magic)) == 0)
-                take(search, mapping, from + at);
+                counters_take(search, mapping, from + at);
         }
         from += (uint64_t)got & ~(sizeof(magic) - 1);
     }
@@ -131,7 +132,7 @@ static void look_through(struct search *search, const struct mapping *mapping, u
 
 /* Only what is there: reading the rest would make pages in the process, or wait for its files.
  */
-static void look_at(struct search *search, const struct mapping *mapping)
+static void counters_look_at(struct search *search, const struct mapping *mapping)
 {
     uint64_t at = mapping->start, start, stop;
 
@@ -162,7 +163,7 @@ void stats_read(pid_t pid, int mem, const struct process_map *map, struct proces
 
         /* They are initialised variables of an object: its private, writable pages. */
         if (mapping->own_data && !mapping->anonymous && !mapping->kernel)
-            look_at(&search, mapping);
+            counters_look_at(&search, mapping);
     }
     if (search.presence != NULL)
         presence_close(search.presence);

@@ -4,8 +4,8 @@
  * outside. Nothing that is read is trusted: every address and length is checked, every walk
  * ends.
  */
-#ifndef SECRETSSL_TOOL_STATS_READ_H
-#define SECRETSSL_TOOL_STATS_READ_H
+#ifndef SECRETSSL_PROCESS_COUNTERS_H
+#define SECRETSSL_PROCESS_COUNTERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

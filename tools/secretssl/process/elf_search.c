@@ -33,8 +33,8 @@ static uint64_t next_data(int fd, uint64_t from, uint64_t end)
 }
 
 /* The texts with their ending zeroes (exact), or without, in a part of the file. */
-static unsigned find(int fd, uint64_t from, uint64_t end, const char *const *texts,
-                     size_t count, bool exact)
+static unsigned elf_find(int fd, uint64_t from, uint64_t end, const char *const *texts,
+                         size_t count, bool exact)
 {
     char *window = malloc(WINDOW + OVERLAP);
     unsigned found = 0, all = count < 32 ? (1U << count) - 1 : ~0U;
@@ -67,7 +67,7 @@ static unsigned find(int fd, uint64_t from, uint64_t end, const char *const *tex
     return found;
 }
 
-static bool head_of(int fd, Elf64_Ehdr *head)
+static bool elf_head_of(int fd, Elf64_Ehdr *head)
 {
     return read_at(fd, head, sizeof(*head), 0) && memcmp(head->e_ident, ELFMAG, SELFMAG) == 0 &&
            head->e_ident[EI_CLASS] == ELFCLASS64;
@@ -77,7 +77,7 @@ bool file_is_elf64(int fd)
 {
     Elf64_Ehdr head;
 
-    return head_of(fd, &head);
+    return elf_head_of(fd, &head);
 }
 
 unsigned file_find_texts(int fd, const char *const *texts, size_t count)
@@ -86,7 +86,7 @@ unsigned file_find_texts(int fd, const char *const *texts, size_t count)
 
     if (fstat(fd, &status) != 0 || status.st_size <= 0)
         return 0;
-    return find(fd, 0, (uint64_t)status.st_size, texts, count, false);
+    return elf_find(fd, 0, (uint64_t)status.st_size, texts, count, false);
 }
 
 /* The dynamic symbols and their names; of size 0: it has none. False: no section headers. */
@@ -149,14 +149,14 @@ bool file_exports(int fd, const char *symbol)
     bool found = false;
     char *text;
 
-    if (!head_of(fd, &head))
+    if (!elf_head_of(fd, &head))
         return false;
     if (!tables_of(fd, &head, &symbols, &names))
         return fstat(fd, &status) == 0 &&
-               find(fd, 0, (uint64_t)status.st_size, &symbol, 1, true) != 0;
+               elf_find(fd, 0, (uint64_t)status.st_size, &symbol, 1, true) != 0;
     /* Most files have not even the name. */
     if (names.sh_size > MOST_NAMES ||
-        find(fd, names.sh_offset, names.sh_offset + names.sh_size, &symbol, 1, true) == 0)
+        elf_find(fd, names.sh_offset, names.sh_offset + names.sh_size, &symbol, 1, true) == 0)
         return false;
     text = malloc(names.sh_size);
     if (text != NULL && read_at(fd, text, names.sh_size, names.sh_offset))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Texts in a file, without mapping it: it may shrink, or lie, while it is looked at. */
-#ifndef SECRETSSL_TOOL_FILE_MARKS_H
-#define SECRETSSL_TOOL_FILE_MARKS_H
+#ifndef SECRETSSL_PROCESS_ELF_SEARCH_H
+#define SECRETSSL_PROCESS_ELF_SEARCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the figures of a process, and the files that it has mapped, say of its protection. */
-#ifndef SECRETSSL_TOOL_JUDGEMENT_H
-#define SECRETSSL_TOOL_JUDGEMENT_H
+#ifndef SECRETSSL_PROCESS_JUDGEMENT_H
+#define SECRETSSL_PROCESS_JUDGEMENT_H
 
 #include "process/state.h"
 

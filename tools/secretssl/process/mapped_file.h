@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file behind a mapping, for those of its pages that the process has not touched. */
-#ifndef SECRETSSL_TOOL_BACKING_H
-#define SECRETSSL_TOOL_BACKING_H
+#ifndef SECRETSSL_PROCESS_MAPPED_FILE_H
+#define SECRETSSL_PROCESS_MAPPED_FILE_H
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -71,7 +71,7 @@ static void add_detail(struct mapping *mapping, const char *line)
         mapping->kernel = true;
 }
 
-static bool read_file(pid_t pid, const char *name, struct process_map *map)
+static bool maps_read_file(pid_t pid, const char *name, struct process_map *map)
 {
     char path[64];
     char *line = NULL;
@@ -144,12 +144,12 @@ pid_t process_thread(pid_t pid)
 
 bool process_map_read(pid_t pid, struct process_map *map)
 {
-    return read_file(pid, "smaps", map);
+    return maps_read_file(pid, "smaps", map);
 }
 
 bool process_map_read_short(pid_t pid, struct process_map *map)
 {
-    return read_file(pid, "maps", map);
+    return maps_read_file(pid, "maps", map);
 }
 
 void process_map_free(struct process_map *map)
@@ -193,4 +193,11 @@ bool mapping_is_secret(const struct mapping *mapping)
 {
     return strncmp(mapping->name, "/secretmem", 10) == 0 &&
            (mapping->name[10] == '\0' || mapping->name[10] == ' ');
+}
+
+const char *mapping_file_name(const struct mapping *mapping)
+{
+    const char *slash = strrchr(mapping->name, '/');
+
+    return slash != NULL ? slash + 1 : mapping->name;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a process has mapped, as the kernel tells it. */
-#ifndef SECRETSSL_TOOL_PROCESS_MAP_H
-#define SECRETSSL_TOOL_PROCESS_MAP_H
+#ifndef SECRETSSL_PROCESS_MAPS_H
+#define SECRETSSL_PROCESS_MAPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,5 +49,8 @@ bool process_map_runs(const struct process_map *map, const struct mapping *mappi
 
 /* Memory of memfd_secret(2) */
 bool mapping_is_secret(const struct mapping *mapping);
+
+/* The file name at the end of a mapping's name, for the libraries found. */
+const char *mapping_file_name(const struct mapping *mapping);
 
 #endif

@@ -3,8 +3,8 @@
  * Which pages of a process exist. A reservation of terabytes is searched in no time this way,
  * and the search does not make pages in the process it looks at.
  */
-#ifndef SECRETSSL_TOOL_PRESENCE_H
-#define SECRETSSL_TOOL_PRESENCE_H
+#ifndef SECRETSSL_PROCESS_PAGEMAP_H
+#define SECRETSSL_PROCESS_PAGEMAP_H
 
 #include <stdbool.h>
 #include <stdint.h>

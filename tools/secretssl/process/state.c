@@ -37,7 +37,7 @@ static ssize_t read_small(int directory, const char *name, char *into, size_t si
     return got;
 }
 
-static bool read_name(struct process_state *process, int directory)
+static bool state_read_name(struct process_state *process, int directory)
 {
     ssize_t got = read_small(directory, "comm", process->name, sizeof(process->name) - 1);
     struct stat status;
@@ -113,13 +113,6 @@ static void count_mapped(struct process_state *process, int mem)
         presence_close(presence);
 }
 
-const char *mapping_file_name(const struct mapping *mapping)
-{
-    const char *slash = strrchr(mapping->name, '/');
-
-    return slash != NULL ? slash + 1 : mapping->name;
-}
-
 /* What it unmapped between the two looks is not there any more: once more, then. */
 static void read_figures(struct process_state *process, int mem)
 {
@@ -150,7 +143,7 @@ static void judge_without_memory(struct process_state *process, int directory)
                       "it has no memory of its own: a thread of the kernel's");
 }
 
-static void look(struct process_state *process, int directory)
+static void state_look(struct process_state *process, int directory)
 {
     char again[64], path[32];
     int mem;
@@ -198,12 +191,12 @@ void process_state_read(pid_t pid, struct process_state *process)
     *process = (struct process_state){.pid = pid};
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0 || !read_name(process, directory))
+    if (directory < 0 || !state_read_name(process, directory))
         judgement_set(process, STATE_GONE, "%s",
                       access("/proc/self", F_OK) == 0 ? "there is no such process"
                                                       : "/proc is not mounted");
     else
-        look(process, directory);
+        state_look(process, directory);
     if (directory >= 0)
         close(directory);
 }

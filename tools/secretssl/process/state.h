@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a process is protected, and with what figures. */
-#ifndef SECRETSSL_TOOL_PROCESS_STATE_H
-#define SECRETSSL_TOOL_PROCESS_STATE_H
+#ifndef SECRETSSL_PROCESS_STATE_H
+#define SECRETSSL_PROCESS_STATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,8 +52,5 @@ void process_state_free(struct process_state *process);
 
 /* Whether it has figures to show: true ones. */
 bool process_state_has_figures(const struct process_state *process);
-
-/* The file name at the end of a mapping's name, for the libraries found. */
-const char *mapping_file_name(const struct mapping *mapping);
 
 #endif

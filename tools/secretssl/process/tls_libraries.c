@@ -57,7 +57,8 @@ static const struct {
     {"/priv/lib/crypto.so", "Erlang/OTP (its own TLS, if it uses TLS)"},
 };
 
-static bool add(struct unreached_list *found, const struct mapping *mapping, const char *what)
+static bool tls_add(struct unreached_list *found, const struct mapping *mapping,
+                    const char *what)
 {
     struct unreached *more = reallocarray(found->list, found->count + 1, sizeof(*more));
 
@@ -73,7 +74,7 @@ static bool same_file(const struct mapping *a, const struct mapping *b)
     return a->inode == b->inode && a->device == b->device && !a->anonymous && !b->anonymous;
 }
 
-static bool add_copy(struct unreached_list *found, const struct mapping *mapping)
+static bool tls_add_copy(struct unreached_list *found, const struct mapping *mapping)
 {
     const struct mapping **more =
         reallocarray(found->copies, found->copy_count + 1, sizeof(*more));
@@ -108,13 +109,13 @@ static bool add_copies(struct unreached_list *found, const struct process_map *m
         const struct mapping *code = &map->list[i];
 
         if (code->executable && same_file(code, file) && code->offset == first->offset)
-            good = add_copy(found, code);
+            good = tls_add_copy(found, code);
     }
     return good;
 }
 
 /* The marks that an open file has, with REACHED. */
-static unsigned look_into(int fd)
+static unsigned tls_look_into(int fd)
 {
     char texts[MARKS][64];
     const char *list[MARKS];
@@ -137,7 +138,7 @@ static unsigned look_into(int fd)
 
 bool unreached_openssl(int fd)
 {
-    return (look_into(fd) & OPENSSL) != 0;
+    return (tls_look_into(fd) & OPENSSL) != 0;
 }
 
 /* Most processes of a machine have the same libraries mapped. */
@@ -161,7 +162,7 @@ static unsigned open_and_look(const struct job *at)
 
     if (fd < 0)
         return 0;
-    has = look_into(fd) | LOOKED_INTO;
+    has = tls_look_into(fd) | LOOKED_INTO;
     close(fd);
     return has;
 }
@@ -267,7 +268,7 @@ static const char *known_library(const char *path)
     return NULL;
 }
 
-static bool seen(const struct process_map *map, size_t number)
+static bool tls_seen(const struct process_map *map, size_t number)
 {
     for (size_t i = 0; i < number; i++) {
         if (map->list[i].inode == map->list[number].inode &&
@@ -286,8 +287,8 @@ static bool is_named_openssl(const char *name)
            (strncmp(base, "/libcrypto.so", 13) == 0 || strncmp(base, "/libssl.so", 10) == 0);
 }
 
-static bool look_at(const struct job *at, const struct process_map *map, unsigned patience,
-                    struct unreached_list *found)
+static bool tls_look_at(const struct job *at, const struct process_map *map, unsigned patience,
+                        struct unreached_list *found)
 {
     const struct mapping *mapping = at->mapping;
     const char *what = known_library(mapping->name);
@@ -295,7 +296,7 @@ static bool look_at(const struct job *at, const struct process_map *map, unsigne
     bool good = true;
 
     if (what != NULL)
-        return add(found, mapping, what);
+        return tls_add(found, mapping, what);
     has = look_at_file(at, patience, found);
     found->stuck += (has & STUCK) != 0;
     if (has == 0 && process_map_runs(map, mapping)) {
@@ -310,7 +311,7 @@ static bool look_at(const struct job *at, const struct process_map *map, unsigne
         good = add_copies(found, map, mapping);
     for (size_t i = 0; good && i < MARKS; i++) {
         if (has & 1U << i && marks[i].what != NULL)
-            good = add(found, mapping, marks[i].what);
+            good = tls_add(found, mapping, marks[i].what);
     }
     return good;
 }
@@ -324,8 +325,8 @@ bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
         const struct mapping *mapping = &map->list[i];
 
         if (!mapping->anonymous && !mapping->kernel && mapping->offset == 0 &&
-            mapping->name[0] == '/' && !seen(map, i))
-            good = look_at(&(struct job){pid, mapping}, map, patience, found);
+            mapping->name[0] == '/' && !tls_seen(map, i))
+            good = tls_look_at(&(struct job){pid, mapping}, map, patience, found);
     }
     if (found->openssl == NULL)
         found->openssl = found->named;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS in a process: what libsecretssl cannot reach, where it lies; and whether there is any
  * that it can. */
-#ifndef SECRETSSL_TOOL_UNREACHED_H
-#define SECRETSSL_TOOL_UNREACHED_H
+#ifndef SECRETSSL_PROCESS_TLS_LIBRARIES_H
+#define SECRETSSL_PROCESS_TLS_LIBRARIES_H
 
 #include <stdbool.h>
 #include <stddef.h>

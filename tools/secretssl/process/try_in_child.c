@@ -20,7 +20,7 @@
 
 enum { SECONDS = 30 };
 
-static void prepare(unsigned seconds)
+static void trial_prepare(unsigned seconds)
 {
     struct rlimit none = {0, 0}, size;
     int score;
@@ -52,7 +52,7 @@ int trial_within(unsigned seconds, void (*work)(void *result), void *result, siz
     pid_t child = fork();
 
     if (child == 0) {
-        prepare(seconds);
+        trial_prepare(seconds);
         work(shared);
         _exit(0);
     }

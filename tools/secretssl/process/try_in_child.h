@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Things that are tried out in a child process, which may die of them. */
-#ifndef SECRETSSL_TOOL_TRIAL_H
-#define SECRETSSL_TOOL_TRIAL_H
+#ifndef SECRETSSL_PROCESS_TRY_IN_CHILD_H
+#define SECRETSSL_PROCESS_TRY_IN_CHILD_H
 
 #include <stdbool.h>
 #include <stddef.h>

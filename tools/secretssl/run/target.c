@@ -21,7 +21,7 @@
 enum { SCRIPTS_MOST = 6, HEAD = 256, SEGMENTS_MOST = 128 };
 
 /* The file that execvp(3) takes (mode X_OK), or any of that name (F_OK). */
-static bool find(const char *command, int mode, char file[PATH_MAX])
+static bool target_find(const char *command, int mode, char file[PATH_MAX])
 {
     const char *path = getenv("PATH");
     struct stat status;
@@ -52,7 +52,7 @@ bool target_exists(const char *command)
 {
     char file[PATH_MAX];
 
-    return find(command, F_OK, file);
+    return target_find(command, F_OK, file);
 }
 
 /* The base name of the dynamic linker that an ELF file asks for; "" if for none. */
@@ -91,7 +91,7 @@ static struct linker linker_of(int fd, const Elf64_Ehdr *head)
     return linker;
 }
 
-static bool head_of(const char *file, Elf64_Ehdr *head, struct linker *linker)
+static bool target_head_of(const char *file, Elf64_Ehdr *head, struct linker *linker)
 {
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     bool good = fd >= 0 && pread(fd, head, sizeof(*head), 0) == sizeof(*head);
@@ -110,8 +110,8 @@ static struct linker own_linker(void)
     struct linker linker = {""};
     Elf64_Ehdr head;
 
-    if (!head_of("/proc/self/exe", &head, &linker) && started != NULL)
-        head_of(started, &head, &linker);
+    if (!target_head_of("/proc/self/exe", &head, &linker) && started != NULL)
+        target_head_of(started, &head, &linker);
     return linker;
 }
 
@@ -134,12 +134,12 @@ static const char *gains_privileges(int fd)
     return NULL;
 }
 
-static const char *judge(int fd, const Elf64_Ehdr *head, const char *preload)
+static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *preload)
 {
     struct linker own = own_linker(), its, none;
     Elf64_Ehdr ours;
 
-    if (head_of(preload, &ours, &none) &&
+    if (target_head_of(preload, &ours, &none) &&
         (head->e_ident[EI_CLASS] != ours.e_ident[EI_CLASS] ||
          head->e_ident[EI_DATA] != ours.e_ident[EI_DATA] || head->e_machine != ours.e_machine))
         return head->e_ident[EI_CLASS] == ELFCLASS32
@@ -175,13 +175,13 @@ static bool interpreter_of(char *line, char file[PATH_MAX])
         if (argument != NULL && strcmp(argument, "-S") == 0)
             argument = strtok_r(NULL, " \t\n", &save);
         if (argument != NULL && argument[0] != '-' && strchr(argument, '=') == NULL)
-            return find(argument, X_OK, file);
+            return target_find(argument, X_OK, file);
     }
     return snprintf(file, PATH_MAX, "%s", name) < PATH_MAX;
 }
 
 /* True: the target is judged. False: it is a script; file is its interpreter now. */
-static bool look_into(struct target *target, const char *preload)
+static bool target_look_into(struct target *target, const char *preload)
 {
     union {
         Elf64_Ehdr elf;
@@ -205,7 +205,7 @@ static bool look_into(struct target *target, const char *preload)
             snprintf(target->file, sizeof(target->file), "/bin/sh");
             done = false;
         } else {
-            target->why_not = judge(fd, &head.elf, preload);
+            target->why_not = target_judge(fd, &head.elf, preload);
         }
     }
     if (fd >= 0)
@@ -216,10 +216,10 @@ static bool look_into(struct target *target, const char *preload)
 bool target_look(const char *command, const char *preload, struct target *target)
 {
     *target = (struct target){.why_not = NULL};
-    if (!find(command, X_OK, target->file))
+    if (!target_find(command, X_OK, target->file))
         return false;
     for (int i = 0; i < SCRIPTS_MOST; i++) {
-        if (look_into(target, preload))
+        if (target_look_into(target, preload))
             return true;
     }
     target->why_not = "it is a script of scripts without end";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program that a command starts, and whether the dynamic linker preloads into it. */
-#ifndef SECRETSSL_TOOL_TARGET_H
-#define SECRETSSL_TOOL_TARGET_H
+#ifndef SECRETSSL_RUN_TARGET_H
+#define SECRETSSL_RUN_TARGET_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -64,7 +64,7 @@ static void matched(void *context, const struct match *match)
     stream->found(stream->context, match, stream->addresses[match->at]);
 }
 
-static void search_to(struct text_stream *stream, size_t to)
+static void base64_search_to(struct text_stream *stream, size_t to)
 {
     if (to > stream->searched)
         matcher_search(stream->matcher, stream->text, stream->used, stream->searched, to,
@@ -73,11 +73,11 @@ static void search_to(struct text_stream *stream, size_t to)
 }
 
 /* Searches what has enough text behind it, and keeps what later matches may reach back to. */
-static void make_room(struct text_stream *stream)
+static void base64_make_room(struct text_stream *stream)
 {
     size_t context = matcher_context(stream->matcher);
 
-    search_to(stream, stream->used - context);
+    base64_search_to(stream, stream->used - context);
 
     size_t drop = stream->searched - context;
 
@@ -91,17 +91,17 @@ static void make_room(struct text_stream *stream)
 void text_stream_break(struct text_stream *stream)
 {
     if (stream->used >= KEY_PART_LEAST)
-        search_to(stream, stream->used);
+        base64_search_to(stream, stream->used);
     explicit_bzero(stream->text, stream->used);
     stream->used = 0;
     stream->searched = 0;
     stream->escaped = false;
 }
 
-static inline void put(struct text_stream *stream, uint8_t character, uint64_t address)
+static inline void base64_put(struct text_stream *stream, uint8_t character, uint64_t address)
 {
     if (stream->used == stream->room)
-        make_room(stream);
+        base64_make_room(stream);
     stream->text[stream->used] = character;
     stream->addresses[stream->used++] = address;
 }
@@ -130,9 +130,9 @@ void text_stream_add(struct text_stream *stream, const uint8_t *bytes, size_t si
             if (bytes[i] != 'n' && bytes[i] != 'r' && bytes[i] != '/')
                 end_run(stream);
             else if (bytes[i] == '/')
-                put(stream, bytes[i], address + i);
+                base64_put(stream, bytes[i], address + i);
         } else if (kind == CHARACTER) {
-            put(stream, bytes[i], address + i);
+            base64_put(stream, bytes[i], address + i);
         } else if (kind == BACKSLASH) {
             stream->escaped = stream->used != 0;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes base64 text out of a stream of bytes, leaving out its line breaks, and searches it. */
-#ifndef SECRETSSL_TOOL_TEXT_STREAM_H
-#define SECRETSSL_TOOL_TEXT_STREAM_H
+#ifndef SECRETSSL_SCAN_BASE64_H
+#define SECRETSSL_SCAN_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -27,7 +27,7 @@ struct kernel {
     struct process_result *result;
 };
 
-static bool fail(struct kernel *kernel, const char *what, const char *why)
+static bool kernel_fail(struct kernel *kernel, const char *what, const char *why)
 {
     snprintf(kernel->result->failure, sizeof(kernel->result->failure), "%s: %s%s%s",
              kernel->core, what, *why == '\0' ? "" : ": ", why);
@@ -37,11 +37,12 @@ static bool fail(struct kernel *kernel, const char *what, const char *why)
 static bool by_open(struct kernel *kernel)
 {
     if (errno == ENOENT)
-        return fail(kernel, "this kernel does not show its memory", "it has no such file");
+        return kernel_fail(kernel, "this kernel does not show its memory",
+                           "it has no such file");
     if (errno == EACCES || errno == EPERM)
-        return fail(kernel, "not permitted to read it",
-                    "run this as root, on a kernel that is not locked down");
-    return fail(kernel, "cannot open it", strerror(errno));
+        return kernel_fail(kernel, "not permitted to read it",
+                           "run this as root, on a kernel that is not locked down");
+    return kernel_fail(kernel, "cannot open it", strerror(errno));
 }
 
 static int by_address(const void *one, const void *other)
@@ -59,16 +60,17 @@ static bool read_segments(struct kernel *kernel)
         memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
         head.e_type != ET_CORE || head.e_phentsize != sizeof(Elf64_Phdr) ||
         head.e_phnum > SEGMENTS_MOST)
-        return fail(kernel, "no ELF core file of a kernel", "give " KERNEL_CORE " or a dump");
+        return kernel_fail(kernel, "no ELF core file of a kernel",
+                           "give " KERNEL_CORE " or a dump");
     kernel->segments = calloc((size_t)head.e_phnum + 1, sizeof(*kernel->segments));
     if (kernel->segments == NULL)
-        return fail(kernel, "out of memory", "");
+        return kernel_fail(kernel, "out of memory", "");
     for (size_t i = 0; i < head.e_phnum; i++) {
         Elf64_Phdr *segment = &kernel->segments[kernel->count];
         off_t at = (off_t)(head.e_phoff + i * sizeof(*segment));
 
         if (pread(kernel->fd, segment, sizeof(*segment), at) != (ssize_t)sizeof(*segment))
-            return fail(kernel, "it is cut short", "");
+            return kernel_fail(kernel, "it is cut short", "");
         kernel->count += segment->p_type == PT_LOAD && segment->p_filesz > 0;
     }
     qsort(kernel->segments, kernel->count, sizeof(*kernel->segments), by_address);
@@ -106,18 +108,18 @@ static bool map_segments(struct kernel *kernel)
                                     .kernel = is_alias(kernel, segment),
                                     .name = strdup("[kernel memory]")};
         if (mapping->name == NULL)
-            return fail(kernel, "out of memory", "");
+            return kernel_fail(kernel, "out of memory", "");
         map->count++;
     }
-    return map->list != NULL || fail(kernel, "out of memory", "");
+    return map->list != NULL || kernel_fail(kernel, "out of memory", "");
 }
 
-static void found(void *context, const struct copy *copy)
+static void kernel_found(void *context, const struct copy *copy)
 {
     struct kernel *kernel = context;
 
     if (!process_result_add(kernel->result, copy))
-        fail(kernel, "out of memory", "");
+        kernel_fail(kernel, "out of memory", "");
 }
 
 static bool scan_segment(struct kernel *kernel, const struct mapping *mapping)
@@ -131,7 +133,7 @@ static bool scan_segment(struct kernel *kernel, const struct mapping *mapping)
         if (room > mapping->end - at)
             room = mapping->end - at;
         if (*kernel->stop)
-            return fail(kernel, "interrupted", "");
+            return kernel_fail(kernel, "interrupted", "");
 
         ssize_t got =
             pread(kernel->fd, to, room, (off_t)(at - mapping->start + mapping->offset));
@@ -142,19 +144,19 @@ static bool scan_segment(struct kernel *kernel, const struct mapping *mapping)
             progress_add((uint64_t)got);
             at += (uint64_t)got;
         } else if (got == 0) {
-            return fail(kernel, "it is cut short", "");
+            return kernel_fail(kernel, "it is cut short", "");
         } else if (errno != EINTR) {
             uint64_t next = (at / kernel->page + 1) * kernel->page;
 
             if (!process_result_note(kernel->result, mapping, next - at, why_refused))
-                return fail(kernel, "out of memory", "");
+                return kernel_fail(kernel, "out of memory", "");
             at = next;
         }
     }
     return true;
 }
 
-static bool look(struct kernel *kernel)
+static bool kernel_look(struct kernel *kernel)
 {
     const struct process_map *map = &kernel->result->map;
     uint64_t total = 0;
@@ -168,7 +170,7 @@ static bool look(struct kernel *kernel)
     for (size_t i = 0; i < map->count; i++)
         total += map->list[i].kernel ? 0 : map->list[i].end - map->list[i].start;
     progress_begin(0, total);
-    searcher_begin(kernel->searcher, found, kernel);
+    searcher_begin(kernel->searcher, kernel_found, kernel);
     for (size_t i = 0; good && i < map->count; i++) {
         const struct mapping *mapping = &map->list[i];
 
@@ -197,7 +199,7 @@ bool kernel_scan(const char *core, struct searcher *searcher, const volatile int
 
     *result = (struct process_result){.name = "kernel"};
 
-    bool good = look(&kernel);
+    bool good = kernel_look(&kernel);
 
     if (kernel.fd >= 0)
         close(kernel.fd);

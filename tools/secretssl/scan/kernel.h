@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Searches the kernel's memory. */
-#ifndef SECRETSSL_TOOL_KERNEL_SCAN_H
-#define SECRETSSL_TOOL_KERNEL_SCAN_H
+#ifndef SECRETSSL_SCAN_KERNEL_H
+#define SECRETSSL_SCAN_KERNEL_H
 
 #include "scan/process.h"
 

@@ -33,8 +33,8 @@ static const struct lattice {
     {"ML-DSA-65", 5, 6, 4, 4032},   {"ML-DSA-87", 7, 8, 2, 4896},
 };
 
-static bool add_copy(struct key_source *from, const char *name, const uint8_t *bytes,
-                     size_t size)
+static bool lattice_add_copy(struct key_source *from, const char *name, const uint8_t *bytes,
+                             size_t size)
 {
     uint8_t *copy = secret_alloc(size);
 
@@ -97,9 +97,9 @@ static bool add_kem(struct key_source *from, const struct lattice *key, const ui
 {
     size_t size = (size_t)key->rank * COEFFICIENTS * KEM_BITS / 8;
 
-    return add_copy(from, "s", private, size) &&
+    return lattice_add_copy(from, "s", private, size) &&
            add_unpacked(from, "s unpacked", private, key->rank, KEM_BITS, 0) &&
-           add_copy(from, "z", private + key->size - BYTES, BYTES);
+           lattice_add_copy(from, "z", private + key->size - BYTES, BYTES);
 }
 
 /* rho (which is public), K, the public key's hash, s1, s2, and what is left of t */
@@ -109,18 +109,18 @@ static bool add_dsa(struct key_source *from, const struct lattice *key, const ui
     size_t polynomial = (size_t)COEFFICIENTS * bits / 8;
     const uint8_t *s1 = private + 2 * BYTES + TR, *s2 = s1 + key->rank * polynomial;
 
-    return add_copy(from, "K", private + BYTES, BYTES) &&
-           add_copy(from, "s1", s1, key->rank * polynomial) &&
+    return lattice_add_copy(from, "K", private + BYTES, BYTES) &&
+           lattice_add_copy(from, "s1", s1, key->rank * polynomial) &&
            add_unpacked(from, "s1 unpacked", s1, key->rank, bits, key->eta) &&
-           add_copy(from, "s2", s2, key->second * polynomial) &&
+           lattice_add_copy(from, "s2", s2, key->second * polynomial) &&
            add_unpacked(from, "s2 unpacked", s2, key->second, bits, key->eta);
 }
 
 /* Two secret strings, and as much of the public key */
 static bool add_hash_based(struct key_source *from, const uint8_t *private, size_t size)
 {
-    return add_copy(from, "seed", private, size / 4) &&
-           add_copy(from, "prf", private + size / 4, size / 4);
+    return lattice_add_copy(from, "seed", private, size / 4) &&
+           lattice_add_copy(from, "prf", private + size / 4, size / 4);
 }
 
 bool key_lattice_add(struct key_source *from, const uint8_t *private, size_t size, bool *known)
@@ -141,6 +141,7 @@ bool key_lattice_add(struct key_source *from, const uint8_t *private, size_t siz
 bool key_lattice_add_seed(struct key_source *from, const uint8_t *seed, size_t size)
 {
     if (strncmp(from->type, "ML-KEM-", 7) == 0 && size == 2 * (size_t)BYTES)
-        return add_copy(from, "d", seed, BYTES) && add_copy(from, "z", seed + BYTES, BYTES);
-    return add_copy(from, "seed", seed, size);
+        return lattice_add_copy(from, "d", seed, BYTES) &&
+               lattice_add_copy(from, "z", seed + BYTES, BYTES);
+    return lattice_add_copy(from, "seed", seed, size);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The private parts of keys, taken from key files with libcrypto. */
-#ifndef SECRETSSL_TOOL_KEY_PARTS_H
-#define SECRETSSL_TOOL_KEY_PARTS_H
+#ifndef SECRETSSL_SCAN_KEY_PARTS_H
+#define SECRETSSL_SCAN_KEY_PARTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

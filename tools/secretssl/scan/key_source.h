@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the private parts of one key are put into the list of all. */
-#ifndef SECRETSSL_TOOL_KEY_SOURCE_H
-#define SECRETSSL_TOOL_KEY_SOURCE_H
+#ifndef SECRETSSL_SCAN_KEY_SOURCE_H
+#define SECRETSSL_SCAN_KEY_SOURCE_H
 
 #include "scan/key_parts.h"
 

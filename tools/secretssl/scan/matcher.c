@@ -35,7 +35,7 @@ static inline uint64_t word_at(const uint8_t *at)
     return word;
 }
 
-static inline uint64_t hash_of(uint64_t word)
+static inline uint64_t matcher_hash_of(uint64_t word)
 {
     return word * UINT64_C(0x9e3779b97f4a7c15);
 }
@@ -44,7 +44,7 @@ static void insert(struct matcher *matcher, const struct needle *needle, size_t 
                    size_t skip)
 {
     uint64_t word = word_at(needle->bytes + skip);
-    uint64_t hash = hash_of(word);
+    uint64_t hash = matcher_hash_of(word);
     size_t bit = hash >> (64 - SET_BITS);
     size_t mask = ((size_t)1 << matcher->slot_bits) - 1;
     size_t slot = hash >> (64 - matcher->slot_bits);
@@ -175,7 +175,7 @@ void matcher_search(const struct matcher *matcher, const uint8_t *text, size_t s
         to = size - ANCHOR + 1;
     for (size_t at = from; at < to; at++) {
         uint64_t word = word_at(text + at);
-        uint64_t hash = hash_of(word);
+        uint64_t hash = matcher_hash_of(word);
         size_t bit = hash >> (64 - SET_BITS);
 
         if (set[bit / 8] & (1u << bit % 8))

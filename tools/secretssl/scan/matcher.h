@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds many needles at once. */
-#ifndef SECRETSSL_TOOL_MATCHER_H
-#define SECRETSSL_TOOL_MATCHER_H
+#ifndef SECRETSSL_SCAN_MATCHER_H
+#define SECRETSSL_SCAN_MATCHER_H
 
 #include <stdbool.h>
 #include <stddef.h>

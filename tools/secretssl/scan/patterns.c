@@ -31,8 +31,8 @@ static size_t least_of(size_t size)
     return size / 2 > KEY_PART_LEAST ? size / 2 : KEY_PART_LEAST;
 }
 
-static struct needle *add(struct needles *needles, const struct key_part *part,
-                          enum encoding encoding, size_t size)
+static struct needle *pattern_add(struct needles *needles, const struct key_part *part,
+                                  enum encoding encoding, size_t size)
 {
     struct needle *needle = &needles->list[needles->count];
 
@@ -53,7 +53,7 @@ static struct needle *add(struct needles *needles, const struct key_part *part,
 /* Numbers have no leading zeros here: fixed-width forms hold them too, on either side. */
 static bool add_bytes(struct needles *needles, const struct key_part *part)
 {
-    struct needle *needle = add(
+    struct needle *needle = pattern_add(
         needles, part, part->form == KEY_INTEGER ? BIG_ENDIAN_BYTES : RAW_BYTES, part->size);
 
     if (needle == NULL)
@@ -62,8 +62,9 @@ static bool add_bytes(struct needles *needles, const struct key_part *part)
     if (part->form == KEY_WORDS)
         return true;
 
-    needle = add(needles, part,
-                 part->form == KEY_INTEGER ? LITTLE_ENDIAN_BYTES : REVERSED_BYTES, part->size);
+    needle = pattern_add(needles, part,
+                         part->form == KEY_INTEGER ? LITTLE_ENDIAN_BYTES : REVERSED_BYTES,
+                         part->size);
     if (needle == NULL)
         return false;
     for (size_t i = 0; i < part->size; i++)
@@ -75,13 +76,13 @@ static bool add_bytes(struct needles *needles, const struct key_part *part)
  * Base64 takes three bytes at a time, and the part may begin at any of the three: whatever
  * the file around it, one of three texts is there, less what is mixed with its neighbours.
  */
-static bool add_text(struct needles *needles, const struct key_part *part)
+static bool pattern_add_text(struct needles *needles, const struct key_part *part)
 {
     if (part->form == KEY_WORDS)
         return true;
     for (size_t skip = 0; skip < 3; skip++) {
         size_t whole = (part->size - skip) / 3;
-        struct needle *needle = add(needles, part, PEM_TEXT, whole * 4);
+        struct needle *needle = pattern_add(needles, part, PEM_TEXT, whole * 4);
 
         if (needle == NULL)
             return false;
@@ -99,7 +100,8 @@ bool needles_make(struct needles *needles, const struct key_parts *keys, bool te
     *needles = (struct needles){.list = calloc(keys->count * each, sizeof(*needles->list))};
     good = needles->list != NULL;
     for (size_t i = 0; good && i < keys->count; i++)
-        good = text ? add_text(needles, &keys->parts[i]) : add_bytes(needles, &keys->parts[i]);
+        good = text ? pattern_add_text(needles, &keys->parts[i])
+                    : add_bytes(needles, &keys->parts[i]);
     if (!good)
         say("scan: out of memory");
     return good;

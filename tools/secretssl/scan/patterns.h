@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The byte strings to look for: every private part in every encoding. */
-#ifndef SECRETSSL_TOOL_NEEDLES_H
-#define SECRETSSL_TOOL_NEEDLES_H
+#ifndef SECRETSSL_SCAN_PATTERNS_H
+#define SECRETSSL_SCAN_PATTERNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

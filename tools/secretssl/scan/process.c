@@ -39,7 +39,7 @@ struct scan {
     uint64_t untouched; /* bytes of the present mapping read from its file */
 };
 
-static bool fail(struct scan *scan, const char *text)
+static bool process_fail(struct scan *scan, const char *text)
 {
     snprintf(scan->result->failure, sizeof(scan->result->failure), "%s", text);
     return false;
@@ -54,7 +54,8 @@ static bool fail_errno(struct scan *scan, const char *what)
 
 static bool ended(struct scan *scan)
 {
-    return fail(scan, "it ended while it was being searched; what was found so far is shown");
+    return process_fail(scan,
+                        "it ended while it was being searched; what was found so far is shown");
 }
 
 /* Ended, and waiting for its parent to notice: kernels differ in how they refuse these. */
@@ -86,12 +87,12 @@ static bool open_failed(struct scan *scan, const char *what)
     int error = errno;
 
     if (is_zombie(scan->pid))
-        return fail(scan, why_empty);
+        return process_fail(scan, why_empty);
     /* A kernel thread has a number, but on newer kernels answers as if it were not there. */
     if ((error == ENOENT || error == ESRCH) && (kill(scan->pid, 0) == 0 || errno == EPERM))
-        return fail(scan, why_empty);
+        return process_fail(scan, why_empty);
     if (error == ENOENT || error == ESRCH)
-        return fail(scan, "there is no such process; check the number");
+        return process_fail(scan, "there is no such process; check the number");
     if (error == EACCES || error == EPERM) {
         snprintf(scan->result->failure, sizeof(scan->result->failure),
                  "not permitted to read its memory; %s", privilege_hint());
@@ -101,24 +102,24 @@ static bool open_failed(struct scan *scan, const char *what)
     return fail_errno(scan, what);
 }
 
-static bool note(struct scan *scan, const struct mapping *mapping, uint64_t size,
-                 const char *reason)
+static bool process_note(struct scan *scan, const struct mapping *mapping, uint64_t size,
+                         const char *reason)
 {
     if (!process_result_note(scan->result, mapping, size, reason))
-        return fail(scan, "out of memory");
+        return process_fail(scan, "out of memory");
     scan->result->blind_spots[scan->result->blind_spot_count - 1].secret = reason == why_secret;
     return true;
 }
 
-static void found(void *context, const struct copy *copy)
+static void process_found(void *context, const struct copy *copy)
 {
     struct scan *scan = context;
 
     if (!process_result_add(scan->result, copy))
-        fail(scan, "out of memory");
+        process_fail(scan, "out of memory");
 }
 
-static void count(struct scan *scan, uint64_t size)
+static void process_count(struct scan *scan, uint64_t size)
 {
     scan->result->searched += size;
     progress_add(size);
@@ -135,21 +136,21 @@ static bool read_pages(struct scan *scan, const struct mapping *mapping, uint64_
         if (room > end - from)
             room = end - from;
         if (*scan->stop)
-            return fail(scan, "interrupted");
+            return process_fail(scan, "interrupted");
 
         ssize_t got = pread(scan->mem, to, room, (off_t)from);
 
         if (got > 0) {
             searcher_take(scan->searcher, (size_t)got);
-            count(scan, (uint64_t)got);
+            process_count(scan, (uint64_t)got);
             from += (uint64_t)got;
         } else if (got == 0) {
             return ended(scan);
         } else if (errno == EIO || errno == EFAULT) {
             uint64_t next = (from / scan->page + 1) * scan->page;
 
-            if (!note(scan, mapping, next - from,
-                      mapping->no_access ? why_no_access : why_refused))
+            if (!process_note(scan, mapping, next - from,
+                              mapping->no_access ? why_no_access : why_refused))
                 return false;
             from = next;
         } else if (errno != EINTR) {
@@ -160,8 +161,8 @@ static bool read_pages(struct scan *scan, const struct mapping *mapping, uint64_
 }
 
 /* Reads a run of data from the mapping's file. */
-static bool read_file(struct scan *scan, const struct mapping *mapping, int fd, uint64_t from,
-                      uint64_t end)
+static bool process_read_file(struct scan *scan, const struct mapping *mapping, int fd,
+                              uint64_t from, uint64_t end)
 {
     while (from < end) {
         size_t room;
@@ -170,16 +171,16 @@ static bool read_file(struct scan *scan, const struct mapping *mapping, int fd, 
         if (room > end - from)
             room = end - from;
         if (*scan->stop)
-            return fail(scan, "interrupted");
+            return process_fail(scan, "interrupted");
 
         ssize_t got = pread(fd, to, room, (off_t)(from - mapping->start + mapping->offset));
 
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return note(scan, mapping, end - from, why_refused);
+            return process_note(scan, mapping, end - from, why_refused);
         searcher_take(scan->searcher, (size_t)got);
-        count(scan, (uint64_t)got);
+        process_count(scan, (uint64_t)got);
         scan->untouched += (uint64_t)got;
         from += (uint64_t)got;
     }
@@ -193,16 +194,16 @@ static bool read_untouched(struct scan *scan, const struct mapping *mapping, int
     if (mapping->anonymous)
         return true;
     if (fd < 0)
-        return note(scan, mapping, end - from, why_untouched);
+        return process_note(scan, mapping, end - from, why_untouched);
 
     uint64_t start, stop;
 
     while (backing_next(fd, mapping, from, end, &start, &stop)) {
         if (scan->untouched >= untouched_most)
-            return note(scan, mapping, end - start, why_large);
+            return process_note(scan, mapping, end - start, why_large);
         if (stop - start > untouched_most)
             stop = start + untouched_most;
-        if (!read_file(scan, mapping, fd, start, stop))
+        if (!process_read_file(scan, mapping, fd, start, stop))
             return false;
         from = stop;
         if (from >= end)
@@ -238,7 +239,7 @@ static bool scan_mapping(struct scan *scan, const struct mapping *mapping)
 }
 
 /* The name alone anyone can give to a file: that the kernel refuses to read it is the proof. */
-static bool is_secret(const struct scan *scan, const struct mapping *mapping)
+static bool process_is_secret(const struct scan *scan, const struct mapping *mapping)
 {
     char byte;
 
@@ -255,11 +256,11 @@ static bool scan_mappings(struct scan *scan)
         uint64_t size = mapping->end - mapping->start;
 
         if (mapping->kernel) {
-            if (!note(scan, mapping, size, why_kernel))
+            if (!process_note(scan, mapping, size, why_kernel))
                 return false;
-        } else if (is_secret(scan, mapping)) {
+        } else if (process_is_secret(scan, mapping)) {
             scan->result->secret += size;
-            if (!note(scan, mapping, size, why_secret))
+            if (!process_note(scan, mapping, size, why_secret))
                 return false;
         } else if (mapping->anonymous && mapping->resident == 0) {
             continue;
@@ -294,7 +295,7 @@ static uint64_t expected(const struct process_map *map)
     return total;
 }
 
-static void read_name(struct process_result *result)
+static void process_read_name(struct process_result *result)
 {
     char path[64];
 
@@ -314,7 +315,7 @@ static void read_name(struct process_result *result)
     }
 }
 
-static bool look(struct scan *scan)
+static bool process_look(struct scan *scan)
 {
     char path[64];
 
@@ -325,15 +326,15 @@ static bool look(struct scan *scan)
     if (!process_map_read(scan->thread, &scan->result->map))
         return open_failed(scan, "cannot read its mappings");
     if (scan->result->map.count == 0)
-        return fail(scan, why_empty);
+        return process_fail(scan, why_empty);
     scan->presence = presence_open(scan->thread);
     if (scan->presence == NULL)
         return open_failed(scan, "cannot find its pages");
 
     if (!unreached_find(scan->thread, &scan->result->map, 0, &scan->result->unreached))
-        return fail(scan, "out of memory");
+        return process_fail(scan, "out of memory");
     progress_begin(scan->pid, expected(&scan->result->map));
-    searcher_begin(scan->searcher, found, scan);
+    searcher_begin(scan->searcher, process_found, scan);
 
     bool good = scan_mappings(scan);
 
@@ -358,9 +359,9 @@ bool process_scan(pid_t pid, struct searcher *searcher, const volatile int *stop
     };
 
     *result = (struct process_result){.pid = pid};
-    read_name(result);
+    process_read_name(result);
 
-    bool good = look(&scan);
+    bool good = process_look(&scan);
 
     presence_close(scan.presence);
     if (scan.mem >= 0)

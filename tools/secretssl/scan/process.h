@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Searches one process. */
-#ifndef SECRETSSL_TOOL_PROCESS_SCAN_H
-#define SECRETSSL_TOOL_PROCESS_SCAN_H
+#ifndef SECRETSSL_SCAN_PROCESS_H
+#define SECRETSSL_SCAN_PROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

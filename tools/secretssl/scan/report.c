@@ -81,7 +81,7 @@ static json_t *blind_spots_json(const struct process_result *result, bool secret
     return list;
 }
 
-static json_t *unreached_json(const struct process_result *result)
+static json_t *finding_unreached_json(const struct process_result *result)
 {
     json_t *list = json_array();
 
@@ -103,13 +103,13 @@ static bool add_json(struct scan_report *report, const struct process_result *re
         json_array_append_new(copies, copy_json(&result->map, &result->copies[i]));
 
     bool failed = result->failure[0] != '\0';
-    json_t *process =
-        json_pack("{s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "pid", (int)result->pid,
-                  "name", json_text(result->name), "copies", copies, "searched_bytes",
-                  (json_int_t)result->searched, "secret_bytes", (json_int_t)result->secret,
-                  "secret", blind_spots_json(result, true), "not_searched",
-                  blind_spots_json(result, false), "not_reached", unreached_json(result),
-                  "error", failed ? json_text(result->failure) : json_null());
+    json_t *process = json_pack(
+        "{s:i, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "pid", (int)result->pid, "name",
+        json_text(result->name), "copies", copies, "searched_bytes",
+        (json_int_t)result->searched, "secret_bytes", (json_int_t)result->secret, "secret",
+        blind_spots_json(result, true), "not_searched", blind_spots_json(result, false),
+        "not_reached", finding_unreached_json(result), "error",
+        failed ? json_text(result->failure) : json_null());
 
     report->copies += (json_int_t)result->copy_count;
     if (process != NULL && json_array_append_new(report->processes, process) == 0)
@@ -152,7 +152,7 @@ static bool is_clock(const struct mapping *mapping)
     return strncmp(mapping->name, "[vvar", 5) == 0 || strcmp(mapping->name, "[vsyscall]") == 0;
 }
 
-static bool add_text(const struct process_result *result)
+static bool finding_add_text(const struct process_result *result)
 {
     for (size_t i = 0; i < result->copy_count; i++)
         print_copy(result, &result->copies[i]);
@@ -184,7 +184,7 @@ static bool add_text(const struct process_result *result)
 
 bool scan_report_add(struct scan_report *report, const struct process_result *result)
 {
-    return report->root != NULL ? add_json(report, result) : add_text(result);
+    return report->root != NULL ? add_json(report, result) : finding_add_text(result);
 }
 
 bool scan_report_end(struct scan_report *report)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a search found, for people and for programs. */
-#ifndef SECRETSSL_TOOL_SCAN_REPORT_H
-#define SECRETSSL_TOOL_SCAN_REPORT_H
+#ifndef SECRETSSL_SCAN_REPORT_H
+#define SECRETSSL_SCAN_REPORT_H
 
 #include <stdbool.h>
 

@@ -202,7 +202,8 @@ static int scan(void *argument)
 }
 
 /* -1: go on; else the exit status. */
-static int parse(const struct command *self, int argc, char **argv, struct request *request)
+static int scan_parse(const struct command *self, int argc, char **argv,
+                      struct request *request)
 {
     enum { KEY = 256, KEYLOG, PASSIN, KERNEL, JSON, HELP };
     static const struct option options[] = {
@@ -287,7 +288,7 @@ static int scan_main(const struct command *self, int argc, char **argv)
     if (request.key_files == NULL || request.log_files == NULL || request.pids == NULL) {
         say("scan: out of memory");
     } else {
-        status = parse(self, argc, argv, &request);
+        status = scan_parse(self, argc, argv, &request);
         if (status == -1)
             status = protected_scan(&request);
     }

@@ -26,7 +26,7 @@ struct searcher {
 };
 
 /* A copy is met once for each anchor in it: only the first counts. */
-static bool seen(uint64_t *ends, size_t needle, uint64_t address, uint64_t size)
+static bool searcher_seen(uint64_t *ends, size_t needle, uint64_t address, uint64_t size)
 {
     if (address < ends[needle])
         return true;
@@ -40,7 +40,7 @@ static void text_found(void *context, const struct match *match, uint64_t addres
     const struct needle *needle = &searcher->text.list[match->needle];
 
     /* With its line breaks the text is longer than size, but no second copy fits in. */
-    if (seen(searcher->text_seen, match->needle, address, match->size))
+    if (searcher_seen(searcher->text_seen, match->needle, address, match->size))
         return;
 
     struct copy copy = {.address = address,
@@ -59,7 +59,7 @@ static void bytes_found(void *context, const struct match *match)
     uint64_t address = searcher->address + match->at;
     enum encoding encoding = needle->encoding;
 
-    if (seen(searcher->bytes_seen, match->needle, address, match->size))
+    if (searcher_seen(searcher->bytes_seen, match->needle, address, match->size))
         return;
     if ((encoding == BIG_ENDIAN_BYTES || encoding == RAW_BYTES) && match->skip == 0 &&
         der_element(searcher->window + match->at, match->at, needle->size))
@@ -113,7 +113,7 @@ void searcher_begin(struct searcher *searcher, copy_fn *found, void *context)
     memset(searcher->text_seen, 0, searcher->text.count * sizeof(uint64_t));
 }
 
-static void search_to(struct searcher *searcher, size_t to)
+static void searcher_search_to(struct searcher *searcher, size_t to)
 {
     if (to > searcher->searched)
         matcher_search(searcher->bytes_matcher, searcher->window, searcher->used,
@@ -123,7 +123,7 @@ static void search_to(struct searcher *searcher, size_t to)
 
 static void start_at(struct searcher *searcher, uint64_t address)
 {
-    search_to(searcher, searcher->used);
+    searcher_search_to(searcher, searcher->used);
     text_stream_break(searcher->text_stream);
     searcher->address = address;
     searcher->used = 0;
@@ -131,11 +131,11 @@ static void start_at(struct searcher *searcher, uint64_t address)
 }
 
 /* Searches what has enough behind it, and keeps what later matches may reach back to. */
-static void make_room(struct searcher *searcher)
+static void searcher_make_room(struct searcher *searcher)
 {
     size_t context = matcher_context(searcher->bytes_matcher);
 
-    search_to(searcher, searcher->used - context);
+    searcher_search_to(searcher, searcher->used - context);
 
     size_t drop = searcher->searched - context;
 
@@ -150,7 +150,7 @@ uint8_t *searcher_room(struct searcher *searcher, uint64_t address, size_t *room
     if (address != searcher->address + searcher->used)
         start_at(searcher, address);
     if (searcher->used == WINDOW)
-        make_room(searcher);
+        searcher_make_room(searcher);
     *room = WINDOW - searcher->used;
     return searcher->window + searcher->used;
 }

@@ -3,8 +3,8 @@
  * Searches a stream of memory, which may have gaps, for all needles: bytes as they are, and
  * base64 text with its line breaks taken out.
  */
-#ifndef SECRETSSL_TOOL_SEARCHER_H
-#define SECRETSSL_TOOL_SEARCHER_H
+#ifndef SECRETSSL_SCAN_SEARCHER_H
+#define SECRETSSL_SCAN_SEARCHER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -32,7 +32,7 @@ static size_t order_of(size_t size)
     return order;
 }
 
-static struct block *cut(size_t size)
+static struct block *secret_cut(size_t size)
 {
     if (size > CHUNK / 4)
         return secret_pages_map(size);
@@ -60,7 +60,7 @@ void *secret_alloc(size_t size)
     if (block != NULL)
         freed[order] = block->next;
     else
-        block = cut((size_t)1 << order);
+        block = secret_cut((size_t)1 << order);
     if (block == NULL)
         return NULL;
     *block = (struct block){.order = order};

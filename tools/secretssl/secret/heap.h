@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small allocator over pages.c, for the tool's keys and for all of libcrypto. */
-#ifndef SECRETSSL_TOOL_SECRET_HEAP_H
-#define SECRETSSL_TOOL_SECRET_HEAP_H
+#ifndef SECRETSSL_SECRET_HEAP_H
+#define SECRETSSL_SECRET_HEAP_H
 
 #include <stddef.h>
 

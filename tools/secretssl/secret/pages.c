@@ -29,7 +29,7 @@ static enum protection weakest = SECRET;
  * end in SIGBUS, while a system call that writes there says EFAULT. The signal mask that it
  * writes is cleared again.
  */
-static int make_present(char *start, size_t size)
+static int secret_make_present(char *start, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
@@ -50,7 +50,7 @@ static int put_secret(char *start, size_t size)
         return -1;
     if (ftruncate(fd, (off_t)size) == 0 &&
         mmap(start, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED)
-        result = make_present(start, size);
+        result = secret_make_present(start, size);
 
     int error = errno;
 

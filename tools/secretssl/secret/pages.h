@@ -3,8 +3,8 @@
  * Pages for what the scanner must not leak: its keys, and what it reads of others' memory.
  * The tool has these of its own so that it can be trusted to look at the library's.
  */
-#ifndef SECRETSSL_TOOL_SECRET_PAGES_H
-#define SECRETSSL_TOOL_SECRET_PAGES_H
+#ifndef SECRETSSL_SECRET_PAGES_H
+#define SECRETSSL_SECRET_PAGES_H
 
 #include <stddef.h>
 

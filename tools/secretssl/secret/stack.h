@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stack of secret pages: what libcrypto and the search spill lands there. */
-#ifndef SECRETSSL_TOOL_SECRET_STACK_H
-#define SECRETSSL_TOOL_SECRET_STACK_H
+#ifndef SECRETSSL_SECRET_STACK_H
+#define SECRETSSL_SECRET_STACK_H
 
 /*
  * Calls work(argument) on a stack of secret pages and waits for it; the stack is cleared

@@ -16,7 +16,7 @@ static json_t *libraries_json(const struct process_stats *stats)
     return list;
 }
 
-static json_t *unreached_json(const struct unreached_list *tls)
+static json_t *json_unreached_json(const struct unreached_list *tls)
 {
     json_t *list = json_array();
 
@@ -76,7 +76,7 @@ static json_t *process_json(const struct process_state *process)
                   state_names[process->state], "reason", json_text(process->reason),
                   "libraries", libraries_json(&process->stats), "openssl",
                   openssl != NULL ? json_text(openssl->name) : json_null(), "not_reached",
-                  unreached_json(&process->tls));
+                  json_unreached_json(&process->tls));
 
     if (object != NULL && process_state_has_figures(process)) {
         json_t *more = figures_json(process);

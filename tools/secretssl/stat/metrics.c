@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stat/metrics.h"
+#include "arena/arena.h"
 
 const struct figure figures[FIGURES] = {
     [FIGURE_SECRET] = {"secret_bytes", "secret_bytes", "Bytes present in secret memory."},
@@ -100,7 +101,7 @@ void figures_of(const struct process_state *process, uint64_t values[FIGURES])
         [FIGURE_UNGUARDED] = sum->unguarded,
         [FIGURE_KEY_FILES_CACHED] = sum->files_cached,
         [FIGURE_MESSAGES_LOST] = sum->messages_lost,
-        [FIGURE_UNCACHED] = sum->uncached,
+        [FIGURE_UNCACHED] = sum->threads_without_cache,
     };
 
     for (int i = 0; i < FIGURES; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The figures of a process, each with its name in JSON and as a metric. */
-#ifndef SECRETSSL_TOOL_FIGURES_H
-#define SECRETSSL_TOOL_FIGURES_H
+#ifndef SECRETSSL_STAT_METRICS_H
+#define SECRETSSL_STAT_METRICS_H
 
 #include <stdint.h>
 

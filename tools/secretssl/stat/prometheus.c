@@ -8,7 +8,7 @@
 #include "stat/metrics.h"
 #include "stat/report.h"
 
-static void begin(const char *metric, const char *help)
+static void metric_begin(const char *metric, const char *help)
 {
     size_t length = strlen(metric);
     bool counter = length > 6 && strcmp(metric + length - 6, "_total") == 0;
@@ -66,7 +66,7 @@ static void print_figure(const struct stat_result *result, int figure)
 {
     uint64_t values[FIGURES];
 
-    begin(figures[figure].metric, figures[figure].help);
+    metric_begin(figures[figure].metric, figures[figure].help);
     for (size_t i = 0; i < result->count; i++) {
         if (!process_state_has_figures(&result->list[i]))
             continue;
@@ -78,7 +78,7 @@ static void print_figure(const struct stat_result *result, int figure)
 
 static void print_partitions(const struct stat_result *result)
 {
-    begin("partition_bytes", "Bytes present in each partition of the arena.");
+    metric_begin("partition_bytes", "Bytes present in each partition of the arena.");
     for (size_t i = 0; i < result->count; i++) {
         for (unsigned part = 0; process_state_has_figures(&result->list[i]) && part < SM_PARTS;
              part++) {
@@ -101,7 +101,8 @@ static bool named_before(const struct unreached_list *tls, size_t number)
 
 static void print_unreached(const struct stat_result *result)
 {
-    begin("not_reached", "1 for each TLS in a process that libsecretssl does not protect.");
+    metric_begin("not_reached",
+                 "1 for each TLS in a process that libsecretssl does not protect.");
     for (size_t i = 0; i < result->count; i++) {
         const struct unreached_list *tls = &result->list[i].tls;
 
@@ -118,12 +119,12 @@ static void print_unreached(const struct stat_result *result)
 
 static void print_states(const struct stat_result *result)
 {
-    begin("process_state", "1 for the state that a process is in; see secretssl(1).");
+    metric_begin("process_state", "1 for the state that a process is in; see secretssl(1).");
     for (size_t i = 0; i < result->count; i++) {
         begin_sample("process_state", &result->list[i]);
         printf(",state=\"%s\"} 1\n", state_names[result->list[i].state]);
     }
-    begin("processes", "Processes that were looked at, by state.");
+    metric_begin("processes", "Processes that were looked at, by state.");
     for (int i = 0; i < STATES; i++)
         printf("secretssl_processes{state=\"%s\"} %zu\n", state_names[i], result->states[i]);
 }

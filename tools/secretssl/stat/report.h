@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `secretssl stat` prints, in its three forms. */
-#ifndef SECRETSSL_TOOL_STAT_REPORT_H
-#define SECRETSSL_TOOL_STAT_REPORT_H
+#ifndef SECRETSSL_STAT_REPORT_H
+#define SECRETSSL_STAT_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

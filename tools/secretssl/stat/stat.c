@@ -50,7 +50,7 @@ struct request {
     size_t count;
 };
 
-static bool add(struct stat_result *result, pid_t pid, bool named, bool strict)
+static bool stat_add(struct stat_result *result, pid_t pid, bool named, bool strict)
 {
     struct process_state *more = reallocarray(result->list, result->count + 1, sizeof(*more));
     struct process_state *process;
@@ -119,7 +119,7 @@ static bool add_all(struct stat_result *result)
 
         /* This program's own libcrypto holds nobody's keys; nor do those that run meanwhile. */
         if (good && pid != getpid() && !runs_this_tool(entries[i]->d_name))
-            good = add(result, pid, false, false);
+            good = stat_add(result, pid, false, false);
         free(entries[i]);
     }
     if (count >= 0)
@@ -165,7 +165,7 @@ static int strict_status(const struct stat_result *result)
     return status;
 }
 
-static int look(const struct request *request)
+static int stat_look(const struct request *request)
 {
     struct stat_result result = {.all = request->all};
     bool good = true;
@@ -173,7 +173,7 @@ static int look(const struct request *request)
     if (request->all)
         good = add_all(&result);
     for (size_t i = 0; good && i < request->count; i++)
-        good = add(&result, request->pids[i], true, request->strict);
+        good = stat_add(&result, request->pids[i], true, request->strict);
     if (good)
         good = request->json         ? stat_print_json(&result)
                : request->prometheus ? stat_print_prometheus(&result)
@@ -190,7 +190,8 @@ static int look(const struct request *request)
 }
 
 /* -1: go on; else the exit status. */
-static int parse(const struct command *self, int argc, char **argv, struct request *request)
+static int stat_parse(const struct command *self, int argc, char **argv,
+                      struct request *request)
 {
     enum { ALL = 256, STRICT, JSON, PROMETHEUS, HELP };
     static const struct option options[] = {
@@ -247,9 +248,9 @@ static int stat_main(const struct command *self, int argc, char **argv)
     if (request.pids == NULL)
         say("stat: out of memory");
     else
-        status = parse(self, argc, argv, &request);
+        status = stat_parse(self, argc, argv, &request);
     if (status == -1)
-        status = look(&request);
+        status = stat_look(&request);
     free(request.pids);
     return status;
 }

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libcrypto/registry.h"
+#include "log/lapse.h"
+#include <string.h>
+
+struct libcrypto known[LIBCRYPTOS_MAX];
+unsigned known_count;
+
+unsigned libcrypto_choices;
+static __thread unsigned loads __attribute__((tls_model("initial-exec")));
+
+struct libcrypto *registry_find(const struct elf_object *object)
+{
+    for (unsigned i = 0; i < registry_count(&known_count); i++) {
+        if (elf_object_same(&known[i].object, object))
+            return &known[i];
+    }
+    return NULL;
+}
+
+struct libcrypto *registry_place(const struct elf_object *object, enum flavor flavor)
+{
+    struct libcrypto *lib = registry_find(object);
+
+    if (!lib && known_count == LIBCRYPTOS_MAX) {
+        sm_lapse(SM_LAPSE_LIBCRYPTOS,
+                 "more than %d libcryptos: those that follow are not hooked", LIBCRYPTOS_MAX);
+        return NULL;
+    }
+    if (lib)
+        return lib;
+    lib = &known[known_count];
+    *lib = (struct libcrypto){.object = *object, .flavor = flavor};
+    return lib;
+}
+
+void registry_add(void)
+{
+    __atomic_store_n(&known_count, known_count + 1, __ATOMIC_RELEASE);
+}
+
+bool registry_is_loading(void)
+{
+    return loads != 0;
+}
+
+/* The libcrypto that code lies in. */
+unsigned registry_of_code(const void *code)
+{
+    unsigned number = registry_count(&known_count);
+
+    for (unsigned i = 0; i < number; i++) {
+        if (elf_range_has(known[i].code, code))
+            return i;
+    }
+    return LIBCRYPTO_NONE;
+}
+
+bool libcrypto_contains(const void *code)
+{
+    return registry_of_code(code) != LIBCRYPTO_NONE;
+}
+
+bool libcrypto_serves(const void *code)
+{
+    unsigned of = registry_of_code(code);
+
+    return of != LIBCRYPTO_NONE && !known[of].unserved;
+}
+
+void libcrypto_load_begin(void)
+{
+    loads++;
+    __atomic_fetch_add(&libcrypto_choices, 1, __ATOMIC_RELAXED);
+}
+
+void libcrypto_load_end(void)
+{
+    __atomic_fetch_sub(&libcrypto_choices, 1, __ATOMIC_RELAXED);
+    loads--;
+}
+
+bool libcrypto_is_unhooked(const void *function)
+{
+    unsigned of = registry_of_code(function);
+
+    return of != LIBCRYPTO_NONE && known[of].unserved;
+}
+
+/* Elsewhere blocks that the arena has no room for are another C library's: its hooks know. */
+static bool only_by_hook(const struct libcrypto *lib, const char *name)
+{
+    return lib->space && strncmp(name, "CRYPTO_secure_", 14) != 0 &&
+           strcmp(name, "CRYPTO_set_mem_functions") != 0;
+}
+
+bool libcrypto_defines(const void *function, const char *name)
+{
+    for (unsigned i = 0; i < registry_count(&known_count); i++) {
+        if (!known[i].unserved && known[i].flavor == OPENSSL &&
+            !only_by_hook(&known[i], name) && elf_symbol_of(&known[i].object, name) == function)
+            return true;
+    }
+    return false;
+}
+
+bool libcrypto_known(void)
+{
+    return registry_count(&known_count) != 0;
+}
+
+bool libcrypto_hooked(void)
+{
+    for (unsigned i = 0; i < registry_count(&known_count); i++) {
+        if (!known[i].unserved)
+            return true;
+    }
+    return false;
+}

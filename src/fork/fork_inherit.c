@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fork/fork_inherit.h"
+#include "arena/arena.h"
+#include "base/settings.h"
+#include "fork/external_pages.h"
+#include "os/pages.h"
+#include "os/seccomp_calls.h"
+
+bool sm_arena_inherit(bool on)
+{
+    bool good = true;
+
+    /* Where madvise is forbidden, what holds since then (sm_sandbox_prepare) has to do. */
+    if (sm_seccomp_forbids(SM_CALL_MADVISE))
+        return true;
+    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
+        struct sm_partition *part = &sm_arena.part[p];
+        size_t length = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
+        bool withheld = sm_settings.fork == SM_FORK_DENY && p == SM_PART_BYTES;
+        if (length && !(on && withheld))
+            good = sm_pages_inherit(sm_page_address(part->first), length, on) == 0 && good;
+    }
+    return sm_external_inherit(on) && good;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether children get the mappings of secret memory. */
+#ifndef SM_FORK_FORK_INHERIT_H
+#define SM_FORK_FORK_INHERIT_H
+
+#include "base/common.h"
+
+/*
+ * Whether the next child inherits the arena (its key bytes only if SECRETSSL_FORK=copy).
+ * False: the kernel, or a filter, refuses to change that.
+ */
+bool sm_arena_inherit(bool on);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether memory can be read, without reading it. */
+#ifndef SM_OS_READABLE_H
+#define SM_OS_READABLE_H
+
+#include "base/common.h"
+
+/*
+ * Whether the program may read these bytes; false too where a filter forbids to ask. Does not
+ * touch them, and raises no signal.
+ */
+bool sm_pages_readable(const void *address, size_t length);
+
+#endif
