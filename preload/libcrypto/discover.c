@@ -6,7 +6,7 @@
 #include "heap/thread_cache.h"
 #include "hooks/mem_hooks.h"
 #include "hooks/namespace_hooks.h"
-#include "libcrypto/flavor.h"
+#include "libcrypto/crypto_library.h"
 #include "libcrypto/linkage.h"
 #include "libcrypto/pin.h"
 #include "libcrypto/registry.h"
@@ -17,24 +17,8 @@
 #include "start.h"
 #include <string.h>
 
-typedef int (*set_mem_functions)(crypto_malloc *, crypto_realloc *, crypto_free *);
-typedef void (*get_mem_functions)(crypto_malloc **, crypto_realloc **, crypto_free **);
-
 static bool any_unserved;
 static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
-
-static bool hooked(const struct elf_object *object)
-{
-    get_mem_functions get =
-        (get_mem_functions)elf_symbol_of(object, "CRYPTO_get_mem_functions");
-    crypto_malloc *m = NULL;
-    crypto_realloc *r = NULL;
-    crypto_free *f = NULL;
-
-    if (get)
-        get(&m, &r, &f);
-    return m == hook_malloc || namespace_is_hook(m);
-}
 
 static const char *name_of(const char *name)
 {
@@ -67,19 +51,16 @@ void libcrypto_is_shared(struct libcrypto *lib)
 
 static void hook(struct libcrypto *lib, const char *name)
 {
-    set_mem_functions set =
-        (set_mem_functions)elf_symbol_of(&lib->object, "CRYPTO_set_mem_functions");
-    bool good;
+    static const struct mem_hooks ours = {
+        .malloc = hook_malloc, .realloc = hook_realloc, .free = hook_free};
 
-    if (lib->flavor != OPENSSL) {
-        not_served(lib, name, "it is ", "it is ", flavor_name(lib->flavor));
+    if (!lib->kind->hook) {
+        not_served(lib, name, "it is ", "it is ", lib->kind->name);
         return;
     }
-    if (lib->unserved || hooked(&lib->object))
+    if (lib->unserved || lib->kind->is_hooked(&lib->object))
         return;
-    good = lib->space ? set(lib->space->malloc, lib->space->realloc, lib->space->free)
-                      : set(hook_malloc, hook_realloc, hook_free);
-    if (good)
+    if (lib->kind->hook(&lib->object, lib->space ? lib->space : &ours))
         sm_count(&sm_stats.hooks, 1);
     else
         not_served(lib, name, "it allocated memory already",
@@ -103,28 +84,41 @@ static bool meant(const struct look *look, const struct elf_object *object)
     return look->all;
 }
 
+/* What is found of one: in its name space, NULL for ours */
+struct found {
+    struct elf_object object;
+    struct range code;
+    const char *path;
+    const struct mem_hooks *space;
+};
+
+/* Notes an object that is a crypto library, and hooks it. */
+static void consider(const struct found *found, bool hooks)
+{
+    const struct crypto_library *kind = crypto_library_of(&found->object);
+    struct libcrypto *lib = kind ? registry_place(&found->object, kind) : NULL;
+
+    if (lib && lib == &known[known_count]) {
+        lib->code = found->code;
+        lib->path = found->path;
+        lib->space = found->space;
+        registry_add();
+    }
+    if (lib && hooks)
+        hook(lib, name_of(found->path));
+}
+
 /* In dl_iterate_phdr: nothing is unloaded meanwhile. */
 static int discover_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    struct elf_object object = elf_object(info);
     const struct look *look = arg;
-    struct libcrypto *lib;
-    enum flavor flavor;
+    struct found found = {elf_object(info),
+                          elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum),
+                          info->dlpi_name, NULL};
 
     (void)size;
-    if (!meant(look, &object))
-        return 0;
-    flavor = flavor_of(&object);
-    if (flavor == NOBODY)
-        return 0;
-    lib = registry_place(&object, flavor);
-    if (lib == &known[known_count]) {
-        lib->code = elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
-        lib->path = info->dlpi_name;
-        registry_add();
-    }
-    if (lib && look->hooks)
-        hook(lib, name_of(info->dlpi_name));
+    if (meant(look, &found.object))
+        consider(&found, look->hooks);
     return 0;
 }
 
@@ -155,7 +149,7 @@ void libcrypto_hook_all(void)
 
 static void collect_one(struct look *look, const struct elf_object *object)
 {
-    if (look->number < LIBCRYPTOS_MAX && flavor_is_libcrypto(object))
+    if (look->number < LIBCRYPTOS_MAX && crypto_library_resembles(object))
         look->objects[look->number++] = *object;
 }
 
@@ -256,7 +250,7 @@ struct look_namespace {
     struct look look;
 };
 
-static int collect_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
+static int collect_namespace(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct look_namespace *there = arg;
 
@@ -270,28 +264,20 @@ static int collect_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
 }
 
-static void visit_elsewhere(const struct link_map *map, const struct look_namespace *there)
+static void consider_namespace(const struct link_map *map, const struct look_namespace *there)
 {
     const ElfW(Ehdr) *head = (const void *)map->l_addr;
-    struct elf_object object = {map->l_addr, map->l_ld};
-    enum flavor flavor;
-    struct libcrypto *lib;
+    struct found found = {
+        .object = {map->l_addr, map->l_ld}, .path = map->l_name, .space = there->space};
 
-    if (!meant(&there->look, &object) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
+    if (!meant(&there->look, &found.object) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
         return;
-    flavor = flavor_of(&object);
-    lib = registry_place(&object, flavor);
-    if (lib == &known[known_count]) {
-        lib->code = elf_code_of(map->l_addr, (const void *)(map->l_addr + head->e_phoff),
-                                head->e_phnum);
-        lib->space = there->space;
-        registry_add();
-    }
-    if (lib)
-        hook(lib, name_of(map->l_name));
+    found.code =
+        elf_code_of(map->l_addr, (const void *)(map->l_addr + head->e_phoff), head->e_phnum);
+    consider(&found, true);
 }
 
-static int hook_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
+static int hook_namespace(struct dl_phdr_info *info, size_t size, void *arg)
 {
     const struct look_namespace *there = arg;
     const struct link_map *map = there->first;
@@ -301,7 +287,7 @@ static int hook_elsewhere(struct dl_phdr_info *info, size_t size, void *arg)
         map = map->l_prev;
     start_lock();
     for (; map; map = map->l_next)
-        visit_elsewhere(map, there);
+        consider_namespace(map, there);
     start_unlock();
     return 1;
 }
@@ -312,7 +298,7 @@ void libcrypto_discover_namespace(void *handle)
 
     if (sm_inside_now() || sm_fork_holds())
         return;
-    dl_iterate_phdr(collect_elsewhere, &there);
+    dl_iterate_phdr(collect_namespace, &there);
     if (!there.look.number || !start_ready())
         return;
     there.space = namespace_hooks(handle);
@@ -320,5 +306,5 @@ void libcrypto_discover_namespace(void *handle)
     if (!there.space)
         return;
     there.first = handle;
-    dl_iterate_phdr(hook_elsewhere, &there);
+    dl_iterate_phdr(hook_namespace, &there);
 }

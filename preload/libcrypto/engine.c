@@ -74,7 +74,7 @@ static struct libcrypto *libcrypto_of(const struct elf_object *engine)
     unsigned of = linkage_of(engine);
 
     for (unsigned i = 0; of == LIBCRYPTO_NONE && i < registry_count(&known_count); i++) {
-        if (!known[i].space && known[i].flavor == OPENSSL)
+        if (!known[i].space && known[i].kind->hook)
             of = i;
     }
     return of == LIBCRYPTO_NONE ? NULL : &known[of];

@@ -18,7 +18,8 @@ struct libcrypto *registry_find(const struct elf_object *object)
     return NULL;
 }
 
-struct libcrypto *registry_place(const struct elf_object *object, enum flavor flavor)
+struct libcrypto *registry_place(const struct elf_object *object,
+                                 const struct crypto_library *kind)
 {
     struct libcrypto *lib = registry_find(object);
 
@@ -30,7 +31,7 @@ struct libcrypto *registry_place(const struct elf_object *object, enum flavor fl
     if (lib)
         return lib;
     lib = &known[known_count];
-    *lib = (struct libcrypto){.object = *object, .flavor = flavor};
+    *lib = (struct libcrypto){.object = *object, .kind = kind};
     return lib;
 }
 
@@ -97,8 +98,8 @@ static bool only_by_hook(const struct libcrypto *lib, const char *name)
 bool libcrypto_defines(const void *function, const char *name)
 {
     for (unsigned i = 0; i < registry_count(&known_count); i++) {
-        if (!known[i].unserved && known[i].flavor == OPENSSL &&
-            !only_by_hook(&known[i], name) && elf_symbol_of(&known[i].object, name) == function)
+        if (!known[i].unserved && known[i].kind->hook && !only_by_hook(&known[i], name) &&
+            elf_symbol_of(&known[i].object, name) == function)
             return true;
     }
     return false;

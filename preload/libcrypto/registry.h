@@ -4,7 +4,7 @@
 #define PRELOAD_LIBCRYPTO_REGISTRY_H
 
 #include "base/common.h"
-#include "libcrypto/flavor.h"
+#include "libcrypto/crypto_library.h"
 #include "loader/elf_symbols.h"
 
 #define LIBCRYPTOS_MAX 32
@@ -14,7 +14,7 @@ struct libcrypto {
     struct elf_object object;
     const char *path; /* by which it was loaded */
     struct range code;
-    enum flavor flavor;
+    const struct crypto_library *kind;
     bool unserved;                 /* foreign, or it could not be hooked */
     const struct mem_hooks *space; /* the hooks of its name space; NULL: it is in ours */
 };
@@ -38,7 +38,8 @@ struct libcrypto *registry_find(const struct elf_object *object);
  * With the start lock: the entry of an object, or the first free one, begun for it and not
  * counted yet. NULL: there is no room, which was said.
  */
-struct libcrypto *registry_place(const struct elf_object *object, enum flavor flavor);
+struct libcrypto *registry_place(const struct elf_object *object,
+                                 const struct crypto_library *kind);
 
 /* With the start lock: the entry that registry_place() began is complete. */
 void registry_add(void);

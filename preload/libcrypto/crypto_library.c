@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "libcrypto/crypto_library.h"
+
+/* The beginning of this object, by the linker */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+/* BoringSSL's functions are a part of OpenSSL's, and more: it is asked first. */
+static const struct crypto_library *const rows[] = {&boringssl, &libressl, &old_openssl,
+                                                    &openssl};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+bool crypto_library_resembles(const struct elf_object *object)
+{
+    /* Ours has the functions as well. */
+    if (object->base == (uintptr_t)&__ehdr_start)
+        return false;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i]->resembles(object))
+            return true;
+    }
+    return false;
+}
+
+const struct crypto_library *crypto_library_of(const struct elf_object *object)
+{
+    if (!crypto_library_resembles(object))
+        return NULL;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i]->resembles(object) && rows[i]->is(object))
+            return rows[i];
+    }
+    return NULL;
+}
