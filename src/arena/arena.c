@@ -71,6 +71,23 @@ static bool arena_reserve(unsigned shift)
     return true;
 }
 
+static struct sm_lock seal_lock; /* of the arena's own: it comes, and is sealed, in any order */
+static bool sealed;
+
+static void protect(void)
+{
+    if (sealed && sm_arena.span)
+        sm_pages_read_only(sm_arena.own_page, sizeof(sm_arena.own_page));
+}
+
+void sm_arena_seal(void)
+{
+    sm_lock_take(&seal_lock);
+    sealed = true;
+    protect();
+    sm_lock_drop(&seal_lock);
+}
+
 bool sm_arena_init(void)
 {
     unsigned shift = SHIFT_MIN;
@@ -85,6 +102,9 @@ bool sm_arena_init(void)
         sm_arena.cap = sm_min(sm_arena.cap, ((size_t)1 << shift) - 4 * sm_os_page);
     }
     sm_stats.cap = sm_arena.cap;
+    sm_lock_take(&seal_lock);
+    protect();
+    sm_lock_drop(&seal_lock);
     return true;
 }
 

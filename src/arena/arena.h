@@ -177,6 +177,9 @@ static inline size_t sm_large_size(uint32_t page)
     return sm_arena.pages[page].size;
 }
 
+/* From now on, or as soon as there is an arena, where it lies is read-only. */
+void sm_arena_seal(void);
+
 /* Reserves the range. Once, under the heap's start lock. False: no address space. */
 bool sm_arena_init(void);
 

@@ -20,36 +20,7 @@
 #include "os/zero.h"
 #include <string.h>
 
-static struct sm_lock start_lock;
-static bool started;
-
-void sm_heap_start(void)
-{
-    sm_lock_take(&start_lock);
-    if (!started) {
-        sm_pages_init();
-        sm_size_class_init();
-        sm_zero_init();
-        sm_vector_registers_init();
-        sm_seccomp_probe();
-        sm_canary_init(sm_pages_random()); /* which a filter may forbid */
-        sm_thread_cache_init();
-        __atomic_store_n(&started, true, __ATOMIC_RELEASE);
-    }
-    sm_lock_drop(&start_lock);
-}
-
-static bool sealed;
-
-void sm_heap_seal(void)
-{
-    sm_pages_read_only(&sm_settings, sizeof(sm_settings));
-    sm_lock_take(&start_lock);
-    sealed = true;
-    if (sm_arena.span)
-        sm_pages_read_only(sm_arena.own_page, sizeof(sm_arena.own_page));
-    sm_lock_drop(&start_lock);
-}
+static struct sm_lock arena_lock;
 
 /* The range, when the first secret comes. Inside. */
 static bool have_arena(void)
@@ -60,20 +31,13 @@ static bool have_arena(void)
         return true;
     if (sm_window_is_empty())
         return sm_short_of(SM_SHORT_FORKING);
-    sm_lock_take(&start_lock);
+    sm_lock_take(&arena_lock);
     if (!sm_arena.span && !failed && !sm_arena.fixed)
         failed = !sm_arena_init();
-    if (sm_arena.span && sealed)
-        sm_pages_read_only(sm_arena.own_page, sizeof(sm_arena.own_page));
-    sm_lock_drop(&start_lock);
+    sm_lock_drop(&arena_lock);
     if (!sm_arena.span)
         return sm_short_of(sm_arena.fixed ? SM_SHORT_FIXED : SM_SHORT_SPACE);
     return true;
-}
-
-bool sm_heap_started(void)
-{
-    return __atomic_load_n(&started, __ATOMIC_ACQUIRE);
 }
 
 size_t sm_heap_reserve(unsigned part, size_t bytes)

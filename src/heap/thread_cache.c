@@ -25,10 +25,6 @@ static __thread bool no_cache __attribute__((tls_model("initial-exec")));
 /* A thread without a cache is inside so many times. */
 static __thread uint32_t inside_depth __attribute__((tls_model("initial-exec")));
 
-/* Read by every malloc and free: alone in its cache line. */
-volatile uint32_t sm_gate __attribute__((aligned(64)));
-static char gate_padding[60] __attribute__((used));
-
 static struct sm_lock list_lock;
 static struct sm_thread_cache *all;
 static unsigned caches;         /* made, ever */
@@ -263,19 +259,6 @@ bool sm_thread_caches_flush_runs(void)
     return any;
 }
 
-/* Whether the gate stands in this thread's way. The thread that has closed it passes. */
-static bool gate_is_closed(void)
-{
-    return __atomic_load_n(&sm_gate, __ATOMIC_RELAXED) && !sm_window_is_mine();
-}
-
-static void wait_at_gate(void)
-{
-    sm_die_if_rawfork_child(); /* In a raw fork's child nobody would open it. */
-    while (gate_is_closed())
-        sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
-}
-
 static void enter_without(void)
 {
     if (inside_depth++)
@@ -286,7 +269,8 @@ static void enter_without(void)
             (sm_window_is_mine() && !sm_is_rawfork_child()))
             return;
         __atomic_fetch_sub(&inside_without, 1, __ATOMIC_SEQ_CST);
-        wait_at_gate();
+        sm_die_if_rawfork_child(); /* In a raw fork's child nobody would open it. */
+        sm_gate_wait();
         inside_depth = 1; /* A child that has caught up begins with none. */
     }
 }
@@ -304,10 +288,11 @@ struct sm_thread_cache *sm_enter_slow(void)
     if (cache) { /* The gate is closed. */
         do {
             cache->inside = 0;
-            wait_at_gate();
+            sm_die_if_rawfork_child(); /* In a raw fork's child nobody would open it. */
+            sm_gate_wait();
             cache->inside = 1;
             sm_barrier();
-        } while (gate_is_closed());
+        } while (sm_gate_is_closed());
         return cache;
     }
     enter_without();
@@ -327,27 +312,6 @@ bool sm_inside_now(void)
     return inside_depth || (sm_cache && sm_cache->inside);
 }
 
-/* For as long as another thread's malloc may take; futex, as a filter may forbid to yield. */
-static void doze(void)
-{
-    static uint32_t never;
-    struct timespec pause = {0, 20000};
-
-    sm_sys(SYS_futex, &never, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &pause);
-}
-
-/* Waits until a counter of those inside is 0; false: it took too many dozes. */
-static bool comes_to_zero(const volatile uint32_t *inside, unsigned *dozes)
-{
-    while (__atomic_load_n(inside, __ATOMIC_SEQ_CST)) {
-        if (*dozes == 0)
-            return false;
-        --*dozes;
-        doze();
-    }
-    return true;
-}
-
 bool sm_gate_close(unsigned dozes)
 {
     __atomic_store_n(&sm_gate, 1, __ATOMIC_SEQ_CST);
@@ -355,23 +319,16 @@ bool sm_gate_close(unsigned dozes)
     if (enabled && (sm_seccomp_forbids(SM_CALL_MEMBARRIER) ||
                     sm_sys(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) != 0)) {
         for (int i = 0; i < 100; i++)
-            doze();
+            sm_gate_doze();
     }
-    if (!comes_to_zero(&inside_without, &dozes))
+    if (!sm_gate_wait_for(&inside_without, &dozes))
         return false;
     /* A cache that is added now belongs to a thread that was counted above. */
     for (struct sm_thread_cache *c = all; c; c = c->next) {
-        if (!comes_to_zero(&c->inside, &dozes))
+        if (!sm_gate_wait_for(&c->inside, &dozes))
             return false;
     }
     return true;
-}
-
-void sm_gate_open(void)
-{
-    __atomic_store_n(&sm_gate, 0, __ATOMIC_SEQ_CST);
-    if (!sm_seccomp_forbids(SM_CALL_FUTEX))
-        sm_sys(SYS_futex, &sm_gate, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
 }
 
 void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t live_bytes)

@@ -11,6 +11,7 @@
 #define SM_HEAP_THREAD_CACHE_H
 
 #include "arena/arena.h"
+#include "heap/gate.h"
 
 /* Byte offsets into the cache, both 0 in one that was wiped */
 struct sm_bin {
@@ -70,9 +71,6 @@ void sm_bin_flush(struct sm_thread_cache *cache, unsigned part, unsigned class, 
 extern SM_LOCAL __thread struct sm_thread_cache *sm_cache
     __attribute__((tls_model("initial-exec")));
 
-/* Fork closes it; 1: wait outside. */
-extern SM_LOCAL volatile uint32_t sm_gate;
-
 /*
  * Before the program makes any thread key, if possible: then one is left by which threads tell
  * their end.
@@ -128,7 +126,6 @@ bool sm_inside_now(void);
  * end.
  */
 bool sm_gate_close(unsigned dozes);
-void sm_gate_open(void);
 
 /* In an announced child: all caches are gone. allocations and so on: what they counted. */
 void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t live_bytes);

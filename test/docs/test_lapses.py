@@ -23,7 +23,7 @@ SPEAKS = {
     "src/stacktrace/unwind.c": "what SECRETSSL_TRACE leaves out",
     "src/process/exit_report.c": "the summary, and the report of SECRETSSL_TRACE",
     "src/stacktrace/fatal.c": "the end of the process",
-    "src/fork/fork.c": "a child that is given up, with its counter",
+    "src/fork/fork_shared.c": "a child that is given up, with its counter",
     "src/api/secretmem.c": "a wrong setting, which is ignored",
 }
 SAYS = re.compile(r"\bsm_v?log(?:_once)?\(")

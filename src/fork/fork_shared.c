@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fork/fork_shared.h"
+#include "base/counters.h"
+#include "fork/fork.h"
+#include "heap/thread_cache.h"
+#include "log/lapse.h"
+#include "log/log.h"
+#include "os/pages.h"
+#include "os/seccomp_calls.h"
+#include "os/syscall.h"
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* The word that parent and child share; else the child's thread number and FUTEX_WAITERS. */
+#define WORD_START     0
+#define WORD_DONE      FUTEX_WAITERS
+#define WORD_ABANDONED FUTEX_TID_MASK
+#define PATIENCE       5  /* seconds without progress */
+#define SLICES         10 /* of a second */
+#define START_SLICES   10 /* for a child to show itself, if one was seen to have died */
+
+struct sm_fork_shared {
+    uint32_t word;
+    uint32_t progress;
+    struct robust_list_head robust;
+    struct robust_list node;
+};
+
+/* Of a child, which its parent may not see: once it is done the page is used anew. */
+static void *old_list;
+static bool registered;
+
+static long
+    dead_before; /* a child of this process that was dead when the fork began, 0: none */
+
+bool sm_fork_shared_possible(void)
+{
+    return !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP) &&
+           !sm_seccomp_forbids(SM_CALL_FUTEX);
+}
+
+/* Nobody to be waited for, dead or alive: then a clone that may have failed did. */
+static bool has_no_children(void)
+{
+    siginfo_t info;
+
+    return !sm_seccomp_forbids(SM_CALL_WAITID) &&
+           sm_sys(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL) ==
+               -ECHILD;
+}
+
+/* The number of a child that is dead and was not waited for; 0: none is. It stays so. */
+static long dead_child(void)
+{
+    siginfo_t info = {0};
+
+    if (sm_seccomp_forbids(SM_CALL_WAITID) ||
+        sm_sys(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, NULL) != 0)
+        return 0;
+    return info.si_pid;
+}
+
+struct sm_fork_shared *sm_fork_shared_take(void)
+{
+    struct sm_fork_shared *shared = sm_own ? sm_own->spare : NULL;
+
+    if (shared)
+        sm_own->spare = NULL;
+    else if (sm_fork_shared_possible())
+        shared = sm_pages_shared(sm_os_page);
+    if (shared)
+        dead_before = dead_child();
+    return shared;
+}
+
+void sm_fork_shared_keep(struct sm_fork_shared *shared)
+{
+    uint32_t word = __atomic_load_n(&shared->word, __ATOMIC_ACQUIRE);
+
+    if (!sm_own || (word != WORD_DONE && word != WORD_START)) {
+        sm_pages_unmap(shared, sm_os_page);
+        return;
+    }
+    *shared = (struct sm_fork_shared){.word = WORD_START};
+    sm_own->spare = shared;
+}
+
+void sm_fork_start(void)
+{
+    if (sm_own && !sm_own->spare && sm_fork_shared_possible())
+        sm_own->spare = sm_pages_shared(sm_os_page);
+}
+
+static bool word_change(struct sm_fork_shared *shared, uint32_t from, uint32_t to)
+{
+    return __atomic_compare_exchange_n(&shared->word, &from, to, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+static bool over(uint32_t word)
+{
+    return word == WORD_DONE || word & FUTEX_OWNER_DIED;
+}
+
+/* Killed before it could register: nothing tells but that there is a dead child. */
+static bool new_dead_child(void)
+{
+    long dead = dead_child();
+
+    return dead != 0 && dead != dead_before;
+}
+
+void sm_fork_shared_wait(struct sm_fork_shared *shared)
+{
+    struct timespec slice = {0, 1000000000 / SLICES};
+    uint32_t word, progress = 0, idle = 0;
+    bool dead;
+
+    for (;;) {
+        word = __atomic_load_n(&shared->word, __ATOMIC_ACQUIRE);
+        if (over(word))
+            break;
+        if (sm_sys(SYS_futex, &shared->word, FUTEX_WAIT, word, &slice) != -ETIMEDOUT)
+            continue;
+        if (progress != __atomic_load_n(&shared->progress, __ATOMIC_RELAXED)) {
+            progress = __atomic_load_n(&shared->progress, __ATOMIC_RELAXED);
+            idle = 0;
+            continue;
+        }
+        idle++;
+        dead = word == WORD_START && idle >= START_SLICES && new_dead_child();
+        if (idle < PATIENCE * SLICES && !dead)
+            continue;
+        if (__atomic_compare_exchange_n(&shared->word, &word, WORD_ABANDONED, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+            if (!dead)
+                sm_log("a forked child made no progress for %d s in copying its secrets: it "
+                       "is given up",
+                       PATIENCE);
+            break;
+        }
+    }
+    sm_count(word == WORD_DONE ? &sm_stats.forks : &sm_stats.fork_failed, 1);
+    if (word != WORD_DONE)
+        sm_lapse_count(SM_LAPSE_CHILD);
+}
+
+bool sm_fork_shared_used(struct sm_fork_shared *shared, int failure)
+{
+    struct timespec slice = {0, 1000000000 / SLICES};
+
+    if (failure != EAGAIN && failure != ENOMEM && failure != EPERM && failure != ENOSPC)
+        return true;
+    for (int i = 0;
+         i < START_SLICES && __atomic_load_n(&shared->word, __ATOMIC_ACQUIRE) == WORD_START &&
+         !has_no_children();
+         i++)
+        sm_sys(SYS_futex, &shared->word, FUTEX_WAIT, WORD_START, &slice);
+    return !word_change(shared, WORD_START, WORD_ABANDONED);
+}
+
+/* If this process dies, the kernel marks the word and wakes the parent. */
+static bool robust_begin(struct sm_fork_shared *shared)
+{
+    size_t length;
+
+    old_list = NULL;
+    if (sm_seccomp_forbids(SM_CALL_GET_ROBUST_LIST) ||
+        sm_seccomp_forbids(SM_CALL_SET_ROBUST_LIST))
+        return false;
+    shared->robust.list.next = &shared->node;
+    shared->node.next = &shared->robust.list;
+    shared->robust.futex_offset = (char *)&shared->word - (char *)&shared->node;
+    shared->robust.list_op_pending = NULL;
+    /* A child of a system call has none: NULL, which is put back as well. */
+    return sm_sys(SYS_get_robust_list, 0, &old_list, &length) == 0 &&
+           sm_sys(SYS_set_robust_list, &shared->robust, sizeof(shared->robust)) == 0;
+}
+
+volatile uint32_t *sm_fork_shared_progress(struct sm_fork_shared *shared)
+{
+    return &shared->progress;
+}
+
+/* What a child's word is: by its number the kernel knows whose it is; without it, any will do.
+ */
+static uint32_t word_of_child(void)
+{
+    return (sm_seccomp_forbids(SM_CALL_GETTID) ? 1 : (uint32_t)sm_sys(SYS_gettid)) |
+           FUTEX_WAITERS;
+}
+
+bool sm_fork_shared_begin(struct sm_fork_shared *shared)
+{
+    registered = robust_begin(shared);
+    return word_change(shared, WORD_START, word_of_child());
+}
+
+bool sm_fork_shared_done(struct sm_fork_shared *shared)
+{
+    return word_change(shared, word_of_child(), WORD_DONE);
+}
+
+void sm_fork_shared_end(struct sm_fork_shared *shared)
+{
+    sm_sys(SYS_futex, &shared->word, FUTEX_WAKE, 1);
+    if (registered)
+        sm_sys(SYS_set_robust_list, old_list, sizeof(struct robust_list_head));
+}

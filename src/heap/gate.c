@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "heap/gate.h"
+#include "arena/fork_window.h"
+#include "os/seccomp_calls.h"
+#include "os/syscall.h"
+#include <linux/futex.h>
+#include <time.h>
+
+/* Read by every malloc and free: alone in its cache line. */
+volatile uint32_t sm_gate __attribute__((aligned(64)));
+static char gate_padding[60] __attribute__((used));
+
+/* Whether the gate stands in this thread's way. The thread that has closed it passes. */
+bool sm_gate_is_closed(void)
+{
+    return __atomic_load_n(&sm_gate, __ATOMIC_RELAXED) && !sm_window_is_mine();
+}
+
+void sm_gate_wait(void)
+{
+    while (sm_gate_is_closed())
+        sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
+}
+
+/* For as long as another thread's malloc may take; futex, as a filter may forbid to yield. */
+void sm_gate_doze(void)
+{
+    static uint32_t never;
+    struct timespec pause = {0, 20000};
+
+    sm_sys(SYS_futex, &never, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &pause);
+}
+
+/* Waits until a counter of those inside is 0; false: it took too many dozes. */
+bool sm_gate_wait_for(const volatile uint32_t *inside, unsigned *dozes)
+{
+    while (__atomic_load_n(inside, __ATOMIC_SEQ_CST)) {
+        if (*dozes == 0)
+            return false;
+        --*dozes;
+        sm_gate_doze();
+    }
+    return true;
+}
+
+void sm_gate_open(void)
+{
+    __atomic_store_n(&sm_gate, 0, __ATOMIC_SEQ_CST);
+    if (!sm_seccomp_forbids(SM_CALL_FUTEX))
+        sm_sys(SYS_futex, &sm_gate, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX);
+}
