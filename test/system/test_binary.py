@@ -8,8 +8,6 @@ import sys
 
 from harness import report
 
-SYMBOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "symbols")
-
 
 def readelf(*arguments):
     return subprocess.run(["readelf", "-W", *arguments], check=True, capture_output=True,
@@ -60,17 +58,6 @@ def scenario_hardened(env, rep):
         stack = re.search(r"GNU_STACK.*", headers)
         rep.ok(stack and "RWE" not in stack[0], f"{name}: no executable stack")
         rep.ok("TEXTREL" not in dynamic, f"{name}: no relocations in code")
-
-
-def scenario_symbols(env, rep):
-    """The exported symbols are those of the checked-in lists, no more and no less."""
-    for path in env.preload, env.library:
-        name = os.path.basename(path)
-        with open(os.path.join(SYMBOLS, name.replace(".so", ".txt")), encoding="ascii") as file:
-            listed = {line.strip() for line in file if line.strip() and line[0] != "#"}
-        found = exported(path)
-        rep.ok(found and found == listed, f"{name} exports {len(found)} symbols, as listed",
-               f"not listed: {sorted(found - listed)}\nmissing: {sorted(listed - found)}")
 
 
 def scenario_soname(env, rep):

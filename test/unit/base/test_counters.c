@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "process/exit_report.h"
 #include "base/counters.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "os/pages.h"
+#include "process/exit_report.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at and clearing memory, in each width that this processor has. The widths are the
  * file's own business, so the file is part of this program. */
-#include "../../src/os/zero.c" /* NOLINT(bugprone-suspicious-include) */
+#include "../../../src/os/zero.c" /* NOLINT(bugprone-suspicious-include) */
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/mman.h>

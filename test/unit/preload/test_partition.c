@@ -31,7 +31,8 @@ Test(route, stacks)
     check("crypto/async/arch/async_posix.c", PARTITION_STACK);
     check("crypto/async/async.c", SM_PART_KEY);
     cr_assert_eq(partition_for("../crypto/async/arch/async_posix.c", 32768), PARTITION_STACK);
-    cr_assert_eq(partition_for("../crypto/async/arch/async_posix.c", 32768), PARTITION_STACK, "again");
+    cr_assert_eq(partition_for("../crypto/async/arch/async_posix.c", 32768), PARTITION_STACK,
+                 "again");
 }
 
 /* Objects with locks or counters are never among the key bytes, which may be uncached. */
@@ -142,7 +143,8 @@ static void without_names(void *arg)
     for (int round = 0; round < 100; round++) {
         for (int i = 0; i < 64; i++)
             CHECK(partition_for(empty[i], 100) == SM_PART_KEY);
-        CHECK(partition_for(names[0], 32) == SM_PART_KEY && partition_for(names[1], 32) == SM_PART_KEY);
+        CHECK(partition_for(names[0], 32) == SM_PART_KEY &&
+              partition_for(names[1], 32) == SM_PART_KEY);
     }
     (void)arg;
 }
