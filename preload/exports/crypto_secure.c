@@ -56,13 +56,14 @@ SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
 {
     int (*instead)(size_t, size_t) =
         (int (*)(size_t, size_t))INSTEAD("CRYPTO_secure_malloc_init");
-    uint32_t block = (uint32_t)least;
+    uint32_t block = (uint32_t)sm_max((uint32_t)least, SH_LIST);
 
     if (instead)
         return instead(size, least);
-    if (!start_ready() || !power_of_two(size) || (block > SH_LIST && !power_of_two(block)))
+    /* OpenSSL has no use for a heap of fewer than four blocks, and says so. */
+    if (!start_ready() || !power_of_two(size) || !power_of_two(block) || size / block < 4)
         return 0;
-    return switch_on(block > SH_LIST ? block : SH_LIST);
+    return switch_on(block);
 }
 
 SM_EXPORT int CRYPTO_secure_malloc_done(void)

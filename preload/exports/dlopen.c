@@ -14,6 +14,7 @@
 #include "loader/opened_names.h"
 #include "loader/real.h"
 #include "loader/tail_call.h"
+#include "log/lapse.h"
 #include <dlfcn.h>
 #include <string.h>
 
@@ -53,6 +54,25 @@ static void *open_in(Lmid_t space, const char *file, int mode)
 }
 
 /*
+ * OpenSSL's engine afalg has the kernel write into OpenSSL's buffers by asynchronous I/O, which
+ * secret memory forbids: it would say that it works, and write nothing.
+ */
+static const char *allowed_name(const char *file, const void *caller)
+{
+    static const char engine[] = "afalg.so";
+    size_t length = file ? strlen(file) : 0, least = sizeof(engine) - 1;
+
+    if (sm_likely(length < least || strcmp(file + length - least, engine) != 0) ||
+        !libcrypto_contains(caller))
+        return file;
+    sm_lapse(SM_LAPSE_AFALG,
+             "OpenSSL's engine afalg is refused: the kernel cannot write into "
+             "secret memory; the processor's own AES is used without an engine");
+    /* The caller gets the C library's error for a file that does not exist. */
+    return "/refused-by-libsecretssl/afalg.so";
+}
+
+/*
  * False: the call is to be passed on. Not inlined: the path is off a small stack again when
  * the libcryptos are looked for.
  */
@@ -83,6 +103,7 @@ struct interposed preload_dlopen(const char *file, int mode, long none, const vo
     void *handle;
 
     (void)none;
+    file = allowed_name(file, caller);
     if (!open_for(NULL, file, mode, caller, &handle))
         return pass_on(REAL_DLOPEN);
     if (handle)

@@ -54,6 +54,20 @@ def scenario_handlers(env, rep):
         rep.ok(result.status == 0 and not result.messages, f"handlers: {what}", result)
 
 
+def scenario_afalg(env, rep):
+    """OpenSSL's engine for ciphers in the kernel would write nothing: it is refused, and the
+    processor encrypts."""
+    with open(env.path("text"), "w", encoding="ascii") as file:
+        file.write("a text\n")
+    command = ["openssl", "enc", "-aes-128-cbc", "-base64", "-K", "00" * 16, "-iv", "01" * 16, "-in",
+               env.path("text")]
+    plain = process.run(env, command, env.plain())
+    result = process.run(env, [*command, "-engine", "afalg"], env.preloaded())
+    rep.equal((plain.status, result.status, result.out), (0, 0, plain.out), "the same bytes")
+    rep.ok("libsecretssl: [" in result.err and "OpenSSL's engine afalg is refused" in result.err,
+           "and a line that says why", result)
+
+
 def scenario_unloaded(env, rep):
     """A plugin with the static library in it is closed, and the process forks."""
     result = process.run(env, [env.helper("handlers"), env.helper("libarchive_plugin.so"), "unloaded"],

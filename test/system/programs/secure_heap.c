@@ -19,6 +19,8 @@ enum { SIZE = 65536 };
 static void start(void)
 {
     check(!CRYPTO_secure_malloc_initialized(), "it is off at first");
+    check(CRYPTO_secure_malloc_init(16, 16) == 0, "not with fewer than four blocks");
+    check(!CRYPTO_secure_malloc_initialized(), "and it stays off");
     check(CRYPTO_secure_malloc_init(SIZE, 32) == 1, "it is switched on");
     check(CRYPTO_secure_malloc_initialized() == 1, "and is on");
     check(CRYPTO_secure_malloc_init(SIZE, 32) == 0, "not twice");
