@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The register of real programs: what was measured (programs.json), and its two tables, the short
-one of README and the full one of docs/servers.md."""
+"""The register of real programs: what was measured (programs.json), and its table in
+docs/servers.md."""
 
 import fcntl
 import json
@@ -46,11 +46,6 @@ def lines_of(head, rows, line):
                         in sorted(rows.items(), key=lambda item: item[0].lower()))]) + "\n"
 
 
-def short(rows):
-    return lines_of("| program | processes | without | with |", rows, lambda name, row: (
-        f"| {name} | {row['processes']} | {row['without']} | {row['with']} |"))
-
-
 def full(rows):
     return lines_of(
         "| program | processes | copies without the preload | with it | what is left "
@@ -60,7 +55,7 @@ def full(rows):
 
 
 # Which page has which table
-PAGES = {"README.md": short, os.path.join("docs", "servers.md"): full}
+PAGES = {os.path.join("docs", "servers.md"): full}
 
 
 def in_page(text):
