@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """README: its commands, what the demo prints, and its links."""
 
+import glob
 import os
 import re
 import sys
@@ -67,10 +68,13 @@ def scenario_demo(env, rep):
 
 def scenario_links(_env, rep):
     """Links to files, and to places in them."""
-    for page in "README.md", "CONTRIBUTING.md", "bench/README.md", "docs/servers.md":
+    listed = glob.glob("docs/**/*.md", root_dir=pages.ROOT, recursive=True)
+    listed += glob.glob("test/**/README.md", root_dir=pages.ROOT, recursive=True)
+    rep.ok(len(listed) > 20, f"{len(listed)} pages of docs/ and test/")
+    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md", *sorted(listed)]:
         for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", pages.page(page)):
             file, _, anchor = link.partition("#")
-            path = os.path.normpath(os.path.join(os.path.dirname(page), file))
+            path = os.path.normpath(os.path.join(os.path.dirname(page), file)) if file else page
             there = os.path.exists(os.path.join(pages.ROOT, path))
             if there and anchor:
                 there = anchor in pages.anchors(path)
