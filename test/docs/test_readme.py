@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README: its commands, what the demo prints, and its links."""
+"""README: its commands and what the demo prints; of all pages the links, and the names of files and
+functions."""
 
 import glob
 import os
@@ -66,12 +67,44 @@ def scenario_demo(env, rep):
     rep.equal(printed[-len(masked(shown)):], masked(shown), "prints what README shows")
 
 
+def documents():
+    listed = [page for pattern in ("docs/**/*.md", "*/README.md", "test/**/README.md", "tools/*/README.md")
+              for page in glob.glob(pattern, root_dir=pages.ROOT, recursive=True)]
+    return sorted({"README.md", "CONTRIBUTING.md", "SECURITY.md", *listed})
+
+
+def sources():
+    """The project's files, without those of the kernel and of builds; and every word in them."""
+    found = {path for tree in ("src", "preload", "tools", "include", "test", "bench", "examples")
+             for path in glob.glob(f"{tree}/**/*.*", root_dir=pages.ROOT, recursive=True)}
+    return found, {word for path in found if path.endswith((".c", ".h"))
+                   for word in re.findall(r"\w+", pages.page(path))}
+
+
+def unknown(text, files, words):
+    """What a page names in backquotes, or as a function of ours, and the source does not have. Names
+    of OpenSSL's files, and of those yet to be written (in capitals), are others' business."""
+    named = [name for name in re.findall(r"`([\w./-]+\.[chp]y?)`", text)
+             if not re.search(r"[A-Z]{3}|^(?:crypto|ssl|asm)/", name)]
+    return [name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in files)] \
+        + [name for name in re.findall(r"\bsm_\w+", text) if name not in words]
+
+
+def scenario_names(_env, rep):
+    """Files and functions that the pages name are there."""
+    files, words = sources()
+    rep.ok(len(files) > 400, f"{len(files)} files")
+    for page in documents():
+        if not page.startswith("kernel-patches/"):
+            rep.equal(unknown(pages.page(page), files, words), [], f"{page}: what it names is there")
+    rep.equal(unknown("`heap/malloc.c` `heap.c` `src/route.c` sm_gone() sm_malloc", files, words),
+              ["src/route.c", "sm_gone"], "control: what is gone is seen")
+
+
 def scenario_links(_env, rep):
     """Links to files, and to places in them."""
-    listed = glob.glob("docs/**/*.md", root_dir=pages.ROOT, recursive=True)
-    listed += glob.glob("test/**/README.md", root_dir=pages.ROOT, recursive=True)
-    rep.ok(len(listed) > 20, f"{len(listed)} pages of docs/ and test/")
-    for page in ["README.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md", *sorted(listed)]:
+    rep.ok(len(documents()) > 25, f"{len(documents())} pages")
+    for page in documents():
         for link in re.findall(r"\]\(((?!https?:)[^)]+)\)", pages.page(page)):
             file, _, anchor = link.partition("#")
             path = os.path.normpath(os.path.join(os.path.dirname(page), file)) if file else page
