@@ -33,8 +33,8 @@ static void *namespace_take(const struct sm_c_library *library, size_t size, con
     }
     p = sm_arena_malloc(size, part);
     if (!p && partition_needed(file) && sm_short_needed())
-        return sm_spill_alloc_by(library, size);
-    return p || !sm_may_fall_back(part) ? p : sm_spill_alloc_by(library, size);
+        return sm_fallback_alloc_by(library, size);
+    return p || !sm_may_fall_back(part) ? p : sm_fallback_alloc_by(library, size);
 }
 
 static void namespace_give(const struct sm_c_library *library, void *p)
@@ -43,7 +43,7 @@ static void namespace_give(const struct sm_c_library *library, void *p)
         secure_bits_free(p);
         sm_free(p);
     } else if (p) {
-        sm_spill_free_by(library, p);
+        sm_fallback_free_by(library, p);
     }
 }
 
@@ -64,7 +64,7 @@ static void *namespace_retake(const struct sm_c_library *library, void *p, size_
     secure = secure_bits_drop(p); /* as hook_realloc() */
     to = sm_arena_realloc(p, size);
     if (!to && sm_may_fall_back(sm_part_of(p))) {
-        to = sm_spill_alloc_by(library, size);
+        to = sm_fallback_alloc_by(library, size);
         if (to) {
             memcpy(to, p, sm_min(sm_usable_size(p), size));
             sm_free(p);

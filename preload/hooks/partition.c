@@ -3,7 +3,7 @@
 #include "log/lapse.h"
 #include <string.h>
 
-uint64_t partition_cache[ROUTE_SETS][ROUTE_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
+uint64_t partition_cache[PARTITION_SETS][PARTITION_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
 
 struct rule {
     const char *path; /* as in OpenSSL's source tree; with a final '/', a directory */
@@ -19,12 +19,12 @@ static const struct rule rules[] = {
     {"crypto/bn/bn_lib.c", SM_PART_BYTES}, /* big numbers and their words */
     {"crypto/bn/bn_exp.c", SM_PART_BYTES}, /* tables of powers in modular exponentiation */
     {"crypto/rsa/rsa_ossl.c", SM_PART_BYTES},
-    {"crypto/ec/ecx_key.c", ROUTE_OCTETS},
+    {"crypto/ec/ecx_key.c", PARTITION_OCTETS},
     {"crypto/async/arch/", PARTITION_STACK},
     {"ssl/record/", SM_PART_IO},
     {"crypto/conf/conf_mod.c", SM_PART_PUBLIC},
     {"crypto/core_", SM_PART_PUBLIC},
-    {"crypto/err/", ROUTE_NEEDED},
+    {"crypto/err/", PARTITION_NEEDED},
     {"crypto/evp/evp_fetch.c", SM_PART_PUBLIC},
     {"crypto/ex_data.c", SM_PART_PUBLIC},
     {"crypto/init", SM_PART_PUBLIC},
@@ -33,8 +33,8 @@ static const struct rule rules[] = {
     {"crypto/property/", SM_PART_PUBLIC},
     {"crypto/provider", SM_PART_PUBLIC},
     {"crypto/stack/", SM_PART_PUBLIC},
-    {"crypto/sparse_array.c", ROUTE_NEEDED}, /* where threads_ keeps a thread's values */
-    {"crypto/threads_", ROUTE_NEEDED},
+    {"crypto/sparse_array.c", PARTITION_NEEDED}, /* where threads_ keeps a thread's values */
+    {"crypto/threads_", PARTITION_NEEDED},
     {"crypto/x509/x509_vpm.c", SM_PART_PUBLIC},
 };
 
@@ -78,10 +78,10 @@ static unsigned partition_slow(const char *file)
 
     do
         entry = __atomic_load_n(&set[way], __ATOMIC_RELAXED);
-    while ((entry >> 8 != key || !entry) && ++way < ROUTE_WAYS);
-    if (way == ROUTE_WAYS) {
+    while ((entry >> 8 != key || !entry) && ++way < PARTITION_WAYS);
+    if (way == PARTITION_WAYS) {
         entry = key << 8 | partition_classify(file);
-        way = 1 + (unsigned)(key >> 4) % (ROUTE_WAYS - 1);
+        way = 1 + (unsigned)(key >> 4) % (PARTITION_WAYS - 1);
     }
     front = __atomic_exchange_n(&set[0], entry, __ATOMIC_RELAXED);
     __atomic_store_n(&set[way], front, __ATOMIC_RELAXED);
@@ -97,16 +97,16 @@ static uint64_t partition_answer(const char *file)
 
 bool partition_needed(const char *file)
 {
-    return partition_answer(file) == ROUTE_NEEDED;
+    return partition_answer(file) == PARTITION_NEEDED;
 }
 
 unsigned partition_for(const char *file, size_t size)
 {
     uint64_t answer = partition_answer(file);
 
-    if (answer == ROUTE_NEEDED)
+    if (answer == PARTITION_NEEDED)
         return SM_PART_PUBLIC;
-    if (answer == ROUTE_OCTETS)
-        return size <= ROUTE_OCTETS_MAX ? SM_PART_BYTES : SM_PART_KEY;
+    if (answer == PARTITION_OCTETS)
+        return size <= PARTITION_OCTETS_MAX ? SM_PART_BYTES : SM_PART_KEY;
     return (unsigned)answer;
 }

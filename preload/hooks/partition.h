@@ -9,14 +9,14 @@
 unsigned partition_classify(const char *file);
 
 /* What partition_classify says for a file that allocates octet keys and other things */
-#define ROUTE_OCTETS     SM_PARTS
-#define ROUTE_OCTETS_MAX 64 /* bytes of the largest octet key: Ed448 has 57 */
+#define PARTITION_OCTETS     SM_PARTS
+#define PARTITION_OCTETS_MAX 64 /* bytes of the largest octet key: Ed448 has 57 */
 
 /*
  * What it says for a file without whose blocks OpenSSL cannot report an error (from 3.6 on it
  * calls itself until the stack ends): public, and the C library's where the arena has no room.
  */
-#define ROUTE_NEEDED (SM_PARTS + 1)
+#define PARTITION_NEEDED (SM_PARTS + 1)
 
 /* A job's stack: it has no place in the arena (job_stack.h). */
 #define PARTITION_STACK (SM_PARTS + 2)
@@ -25,14 +25,14 @@ unsigned partition_classify(const char *file);
  * File pointer << 8 | answer, in one word, so that it is never torn; a pointer has 56 bits at
  * most. Sets of a cache line: the fast path looks at the first of a set only.
  */
-#define ROUTE_WAYS 8
-#define ROUTE_SETS 256
+#define PARTITION_WAYS 8
+#define PARTITION_SETS 256
 
-extern SM_LOCAL uint64_t partition_cache[ROUTE_SETS][ROUTE_WAYS];
+extern SM_LOCAL uint64_t partition_cache[PARTITION_SETS][PARTITION_WAYS];
 
 static inline uint64_t *partition_set(uint64_t key)
 {
-    return partition_cache[(key ^ key >> 8) % ROUTE_SETS];
+    return partition_cache[(key ^ key >> 8) % PARTITION_SETS];
 }
 
 /* An answer of partition_classify(), or any number above those */
@@ -46,7 +46,7 @@ static inline uint64_t partition_fast(const char *file)
 /* The partition, or PARTITION_STACK, whatever the cache says or does not say */
 unsigned partition_for(const char *file, size_t size);
 
-/* Whether a file is one of ROUTE_NEEDED. */
+/* Whether a file is one of PARTITION_NEEDED. */
 bool partition_needed(const char *file);
 
 #endif

@@ -20,7 +20,7 @@
 #include "os/futex_lock.h"
 
 /*
- * BODY: of a slab or a large block. GUARD: no access; belongs to the run before it. KEPT: a
+ * BODY: of a slab or a large block. GUARD: no access; belongs to the run before it. RETAINED: a
  * large block that was freed and keeps its guard for the next one.
  */
 enum sm_use {
@@ -56,8 +56,8 @@ struct sm_page {
 /* One for each page of address space: what is added to it costs. */
 _Static_assert(sizeof(struct sm_page) == SM_SLOTS_MAX / 8 + 24, "no padding, and no more");
 
-#define SM_RUN_LISTS  24
-#define SM_KEPT_PAGES 32 /* the largest run that is kept with its guard */
+#define SM_RUN_LISTS      24
+#define SM_RETAINED_PAGES 32 /* the largest run that is retained with its guard */
 
 struct sm_partition {
     struct sm_lock lock;
@@ -67,9 +67,9 @@ struct sm_partition {
     uint32_t top, mapped;
     uint32_t committed; /* tables are there up to this page */
     uint32_t free_pages;
-    uint32_t free[SM_RUN_LISTS];      /* runs of 1, 2, ... 16 pages, then by powers of two */
-    uint32_t kept[SM_KEPT_PAGES + 1]; /* by length */
-    uint32_t kept_pages;              /* with their guards */
+    uint32_t free[SM_RUN_LISTS]; /* runs of 1, 2, ... 16 pages, then by powers of two */
+    uint32_t retained[SM_RETAINED_PAGES + 1]; /* by length */
+    uint32_t retained_pages;                  /* with their guards */
 };
 
 struct sm_arena {
@@ -98,9 +98,9 @@ extern SM_LOCAL struct sm_arena sm_arena;
 
 /*
  * State of a granule. At the start of a live block the requested size, or LARGE, EMPTY (the
- * size is 0), or LOST (a child was not given the contents); 0: never given out, or interior. A
- * state outlives its page run until a slab takes the pages, so that a late second free is
- * recognised.
+ * size is 0), or WITHHELD (a child was not given the contents); 0: never given out, or
+ * interior. A state outlives its page run until a slab takes the pages, so that a late second
+ * free is recognised.
  */
 #define SM_STATE_EMPTY     0x7ffd
 #define SM_STATE_WITHHELD  0x7ffe

@@ -134,10 +134,10 @@ static void run_give(struct sm_partition *part, uint32_t page, uint32_t pages)
 /* A kept run becomes a free one. */
 static void run_release(struct sm_partition *part, unsigned length)
 {
-    uint32_t page = part->kept[length], total = length + sm_guard_pages();
+    uint32_t page = part->retained[length], total = length + sm_guard_pages();
 
-    part->kept[length] = sm_arena.pages[page].next;
-    part->kept_pages -= total;
+    part->retained[length] = sm_arena.pages[page].next;
+    part->retained_pages -= total;
     /* If the guard cannot be lifted it stays, and nothing uses it. */
     run_give(part, page, sm_guard_lift(page + length) ? total : length);
 }
@@ -148,8 +148,8 @@ static uint32_t take_used(struct sm_partition *part, uint32_t pages, uint32_t al
     uint32_t page = take_listed(part, pages, align);
     unsigned length = pages > sm_guard_pages() ? pages - sm_guard_pages() : 1;
 
-    for (; !page && part->kept_pages && length <= SM_KEPT_PAGES; length++) {
-        if (!part->kept[length])
+    for (; !page && part->retained_pages && length <= SM_RETAINED_PAGES; length++) {
+        if (!part->retained[length])
             continue;
         run_release(part, length);
         page = take_listed(part, pages, align);
@@ -159,8 +159,8 @@ static uint32_t take_used(struct sm_partition *part, uint32_t pages, uint32_t al
 
 static void release_all(struct sm_partition *part)
 {
-    for (unsigned length = 1; length <= SM_KEPT_PAGES; length++) {
-        while (part->kept[length])
+    for (unsigned length = 1; length <= SM_RETAINED_PAGES; length++) {
+        while (part->retained[length])
             run_release(part, length);
     }
 }
@@ -171,13 +171,13 @@ static uint32_t run_take(unsigned p, uint32_t pages, uint32_t align)
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t page = take_used(part, pages, align);
 
-    if (!page && part->mapped - part->top < pages && part->kept_pages) {
+    if (!page && part->mapped - part->top < pages && part->retained_pages) {
         release_all(part);
         page = take_listed(part, pages, align);
     }
     if (!page)
         page = take_top(p, pages, align);
-    if (!page && part->kept_pages) {
+    if (!page && part->retained_pages) {
         release_all(part);
         page = take_listed(part, pages, align);
     }
@@ -240,18 +240,18 @@ bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more)
     return got;
 }
 
-uint32_t sm_run_take_kept(unsigned p, uint32_t pages, uint32_t align)
+uint32_t sm_run_take_retained(unsigned p, uint32_t pages, uint32_t align)
 {
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t page = 0;
 
-    if (pages > SM_KEPT_PAGES)
+    if (pages > SM_RETAINED_PAGES)
         return 0;
     sm_lock_take(&part->lock);
-    page = part->kept[pages];
+    page = part->retained[pages];
     if (page && skip_to(page, align) == 0) {
-        part->kept[pages] = sm_arena.pages[page].next;
-        part->kept_pages -= pages + sm_guard_pages();
+        part->retained[pages] = sm_arena.pages[page].next;
+        part->retained_pages -= pages + sm_guard_pages();
     } else {
         page = 0;
     }
@@ -259,21 +259,21 @@ uint32_t sm_run_take_kept(unsigned p, uint32_t pages, uint32_t align)
     return page;
 }
 
-void sm_run_keep(uint32_t page, uint32_t pages)
+void sm_run_retain(uint32_t page, uint32_t pages)
 {
     struct sm_partition *part = partition_of(page);
     struct sm_page *head = &sm_arena.pages[page];
 
-    if (pages > SM_KEPT_PAGES || sm_guard_scarce()) {
+    if (pages > SM_RETAINED_PAGES || sm_guard_scarce()) {
         sm_run_give(page, pages + (sm_guard_lift(page + pages) ? sm_guard_pages() : 0));
         return;
     }
     sm_lock_take(&part->lock);
     __atomic_store_n(&head->use, SM_USE_RETAINED, __ATOMIC_RELAXED);
     head->pages = pages;
-    head->next = part->kept[pages];
-    part->kept[pages] = page;
-    part->kept_pages += pages + sm_guard_pages();
+    head->next = part->retained[pages];
+    part->retained[pages] = page;
+    part->retained_pages += pages + sm_guard_pages();
     sm_lock_drop(&part->lock);
 }
 
@@ -301,8 +301,8 @@ void sm_partition_rebuild(unsigned p)
 
     sm_lock_reset(&part->lock);
     memset(part->free, 0, sizeof(part->free));
-    memset(part->kept, 0, sizeof(part->kept));
-    part->free_pages = part->kept_pages = 0;
+    memset(part->retained, 0, sizeof(part->retained));
+    part->free_pages = part->retained_pages = 0;
     for (uint32_t page = part->first; page <= part->top; page++) {
         bool is_free = page < part->top && (sm_arena.pages[page].use == SM_USE_FREE ||
                                             sm_arena.pages[page].use == SM_USE_NONE);

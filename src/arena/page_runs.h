@@ -18,16 +18,18 @@ void sm_run_give(uint32_t page, uint32_t pages);
 /* Takes more pages directly behind a run, not present yet, if they are free. Thread-safe. */
 bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more);
 
-/* A kept run of exactly so many pages, present and behind it a guard; 0: none. Thread-safe. */
-uint32_t sm_run_take_kept(unsigned part, uint32_t pages, uint32_t align);
+/* A retained run of exactly so many pages, present and behind it a guard; 0: none. Thread-safe.
+ */
+uint32_t sm_run_take_retained(unsigned part, uint32_t pages, uint32_t align);
 
 /* Gives back a run with the guard behind it, its blocks cleared. Thread-safe. */
-void sm_run_keep(uint32_t page, uint32_t pages);
+void sm_run_retain(uint32_t page, uint32_t pages);
 
 /* Makes so much memory present ahead of its use. Returns the bytes that it got. */
 size_t sm_arena_prefault(unsigned part, size_t bytes);
 
-/* In a child: rebuilds a partition's free lists from the uses of its pages. None is KEPT. */
+/* In a child: rebuilds a partition's free lists from the uses of its pages. None is RETAINED.
+ */
 void sm_partition_rebuild(unsigned part);
 
 #endif

@@ -28,7 +28,7 @@ static void *fallback_counted(const struct sm_c_library *library, void *p, size_
     return p;
 }
 
-void *sm_spill_alloc_by(const struct sm_c_library *library, size_t n)
+void *sm_fallback_alloc_by(const struct sm_c_library *library, size_t n)
 {
     return fallback_counted(library, library->malloc(n), n);
 }
@@ -38,11 +38,11 @@ void *sm_fallback_alloc(size_t n, size_t align)
     void *p = NULL;
 
     if (align <= SM_GRANULE)
-        return sm_spill_alloc_by(&ours, n);
+        return sm_fallback_alloc_by(&ours, n);
     return fallback_counted(&ours, posix_memalign(&p, align, n) == 0 ? p : NULL, n);
 }
 
-void sm_spill_free_by(const struct sm_c_library *library, void *p)
+void sm_fallback_free_by(const struct sm_c_library *library, void *p)
 {
     if (sm_settings.zero) {
         memset(p, 0, library->usable_size(p));
@@ -53,7 +53,7 @@ void sm_spill_free_by(const struct sm_c_library *library, void *p)
 
 void sm_fallback_free(void *p)
 {
-    sm_spill_free_by(&ours, p);
+    sm_fallback_free_by(&ours, p);
 }
 
 void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t n)
@@ -69,7 +69,7 @@ void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t
         return NULL;
     memcpy(to, p, sm_min(old, n));
     clear_from(library, to, sm_min(old, n));
-    sm_spill_free_by(library, p);
+    sm_fallback_free_by(library, p);
     return to;
 }
 

@@ -26,8 +26,8 @@ void *sm_fallback_realloc(void *p, size_t n);
 size_t sm_fallback_size(const void *p);
 
 /* The same with another C library than ours */
-void *sm_spill_alloc_by(const struct sm_c_library *library, size_t n);
-void sm_spill_free_by(const struct sm_c_library *library, void *p);
+void *sm_fallback_alloc_by(const struct sm_c_library *library, size_t n);
+void sm_fallback_free_by(const struct sm_c_library *library, void *p);
 void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t n);
 
 #endif

@@ -83,7 +83,7 @@ static void keep(uint32_t page, uint32_t pages)
     for (unsigned i = 0; runs && page && i < SM_CACHE_RUNS; i++)
         page = __atomic_exchange_n(&runs[i], page, __ATOMIC_ACQ_REL);
     if (page)
-        sm_run_keep(page, pages);
+        sm_run_retain(page, pages);
 }
 
 static uint32_t large_take(unsigned part, size_t pages, uint32_t align)
@@ -92,7 +92,7 @@ static uint32_t large_take(unsigned part, size_t pages, uint32_t align)
     uint32_t page = align == guard ? take_own(part, pages) : 0;
 
     if (!page)
-        page = sm_run_take_kept(part, (uint32_t)pages, align);
+        page = sm_run_take_retained(part, (uint32_t)pages, align);
     if (page) {
         __atomic_store_n(&sm_arena.pages[page].use, SM_USE_LARGE, __ATOMIC_RELAXED);
         return page;

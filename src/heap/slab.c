@@ -17,43 +17,43 @@ struct slab_class {
     uint64_t random;  /* 0: not begun */
 };
 
-/* By shard first: one thread's slab_classes share cache lines with few others'. */
+/* By shard first: those of one thread share cache lines with few others'. */
 static struct slab_class slab_classes[SM_SHARDS][SM_PARTS][SM_CLASSES];
 
 /* xorshift64*: where the next slot lies is to be no better known than this. */
-static uint32_t next_random(struct slab_class *shelf, uint32_t below)
+static uint32_t next_random(struct slab_class *slab, uint32_t below)
 {
-    uint64_t x = shelf->random;
+    uint64_t x = slab->random;
 
     if (!x)
         x = sm_pages_random() | 1;
     x ^= x >> 12;
     x ^= x << 25;
     x ^= x >> 27;
-    shelf->random = x;
+    slab->random = x;
     return (uint32_t)((x * 0x2545f4914f6cdd1dULL >> 32) * below >> 32);
 }
 
-static void slab_list_add(struct slab_class *shelf, uint32_t page)
+static void slab_list_add(struct slab_class *slab, uint32_t page)
 {
     struct sm_page *run = &sm_arena.pages[page];
 
     run->prev = 0;
-    run->next = shelf->partial;
+    run->next = slab->partial;
     if (run->next)
         sm_arena.pages[run->next].prev = page;
-    shelf->partial = page;
+    slab->partial = page;
     run->listed = true;
 }
 
-static void slab_list_remove(struct slab_class *shelf, uint32_t page)
+static void slab_list_remove(struct slab_class *slab, uint32_t page)
 {
     struct sm_page *run = &sm_arena.pages[page];
 
     if (run->prev)
         sm_arena.pages[run->prev].next = run->next;
     else
-        shelf->partial = run->next;
+        slab->partial = run->next;
     if (run->next)
         sm_arena.pages[run->next].prev = run->prev;
     run->listed = false;
@@ -68,7 +68,7 @@ static void set_all_free(struct sm_page *run, unsigned slots)
     run->free_count = (uint16_t)slots;
 }
 
-/* first: of its shelf. It is as short as can be, as many programs need no second one. */
+/* first: of its slab class. It is as short as can be, as many programs need no second one. */
 static uint32_t new_run(unsigned part, unsigned class, unsigned shard, bool first)
 {
     unsigned least = (sm_classes[class].size + SM_PAGE - 1) / SM_PAGE;
@@ -109,7 +109,7 @@ static unsigned take_from(struct sm_page *run, unsigned at)
     return w * 64 + (unsigned)__builtin_ctzll(word);
 }
 
-static unsigned take_slots(struct slab_class *shelf, uint32_t page, void **slots, unsigned want)
+static unsigned take_slots(struct slab_class *slab, uint32_t page, void **slots, unsigned want)
 {
     struct sm_page *run = &sm_arena.pages[page];
     size_t size = sm_classes[run->class].size;
@@ -117,7 +117,7 @@ static unsigned take_slots(struct slab_class *shelf, uint32_t page, void **slots
     unsigned got = 0;
 
     while (got < want && run->free_count) {
-        unsigned at = SM_SHUFFLE ? next_random(shelf, sm_slab_slots(run)) : 0;
+        unsigned at = SM_SHUFFLE ? next_random(slab, sm_slab_slots(run)) : 0;
         slots[got++] = base + take_from(run, at) * size;
     }
     return got;
@@ -126,28 +126,28 @@ static unsigned take_slots(struct slab_class *shelf, uint32_t page, void **slots
 unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slots,
                        unsigned want)
 {
-    struct slab_class *shelf = &slab_classes[shard][part][class];
+    struct slab_class *slab = &slab_classes[shard][part][class];
     unsigned got = 0;
 
-    sm_lock_take(&shelf->lock);
-    if (!shelf->partial) {
-        bool first = shelf->runs == 0;
+    sm_lock_take(&slab->lock);
+    if (!slab->partial) {
+        bool first = slab->runs == 0;
         uint32_t page;
-        sm_lock_drop(&shelf->lock);
+        sm_lock_drop(&slab->lock);
         page = new_run(part, class, shard, first);
         if (!page)
             return 0;
-        sm_lock_take(&shelf->lock);
-        shelf->runs++;
-        slab_list_add(shelf, page);
+        sm_lock_take(&slab->lock);
+        slab->runs++;
+        slab_list_add(slab, page);
     }
-    while (got < want && shelf->partial) {
-        uint32_t page = shelf->partial;
-        got += take_slots(shelf, page, slots + got, want - got);
+    while (got < want && slab->partial) {
+        uint32_t page = slab->partial;
+        got += take_slots(slab, page, slots + got, want - got);
         if (sm_arena.pages[page].free_count == 0)
-            slab_list_remove(shelf, page);
+            slab_list_remove(slab, page);
     }
-    sm_lock_drop(&shelf->lock);
+    sm_lock_drop(&slab->lock);
     return got;
 }
 
@@ -171,7 +171,7 @@ static unsigned slot_of(uint32_t page, const void *p)
 }
 
 /* An empty run leaves, unless it is its class's only stock and little. */
-static bool put_slot(struct slab_class *shelf, uint32_t page, const void *p)
+static bool put_slot(struct slab_class *slab, uint32_t page, const void *p)
 {
     struct sm_page *run = &sm_arena.pages[page];
     unsigned slot = slot_of(page, p);
@@ -179,12 +179,12 @@ static bool put_slot(struct slab_class *shelf, uint32_t page, const void *p)
     run->free_slots[slot / 64] |= 1ULL << (slot % 64);
     run->free_count++;
     if (!run->listed)
-        slab_list_add(shelf, page);
+        slab_list_add(slab, page);
     if (run->free_count < sm_slab_slots(run) ||
-        (shelf->partial == page && !run->next && sm_classes[run->class].size <= STOCK_MAX))
+        (slab->partial == page && !run->next && sm_classes[run->class].size <= STOCK_MAX))
         return false;
-    slab_list_remove(shelf, page);
-    shelf->runs--;
+    slab_list_remove(slab, page);
+    slab->runs--;
     return true;
 }
 
@@ -194,17 +194,17 @@ void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count)
 
     while (i < count) {
         unsigned shard = shard_of(slots[i]);
-        struct slab_class *shelf = &slab_classes[shard][part][class];
-        sm_lock_take(&shelf->lock);
+        struct slab_class *slab = &slab_classes[shard][part][class];
+        sm_lock_take(&slab->lock);
         do {
             uint32_t page = run_of(slots[i]);
-            /* Under the shelf's lock: a run that was empty is out of the lists, and ours. */
-            if (put_slot(shelf, page, slots[i])) {
+            /* Under the slab's lock: a run that was empty is out of the lists, and ours. */
+            if (put_slot(slab, page, slots[i])) {
                 memset(sm_arena.bins + page, 0, sm_arena.pages[page].pages);
                 sm_run_give(page, sm_arena.pages[page].pages);
             }
         } while (++i < count && shard_of(slots[i]) == shard);
-        sm_lock_drop(&shelf->lock);
+        sm_lock_drop(&slab->lock);
     }
 }
 
@@ -216,7 +216,7 @@ unsigned sm_slab_class(const void *p)
 static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t *bytes)
 {
     struct sm_page *run = &sm_arena.pages[page];
-    struct slab_class *shelf = &slab_classes[run->shard][part][run->class];
+    struct slab_class *slab = &slab_classes[run->shard][part][run->class];
     size_t size = sm_classes[run->class].size;
     unsigned slots = sm_slab_slots(run);
     char *base = sm_page_address(page);
@@ -238,9 +238,9 @@ static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t 
             run[i].use = SM_USE_NONE;
         return;
     }
-    shelf->runs++;
+    slab->runs++;
     if (run->free_count)
-        slab_list_add(shelf, page);
+        slab_list_add(slab, page);
 }
 
 void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes)
@@ -265,22 +265,22 @@ static struct slab_class *nth_shelf(unsigned n)
     return &slab_classes[0][0][0] + n;
 }
 
-#define SHELVES (SM_SHARDS * SM_PARTS * SM_CLASSES)
+#define SLABS (SM_SHARDS * SM_PARTS * SM_CLASSES)
 
 void sm_slab_lock_all(void)
 {
-    for (unsigned n = 0; n < SHELVES; n++)
+    for (unsigned n = 0; n < SLABS; n++)
         sm_lock_take(&nth_shelf(n)->lock);
 }
 
 void sm_slab_reset_locks(void)
 {
-    for (unsigned n = 0; n < SHELVES; n++)
+    for (unsigned n = 0; n < SLABS; n++)
         sm_lock_reset(&nth_shelf(n)->lock);
 }
 
 void sm_slab_unlock_all(void)
 {
-    for (unsigned n = SHELVES; n-- > 0;)
+    for (unsigned n = SLABS; n-- > 0;)
         sm_lock_drop(&nth_shelf(n)->lock);
 }

@@ -89,7 +89,7 @@ static bool flush_runs(struct sm_thread_cache *cache)
     for (unsigned n = 0; n < sizeof(cache->runs) / sizeof(uint32_t); n++) {
         uint32_t page = __atomic_exchange_n(&cache->runs[0][0][0] + n, 0, __ATOMIC_ACQUIRE);
         if (page)
-            sm_run_keep(page, sm_arena.pages[page].pages);
+            sm_run_retain(page, sm_arena.pages[page].pages);
         any = any || page;
     }
     return any;

@@ -33,7 +33,7 @@ struct sm_thread_cache {
     struct sm_thread_cache *next; /* of all, and of the unused */
     bool used;
     uint8_t shard; /* of the slabs: threads that take from different ones share no lines */
-    uint32_t runs[SM_PARTS][SM_CACHE_RUN_PAGES + 1][SM_CACHE_RUNS]; /* KEPT; 0: none */
+    uint32_t runs[SM_PARTS][SM_CACHE_RUN_PAGES + 1][SM_CACHE_RUNS]; /* RETAINED; 0: none */
     void *slots[]; /* each bin's NULL and room */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory from the kernel: the only file that makes memory system calls. Knows nothing of
+ * Memory from the kernel, for all that comes and goes with the arena. Knows nothing of
  * size classes or partitions. Failures are negative errno values; errno is kept.
  */
 #ifndef SM_OS_PAGES_H

@@ -40,7 +40,7 @@ KNOWN = {
         "take_top": "sm_backing_grow noted it",
         "sm_run_take_present": "sm_backing_populate noted it",
         "sm_run_extend": "as resize",
-        "sm_run_take_kept": "then there is more to be mapped",
+        "sm_run_take_retained": "then there is more to be mapped",
     },
     "arena/backing.c": {
         "sm_backing_flags": "no allocation",

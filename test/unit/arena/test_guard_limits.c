@@ -216,7 +216,7 @@ static void check_guards(void)
             if (run->present)
                 CHECK(accessible(sm_page_address(page)) == (run->use != SM_USE_GUARD));
         }
-        CHECK(kept >= part->kept_pages); /* the thread has some itself */
+        CHECK(kept >= part->retained_pages); /* the thread has some itself */
     }
 }
 

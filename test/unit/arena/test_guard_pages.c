@@ -42,9 +42,9 @@ static char *end_of(char *p, size_t n)
     return p + sm_round_up(n, sm_os_page);
 }
 
-static uint32_t kept_pages(void)
+static uint32_t retained_pages(void)
 {
-    return sm_arena.part[PART].kept_pages;
+    return sm_arena.part[PART].retained_pages;
 }
 
 Test(guard, stops)
@@ -140,21 +140,21 @@ Test(guard, kept)
     sm_free(sm_malloc(SM_MIB, PART)); /* room: nothing below makes the arena grow */
     p = memset(sm_malloc(SIZE, PART), 1, SIZE);
     sm_free(p);
-    cr_assert_eq(kept_pages(), PAGES);
+    cr_assert_eq(retained_pages(), PAGES);
     cr_assert(!accessible(end_of(p, SIZE)), "the guard stays");
     q = sm_malloc(SIZE - 1000, PART);
     cr_assert_eq(q, p);
-    cr_assert_eq(kept_pages(), 0);
+    cr_assert_eq(retained_pages(), 0);
     cr_assert(all_bytes(q, 0, SIZE - 1000));
     cr_assert_eq(sm_usable_size(q), SIZE - 1000);
     sm_free(q);
     cr_assert_neq(sm_malloc(8 * SM_PAGE + 1, PART), p, "of more pages");
-    cr_assert_eq(kept_pages(), PAGES);
+    cr_assert_eq(retained_pages(), PAGES);
     /* The largest are not kept. */
-    q = sm_malloc((SM_KEPT_PAGES + 1) * SM_PAGE, PART);
+    q = sm_malloc((SM_RETAINED_PAGES + 1) * SM_PAGE, PART);
     sm_free(q);
-    cr_assert_eq(kept_pages(), PAGES);
-    cr_assert(accessible(q + (SM_KEPT_PAGES + 1) * SM_PAGE), "and their guard is lifted");
+    cr_assert_eq(retained_pages(), PAGES);
+    cr_assert(accessible(q + (SM_RETAINED_PAGES + 1) * SM_PAGE), "and their guard is lifted");
     /* An alignment that it does not have */
     q = sm_aligned_malloc(SM_MIB, SIZE, PART);
     cr_assert_eq((uintptr_t)q % SM_MIB, 0);
@@ -170,13 +170,13 @@ static void *keep_own(void *arg)
         blocks[i] = memset(sm_malloc(20000, PART), 1, 20000);
     for (unsigned i = 0; i < SM_CACHE_RUNS + 3; i++)
         sm_free(blocks[i]);
-    *(uint32_t *)arg = kept_pages();
+    *(uint32_t *)arg = retained_pages();
     for (unsigned i = 0; i < SM_CACHE_RUNS + 3; i++) {
         blocks[i] = sm_malloc(17000, PART);
         CHECK(all_bytes(blocks[i], 0, 17000));
         CHECK(!accessible(end_of(blocks[i], 17000)));
     }
-    CHECK(kept_pages() == 0);
+    CHECK(retained_pages() == 0);
     for (unsigned i = 0; i < SM_CACHE_RUNS + 3; i++)
         sm_free(blocks[i]);
     return NULL;
@@ -191,7 +191,7 @@ Test(guard, kept_by_a_thread)
     cr_assert_eq(pthread_create(&thread, NULL, keep_own, &meanwhile), 0);
     pthread_join(thread, NULL);
     cr_assert_eq(meanwhile, 3 * (5 + sm_guard_pages()));
-    cr_assert_eq(kept_pages(), (SM_CACHE_RUNS + 3) * (5 + sm_guard_pages()));
+    cr_assert_eq(retained_pages(), (SM_CACHE_RUNS + 3) * (5 + sm_guard_pages()));
 }
 
 static void fill(void **blocks, unsigned count, size_t size)
@@ -217,7 +217,7 @@ Test(guard, kept_are_used_before_the_arena_grows)
 
     fill(blocks, 200, SIZE);
     free_all(blocks, 200);
-    cr_assert_eq(kept_pages(), 200 * PAGES);
+    cr_assert_eq(retained_pages(), 200 * PAGES);
     mapped = sm_arena.mapped;
     fill(blocks, 60, 100000);
     cr_assert_eq(sm_arena.mapped, mapped, "merged with their neighbours");
@@ -274,7 +274,7 @@ static void child_has_guards(void *arg)
     char *p;
 
     (void)arg;
-    CHECK(kept_pages() == 0);
+    CHECK(retained_pages() == 0);
     for (int i = 0; i < 3; i++) {
         CHECK(all_bytes(live[i], (unsigned char)(i + 1), SIZE));
         CHECK(!accessible(end_of(live[i], sm_usable_size(live[i]))));
@@ -286,7 +286,7 @@ static void child_has_guards(void *arg)
     CHECK(!accessible(end_of(p, 60000)));
     sm_free(p);
     sm_free(live[0]);
-    CHECK(kept_pages() == 15 + 8 + 2 * sm_guard_pages());
+    CHECK(retained_pages() == 15 + 8 + 2 * sm_guard_pages());
     CHECK(sm_malloc(SIZE, PART) == live[0]);
     CHECK(in_child(touch, end_of(live[1], SIZE)) == ENDED_BY(SIGSEGV));
     CHECK(sm_stats.unguarded == 0);
@@ -305,9 +305,9 @@ Test(guard, fork)
     live[2] = sm_realloc(live[2], SIZE);
     for (int i = 0; i < 3; i++)
         sm_free(kept[i]);
-    cr_assert_gt(kept_pages(), 0);
+    cr_assert_gt(retained_pages(), 0);
     cr_assert_eq(in_child(child_has_guards, NULL), 0);
-    cr_assert_gt(kept_pages(), 0, "the parent's stay");
+    cr_assert_gt(retained_pages(), 0, "the parent's stay");
     for (int i = 0; i < 3; i++)
         cr_assert(!accessible(end_of(live[i], SIZE)));
 }

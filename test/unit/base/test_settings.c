@@ -14,7 +14,7 @@ static int set(const char *name, const char *value)
     return sm_settings_set(name, value, error, sizeof(error));
 }
 
-Test(config, defaults)
+Test(settings, defaults)
 {
     cr_assert_eq(sm_settings.arena_size, 256 * SM_MIB);
     cr_assert_eq(sm_settings.prefault, 0);
@@ -29,7 +29,7 @@ Test(config, defaults)
     cr_assert_eq(sm_settings.drop_cache, 1);
 }
 
-Test(config, sizes)
+Test(settings, sizes)
 {
     static const struct {
         const char *value;
@@ -64,7 +64,7 @@ Test(config, sizes)
     cr_assert_eq(sm_settings.prefault, 1);
 }
 
-Test(config, bad_sizes)
+Test(settings, bad_sizes)
 {
     static const char *const bad[] = {
         "",
@@ -127,7 +127,7 @@ static const struct choice {
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 
-Test(config, choices)
+Test(settings, choices)
 {
     for (size_t c = 0; c < CHOICES; c++) {
         for (int w = 0; choices[c].words[w]; w++) {
@@ -137,7 +137,7 @@ Test(config, choices)
     }
 }
 
-Test(config, bad_choices)
+Test(settings, bad_choices)
 {
     static const char *const bad[] = {"",    "2",   "-1", "yes", "on",
                                       "Off", "ALL", "0 ", " 1",  "00"};
@@ -155,7 +155,7 @@ Test(config, bad_choices)
     cr_assert(memcmp(&before, &sm_settings, sizeof(before)) == 0);
 }
 
-Test(config, log)
+Test(settings, log)
 {
     char path[SM_LOG_PATH_MAX + 1];
 
@@ -175,7 +175,7 @@ Test(config, log)
     cr_assert_str_eq(sm_settings.log_path, path);
 }
 
-Test(config, bad_log)
+Test(settings, bad_log)
 {
     static const char *const bad[] = {"", "relative/path", "stdout", "Stderr", "syslog "};
     const struct sm_settings before = sm_settings;
@@ -196,7 +196,7 @@ Test(config, bad_log)
     cr_assert(memcmp(&before, &sm_settings, sizeof(before)) == 0);
 }
 
-Test(config, names)
+Test(settings, names)
 {
     static const char *const unknown[] = {
         "",      "ARENA",      "ARENA_SIZES",    "arena_size",
@@ -210,14 +210,14 @@ Test(config, names)
     }
 }
 
-Test(config, one_line)
+Test(settings, one_line)
 {
     cr_assert_eq(set("ROUTE", "keys\nsecretssl: all is well\x1b[2K"), -1);
     cr_assert_str_eq(error, "SECRETSSL_ROUTE=keys?secretssl: all is well?[2K: accepted is all "
                             "or keys");
 }
 
-Test(config, environment)
+Test(settings, environment)
 {
     char *env[] = {"HOME=/",
                    "SECRETSSL_ARENA_SIZE=2M",
@@ -243,7 +243,7 @@ Test(config, environment)
 }
 
 /* A name of ours that is none, and the one that was probably meant */
-Test(config, unknown_in_environment)
+Test(settings, unknown_in_environment)
 {
     static const char *const names[][2] = {
         {"REQUIER", "REQUIRE"},      {"require", "REQUIRE"},      {"UNCACHE", "UNCACHED"},
@@ -264,7 +264,7 @@ Test(config, unknown_in_environment)
     }
 }
 
-Test(config, long_unknown_name)
+Test(settings, long_unknown_name)
 {
     static char variable[5000] = "SECRETSSL_";
     char *env[] = {variable, NULL};
@@ -277,7 +277,7 @@ Test(config, long_unknown_name)
 }
 
 /* execve() passes any strings on; one without '=' is no variable. */
-Test(config, environment_without_value)
+Test(settings, environment_without_value)
 {
     char *env[] = {"SECRETSSL_REQUIRE", "SECRETSSL_ROUTE=keys", NULL};
 
@@ -286,7 +286,7 @@ Test(config, environment_without_value)
     cr_assert_eq(sm_settings.route, SM_ROUTE_KEYS);
 }
 
-Test(config, bad_environment)
+Test(settings, bad_environment)
 {
     char *env[] = {"SECRETSSL_STATS=1", "SECRETSSL_FORK=share", "SECRETSSL_ZERO=0", NULL};
 

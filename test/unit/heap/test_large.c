@@ -34,7 +34,7 @@ static uint32_t used_pages(void)
 {
     const struct sm_partition *part = &sm_arena.part[PART];
 
-    return part->top - part->first - part->free_pages - part->kept_pages;
+    return part->top - part->first - part->free_pages - part->retained_pages;
 }
 
 Test(large, sizes)

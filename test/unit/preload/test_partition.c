@@ -23,7 +23,7 @@ Test(route, key_bytes)
     check("crypto/bn/bn_lib.c", SM_PART_BYTES);
     check("crypto/bn/bn_exp.c", SM_PART_BYTES);
     check("crypto/rsa/rsa_ossl.c", SM_PART_BYTES);
-    check("crypto/ec/ecx_key.c", ROUTE_OCTETS);
+    check("crypto/ec/ecx_key.c", PARTITION_OCTETS);
 }
 
 Test(route, stacks)
@@ -56,7 +56,7 @@ Test(route, records_and_public)
     check("ssl/record/methods/tls_common.c", SM_PART_IO);
     check("crypto/conf/conf_mod.c", SM_PART_PUBLIC);
     check("crypto/core_namemap.c", SM_PART_PUBLIC);
-    check("crypto/err/err.c", ROUTE_NEEDED);
+    check("crypto/err/err.c", PARTITION_NEEDED);
     check("crypto/evp/evp_fetch.c", SM_PART_PUBLIC);
     check("crypto/ex_data.c", SM_PART_PUBLIC);
     check("crypto/init.c", SM_PART_PUBLIC);
@@ -66,9 +66,9 @@ Test(route, records_and_public)
     check("crypto/property/property_parse.c", SM_PART_PUBLIC);
     check("crypto/provider_core.c", SM_PART_PUBLIC);
     check("crypto/stack/stack.c", SM_PART_PUBLIC);
-    check("crypto/threads_pthread.c", ROUTE_NEEDED);
-    check("crypto/threads_common.c", ROUTE_NEEDED);
-    check("crypto/sparse_array.c", ROUTE_NEEDED);
+    check("crypto/threads_pthread.c", PARTITION_NEEDED);
+    check("crypto/threads_common.c", PARTITION_NEEDED);
+    check("crypto/sparse_array.c", PARTITION_NEEDED);
     check("crypto/x509/x509_vpm.c", SM_PART_PUBLIC);
 }
 
@@ -171,24 +171,26 @@ Test(route, no_names_are_said_once)
 
 static unsigned part_of(unsigned answer, unsigned octets)
 {
-    return answer == ROUTE_OCTETS ? octets : answer == ROUTE_NEEDED ? SM_PART_PUBLIC : answer;
+    return answer == PARTITION_OCTETS   ? octets
+           : answer == PARTITION_NEEDED ? SM_PART_PUBLIC
+                                        : answer;
 }
 
 /* One set: more pointers than ways, in turns; each of them is found in front afterwards. */
 Test(route, sets)
 {
-    enum { SET = 3, POINTERS = 3 * ROUTE_WAYS };
-    static char area[ROUTE_SETS * 256 * (POINTERS + 2)];
+    enum { SET = 3, POINTERS = 3 * PARTITION_WAYS };
+    static char area[PARTITION_SETS * 256 * (POINTERS + 2)];
     static const char *const names[] = {"crypto/err/err.c", "ssl/record/x.c",
                                         "crypto/bn/bn_lib.c", "crypto/ec/ecx_key.c", "main.c"};
-    static const unsigned answers[] = {ROUTE_NEEDED, SM_PART_IO, SM_PART_BYTES, ROUTE_OCTETS,
-                                       SM_PART_KEY};
+    static const unsigned answers[] = {PARTITION_NEEDED, SM_PART_IO, SM_PART_BYTES,
+                                       PARTITION_OCTETS, SM_PART_KEY};
     char *pointers[POINTERS];
     unsigned found = 0;
 
     for (char *p = area; p < area + sizeof(area) - 64 && found < POINTERS; p++) {
         uintptr_t key = (uintptr_t)p;
-        if ((key ^ key >> 8) % ROUTE_SETS == SET) {
+        if ((key ^ key >> 8) % PARTITION_SETS == SET) {
             strcpy(p, names[found % 5]);
             pointers[found++] = p;
             p += 64;
@@ -202,7 +204,7 @@ Test(route, sets)
             cr_assert_eq(wanted, answers[(i * (unsigned)(2 * round + 1)) % POINTERS % 5]);
             cr_assert_eq(partition_for(p, 1000), part_of(wanted, SM_PART_KEY));
             cr_assert_eq(partition_for(p, 32), part_of(wanted, SM_PART_BYTES));
-            cr_assert_eq(partition_needed(p), wanted == ROUTE_NEEDED);
+            cr_assert_eq(partition_needed(p), wanted == PARTITION_NEEDED);
             cr_assert_eq(partition_fast(p), wanted, "the next time it is in front");
         }
     }
@@ -214,14 +216,14 @@ Test(route, unknown_pointers_go_slow)
     static const char file[] = "main.c";
 
     for (uintptr_t at = 4096; at < 1UL << 47; at = at * 3 + 7)
-        cr_assert_gt(partition_fast((const char *)at), ROUTE_NEEDED, "%lx", at);
-    cr_assert_gt(partition_fast(file), ROUTE_NEEDED);
+        cr_assert_gt(partition_fast((const char *)at), PARTITION_NEEDED, "%lx", at);
+    cr_assert_gt(partition_fast(file), PARTITION_NEEDED);
     cr_assert_eq(partition_for(file, 1), SM_PART_KEY);
     cr_assert_eq(partition_fast(file), SM_PART_KEY);
     cr_assert_eq(partition_fast(NULL), SM_PART_KEY);
 }
 
-#define FILES (4 * ROUTE_SETS * ROUTE_WAYS)
+#define FILES (4 * PARTITION_SETS * PARTITION_WAYS)
 
 /* Pointers that share a place in the cache do not get each other's answer. */
 Test(route, cache_collisions)
