@@ -23,4 +23,7 @@ if(SECRETSSL_TOOLS)
   install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/SECURITY.md
     DESTINATION ${doc} COMPONENT tool)
   install(FILES ${documents} DESTINATION ${doc}/docs COMPONENT tool)
+  # What they link to
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/operations ${PROJECT_SOURCE_DIR}/docs/contributing
+    ${PROJECT_SOURCE_DIR}/docs/images DESTINATION ${doc}/docs COMPONENT tool)
 endif()

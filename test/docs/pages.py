@@ -9,7 +9,22 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "test", "system"))
 
 
+OPERATIONS = "docs/operations"
+# In the order in which their commands are run
+PARTS = ("README", "machine", "nginx", "apache", "haproxy", "postgresql", "containers", "sizing", "monitoring", "messages", "limits", "removal")
+
+
+def below(text):
+    """A page with its headings one level lower: not what looks like one in a block."""
+    parts = re.split(r"^(```.*?^```)$", text, flags=re.M | re.S)
+    return "".join(part if part.startswith("```") else re.sub(r"^#", "##", part, flags=re.M)
+                   for part in parts)
+
+
 def page(name):
+    """A page of the project, or all of those about operations as one."""
+    if name == OPERATIONS:
+        return "\n".join(below(page(f"{OPERATIONS}/{part}.md")) for part in PARTS)
     with open(os.path.join(ROOT, name), encoding="utf-8") as file:
         return file.read()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table in docs/operations.md of what does not work: that it is so."""
+"""The table in docs/operations/limits.md of what does not work: that it is so."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def build(env, name, *command):
 
 def row(start):
     """The row of the table whose first cell begins so."""
-    found = [line for line in pages.page("docs/operations.md").splitlines()
+    found = [line for line in pages.page(pages.OPERATIONS).splitlines()
              if line.startswith(f"| {start}")]
     if len(found) != 1:
         raise ValueError(f"{len(found)} rows begin with {start!r}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every message of the library is in the tables of docs/operations.md, and no other is."""
+"""Every message of the library is in the tables of docs/operations, and no other is."""
 
 import sys
 
@@ -7,7 +7,7 @@ import messages
 import pages
 from harness import report
 
-PAGE = "docs/operations.md"
+PAGE = pages.OPERATIONS
 
 
 def scenario_documented(_env, rep):

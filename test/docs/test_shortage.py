@@ -91,7 +91,7 @@ def scenario_documented(_env, rep):
     names = re.findall(r"^    (SM_SHORT_\w+),", read("arena/shortage.h"), re.M)
     rep.ok(len(names) >= 16, f"{len(names)} reasons")
     table = source[source.index("reasons[SM_SHORTAGES]"):source.index("static bool limited")]
-    rows = re.findall(r"^\| (.*) \|$", messages.section(pages.page("docs/operations.md")), re.M)
+    rows = re.findall(r"^\| (.*) \|$", messages.section(pages.page(pages.OPERATIONS)), re.M)
     for name in names:
         entry = re.search(rf"\[{name}\] =\s*\{{(.*?)\}},", table, re.S)
         rep.ok(entry, f"{name} has an entry")

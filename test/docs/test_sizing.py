@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of sizes in docs/operations.md is the one that was measured, and still holds."""
+"""The table of sizes in docs/operations/sizing.md is the one that was measured, and still holds."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from harness import process, report
 sys.path.insert(0, os.path.join(pages.ROOT, "bench"))
 from suite import sizing  # noqa: E402
 
-PAGE = "docs/operations.md"
+PAGE = "docs/operations/sizing.md"
 # A quick run has fewer connections, and more of a first chunk in each.
 LEAST, MOST = 0.6, 1.6
 
