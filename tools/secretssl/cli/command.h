@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command of the tool: one file each, one row each in the table in main.c. */
+/* A command of the tool. Each command has one file, and one row in the table in main.c. */
 #ifndef SECRETSSL_CLI_COMMAND_H
 #define SECRETSSL_CLI_COMMAND_H
 
 struct command {
     const char *name;
     const char *summary; /* one line for the tool's own --help */
-    const char *help;    /* all of this command's --help */
-    int usage_status;    /* exit status when the arguments are wrong */
+    const char *help;    /* the full text of the command's --help */
+    int usage_status;    /* exit status for wrong arguments */
     /* argv[0] is the command's name. Returns the exit status. */
     int (*main)(const struct command *self, int argc, char **argv);
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the commands' JSON has in common. */
+/* JSON output that the commands share. */
 #ifndef SECRETSSL_CLI_JSON_H
 #define SECRETSSL_CLI_JSON_H
 
@@ -7,18 +7,24 @@
 #include <stdbool.h>
 
 /*
- * "schema" of every object that is printed. It grows when a field goes or comes to mean
- * something else, not when one is added.
+ * The "schema" field of every printed object. The number grows when a field is removed or
+ * changes its meaning, not when a field is added.
  */
 enum { JSON_SCHEMA = 1 };
 
-/* A string of any bytes: what is no UTF-8, which JSON must be, becomes '?'. */
+/*
+ * Makes a JSON string of any bytes. Because JSON must be UTF-8, bytes that are not UTF-8 become
+ * '?'.
+ */
 json_t *json_text(const char *from);
 
-/* Prints it on stdout, indented, and drops it. False after a message. */
+/*
+ * Prints root on stdout, indented, and drops the reference. On failure prints a message and
+ * returns false.
+ */
 bool json_print(const char *command, json_t *root);
 
-/* Writes out what was printed. False after a message. */
+/* Flushes stdout. On failure prints a message and returns false. */
 bool output_written(const char *command);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where libsecretssl.so is. */
+/* Finds libsecretssl.so. */
 #ifndef SECRETSSL_CLI_PRELOAD_PATH_H
 #define SECRETSSL_CLI_PRELOAD_PATH_H
 
@@ -12,15 +12,16 @@
 enum { PRELOAD_PATH_ROOM = 2 * PATH_MAX + 256 };
 
 /*
- * Seen from the tool, the object lies in ../lib in the build tree, and in the libdir where both
- * were installed, below whatever prefix; otherwise it is where the build was configured to
- * install it. If it is nowhere, the answer is false, and path is the list of those places.
+ * Finds the preload object. Relative to the tool, the object is in ../lib in the build tree,
+ * and in the libdir where both were installed, below any prefix. Otherwise the object is in the
+ * libdir that the build was configured with. Returns false if the object is in none of these
+ * places; path is then the list of the places.
  */
 bool preload_find(char path[PRELOAD_PATH_ROOM]);
 
 /*
- * What LD_PRELOAD is to be: the object's path, before what the variable holds already. NULL
- * without memory. The caller frees it.
+ * Returns the new value of LD_PRELOAD: the object's path, followed by the variable's present
+ * value. Returns NULL if out of memory. The caller frees the string.
  */
 char *preload_list(const char *path);
 

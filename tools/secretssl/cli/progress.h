@@ -6,13 +6,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A process (0: the kernel) with about so many bytes to look at. */
+/* Begins the search of a process (0: the kernel) with about `total` bytes to search. */
 void progress_begin(pid_t pid, uint64_t total);
 
-/* So many more bytes have been looked at. */
+/* Counts `bytes` more bytes as searched. */
 void progress_add(uint64_t bytes);
 
-/* Takes the bar away. */
+/* Removes the bar. */
 void progress_end(void);
 
 #endif
