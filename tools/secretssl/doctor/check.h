@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `secretssl doctor` found: checks, each with a verdict and what to do about it. */
+/* The findings of `secretssl doctor`: checks, each with a verdict and remedies. */
 #ifndef SECRETSSL_DOCTOR_CHECK_H
 #define SECRETSSL_DOCTOR_CHECK_H
 
@@ -8,10 +8,10 @@
 
 enum verdict {
     VERDICT_OK,
-    VERDICT_NOTE,    /* nothing is wrong; something is to be known */
-    VERDICT_WARNING, /* it works, but less well than it could, or not for everybody */
+    VERDICT_NOTE,    /* nothing is wrong; the user should know a fact */
+    VERDICT_WARNING, /* protection works, but not fully, or not for every user */
     VERDICT_FAILED,  /* secrets are not protected because of this */
-    VERDICT_UNKNOWN, /* cannot be known without privileges, or without /proc and /sys */
+    VERDICT_UNKNOWN, /* not known: needs privileges, or /proc and /sys */
     VERDICTS
 };
 
@@ -19,7 +19,7 @@ extern const char *const verdict_names[VERDICTS];
 
 enum { REMEDIES_MOST = 3, CHECKS_MOST = 24 };
 
-/* A line, and the place that it is to be put in. */
+/* A line, and the place where the user puts the line. */
 struct remedy {
     char where[160], line[240];
 };
@@ -32,18 +32,18 @@ struct check {
     size_t remedy_count;
 };
 
-/* What one check learns and others need. */
+/* Facts that one check learns and other checks need. */
 struct facts {
-    bool can_try;        /* a child process can be had */
+    bool can_try;        /* a child process can be created */
     bool secret_calls;   /* memfd_secret(2) gives a descriptor */
-    int secret_error;    /* or fails with that */
-    int secret_signal;   /* or ends the process */
-    bool filtered;       /* below a seccomp filter */
-    bool file_limit;     /* RLIMIT_FSIZE forbids to size it */
-    bool secret_works;   /* pages can be had and written to */
-    bool counts_by_page; /* RLIMIT_MEMLOCK: each page touched, for the user */
-    bool counts_length;  /* RLIMIT_MEMLOCK: the length mapped, for the process */
-    bool contained;      /* in a container, as far as can be seen */
+    int secret_error;    /* or fails with this error */
+    int secret_signal;   /* or ends the process with this signal */
+    bool filtered;       /* the process has a seccomp filter */
+    bool file_limit;     /* RLIMIT_FSIZE forbids to size the descriptor's file */
+    bool secret_works;   /* secret pages can be mapped and written */
+    bool counts_by_page; /* RLIMIT_MEMLOCK counts each page touched, per user */
+    bool counts_length;  /* RLIMIT_MEMLOCK counts the length mapped, per process */
+    bool contained;      /* in a container, as far as the process can see */
 };
 
 struct diagnosis {
@@ -52,38 +52,40 @@ struct diagnosis {
     struct facts facts;
 };
 
-/* A new check, VERDICT_OK until something else is said. */
+/* Adds a check. The verdict is VERDICT_OK until check_say() sets another. */
 struct check *check_new(struct diagnosis *diagnosis, const char *name);
 
 __attribute__((format(printf, 3, 4))) void check_say(struct check *check, enum verdict verdict,
                                                      const char *format, ...);
 
-/* One more remedy; beyond REMEDIES_MOST they are dropped. */
+/* Adds a remedy. Remedies beyond REMEDIES_MOST are dropped. */
 __attribute__((format(printf, 3, 4))) void check_remedy(struct check *check, const char *where,
                                                         const char *format, ...);
 
-/* The remedies of the earlier checks that are in the way of this one, which is why it failed.
- */
+/* Adds the remedies of the earlier checks that made this check fail. */
 void check_remedy_earlier(struct check *check, const struct diagnosis *diagnosis);
 
-/* What lets a filter pass memfd_secret(2), without making one where there is none. */
+/*
+ * Adds the remedy that lets a seccomp filter pass memfd_secret(2) and adds no filter where none
+ * exists.
+ */
 void check_remedy_filter(struct check *check);
 
-/* What lifts the limit on the size of files. */
+/* Adds the remedy that lifts the limit on the size of files (RLIMIT_FSIZE). */
 void check_remedy_file_size(struct check *check);
 
-/* For a service of systemd's */
+/* The place of a remedy for a systemd service */
 #define UNIT_FILE "/etc/systemd/system/NAME.service.d/secretssl.conf, below [Service]"
 #define KERNEL_LINE                                                                            \
     "/etc/default/grub, added to GRUB_CMDLINE_LINUX (then update-grub, and boot again)"
 
 /*
- * Gives this process the limit on locked memory that the preload object would give itself:
+ * Raises RLIMIT_MEMLOCK of this process as the preload object raises its own limit. Called
  * before all checks.
  */
 void raise_memlock_limit(void);
 
-/* The checks, in the order in which they are made. Without the first none can be. */
+/* The checks, in the order of the calls. Without the first check no other check can be made. */
 void check_children(struct diagnosis *diagnosis);
 void check_system_call(struct diagnosis *diagnosis);
 void check_secret_memory(struct diagnosis *diagnosis);
@@ -99,8 +101,8 @@ void check_hibernation(struct diagnosis *diagnosis);
 void check_core_dumps(struct diagnosis *diagnosis);
 
 /*
- * What check_preload() starts under the preload object: says on stdout what became of its own
- * libcrypto's memory. Returns the exit status.
+ * The program that check_preload() starts under the preload object. Prints on stdout whether
+ * its libcrypto is hooked and whether libcrypto's memory is secret. Returns the exit status.
  */
 int preloaded_main(void);
 

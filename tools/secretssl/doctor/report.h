@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `secretssl doctor` prints, and what it finds out about single processes. */
+/* The output of `secretssl doctor`, and its checks of single processes. */
 #ifndef SECRETSSL_DOCTOR_REPORT_H
 #define SECRETSSL_DOCTOR_REPORT_H
 
@@ -9,13 +9,13 @@
 #include "doctor/check.h"
 #include "process/state.h"
 
-/* A process, and what is to be done about it as a check. */
+/* A process, and a check with the remedies for this process. */
 struct patient {
     struct process_state process;
     struct check check;
 };
 
-/* Fills in the check from the process's state, and from what /proc shows of it. */
+/* Fills in the check from the process's state and from the process's files in /proc. */
 void patient_examine(struct patient *patient, const struct facts *facts);
 
 bool doctor_print_text(const struct diagnosis *diagnosis, const struct patient *patients,
@@ -23,7 +23,7 @@ bool doctor_print_text(const struct diagnosis *diagnosis, const struct patient *
 bool doctor_print_json(const struct diagnosis *diagnosis, const struct patient *patients,
                        size_t count);
 
-/* Whether no check failed: secret memory works, and reaches OpenSSL. */
+/* Returns true if no check failed: secret memory works, and OpenSSL uses secret memory. */
 bool doctor_works(const struct diagnosis *diagnosis);
 
 #endif
