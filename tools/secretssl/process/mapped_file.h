@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file behind a mapping, for those of its pages that the process has not touched. */
+/* Reads the file of a mapping, for pages that the process has not touched. */
 #ifndef SECRETSSL_PROCESS_MAPPED_FILE_H
 #define SECRETSSL_PROCESS_MAPPED_FILE_H
 
@@ -9,14 +9,14 @@
 #include "process/maps.h"
 
 /*
- * A descriptor for reading the mapping's file, or -1: it is no regular file, or may not be
- * opened.
+ * Returns a descriptor for reading the mapping's file, or -1 if the file is not a regular file
+ * or may not be opened.
  */
 int backing_open(pid_t pid, const struct mapping *mapping);
 
 /*
- * The first run of data (not holes, not beyond the end) in [from, end) of the mapping. 1 if
- * there is one, else 0.
+ * Finds the first run of data in [from, end) of the mapping, without holes and not beyond the
+ * end of the file. Returns 1 if the range has data, else 0.
  */
 int backing_next(int fd, const struct mapping *mapping, uint64_t from, uint64_t end,
                  uint64_t *start, uint64_t *stop);

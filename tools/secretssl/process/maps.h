@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process has mapped, as the kernel tells it. */
+/* The mappings of a process, as /proc shows them. */
 #ifndef SECRETSSL_PROCESS_MAPS_H
 #define SECRETSSL_PROCESS_MAPS_H
 
@@ -10,16 +10,16 @@
 
 struct mapping {
     uint64_t start, end;
-    uint64_t offset; /* in the file */
+    uint64_t offset; /* of the mapping in its file */
     uint64_t device, inode;
-    uint64_t resident; /* bytes present or swapped out; 0 from process_map_read_short() */
-    uint64_t blocks;   /* bytes of a file that large entries of the page table map; likewise */
-    char *name;        /* as in /proc/PID/maps; "[anonymous]" where that has none */
-    bool anonymous;    /* has no file, not even a nameless one */
-    bool kernel;       /* device memory or pages of the kernel's own: never readable */
-    bool no_access;    /* PROT_NONE */
+    uint64_t resident; /* bytes resident or swapped out; 0 from process_map_read_short() */
+    uint64_t blocks;   /* bytes of the file in large page table entries; 0 as above */
+    char *name;     /* as in /proc/PID/maps; "[anonymous]" if the mapping has no name there */
+    bool anonymous; /* has no file, not even an unnamed one */
+    bool kernel;    /* device memory or the kernel's own pages: never readable */
+    bool no_access; /* PROT_NONE */
     bool executable;
-    bool own_data; /* written by the process alone: private and writable */
+    bool own_data; /* private and writable */
 };
 
 struct process_map {
@@ -28,29 +28,35 @@ struct process_map {
 };
 
 /*
- * The number by which the memory of a process is to be reached: its own; or, as the first
- * thread may end before the others and has none from then on, that of another thread.
+ * Returns the thread ID that gives access to the process's memory: pid, or another thread's ID.
+ * The first thread has no memory after it ends, even if other threads run on.
  */
 pid_t process_thread(pid_t pid);
 
-/* False with errno set; a process without memory has no mappings. */
+/*
+ * Reads the mappings from smaps. Returns false with errno set. A process without memory has no
+ * mappings.
+ */
 bool process_map_read(pid_t pid, struct process_map *map);
 
-/* The same without what costs the process time while it is counted. */
+/*
+ * As process_map_read(), but from maps. Does not count resident pages, because counting makes
+ * the process wait.
+ */
 bool process_map_read_short(pid_t pid, struct process_map *map);
 
 void process_map_free(struct process_map *map);
 
-/* The mapping that holds the address; NULL if none does. */
+/* Returns the mapping that contains the address, or NULL. */
 const struct mapping *process_map_find(const struct process_map *map, uint64_t address);
 
-/* Whether a part of the mapping's file is code there, and not only data. */
+/* Returns true if the process maps a part of the mapping's file as executable code. */
 bool process_map_runs(const struct process_map *map, const struct mapping *mapping);
 
-/* Memory of memfd_secret(2) */
+/* Returns true if the mapping has the name of memfd_secret(2) memory. */
 bool mapping_is_secret(const struct mapping *mapping);
 
-/* The file name at the end of a mapping's name, for the libraries found. */
+/* Returns the last component of a mapping's path. */
 const char *mapping_file_name(const struct mapping *mapping);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a process is protected, and with what figures. */
+/* The protection state of a process, with the figures behind it. */
 #ifndef SECRETSSL_PROCESS_STATE_H
 #define SECRETSSL_PROCESS_STATE_H
 
@@ -12,45 +12,48 @@
 #include "process/tls_libraries.h"
 
 enum protection_state {
-    STATE_PROTECTED,   /* its OpenSSL's secrets are in secret memory; tls: what is not */
-    STATE_DEGRADED,    /* protected, but not every secret */
-    STATE_REFUSING,    /* protected, and some allocations or children were refused for it */
-    STATE_UNUSED,      /* the library is there, and no secret yet */
-    STATE_UNPROTECTED, /* a libcrypto that could be protected and is not */
-    STATE_UNREACHED,   /* TLS, and none of it can be reached */
+    STATE_PROTECTED,   /* OpenSSL's secrets are in secret memory; tls: exceptions */
+    STATE_DEGRADED,    /* protected, but not for every secret */
+    STATE_REFUSING,    /* protected, and some allocations or children were refused */
+    STATE_UNUSED,      /* the library is loaded, without a secret so far */
+    STATE_UNPROTECTED, /* has a libcrypto that could be protected and is not */
+    STATE_UNREACHED,   /* has TLS, and libsecretssl can reach none of it */
     STATE_NO_TLS,      /* nothing to protect */
-    STATE_UNKNOWN,     /* it could not be looked at: failure says why */
-    STATE_GONE,        /* it ended, or never was */
+    STATE_UNKNOWN,     /* the process could not be inspected: see reason */
+    STATE_GONE,        /* the process ended, or never existed */
     STATES
 };
 
-/* For so many seconds a file is waited for. */
+/* Seconds to wait for a file. */
 enum { UNREACHED_PATIENCE = 3 };
 
-/* As --json and --prometheus name it */
+/* The names of the states in --json and --prometheus */
 extern const char *const state_names[STATES];
 
 struct process_state {
     pid_t pid;
-    pid_t thread;  /* by which its memory is reached: pid, or another's if that one has ended */
-    char name[64]; /* as the process wishes: any bytes */
+    pid_t thread;  /* gives access to the memory: pid, or another thread if pid's has ended */
+    char name[64]; /* set by the process: any bytes */
     uid_t uid;
     enum protection_state state;
-    char reason[240]; /* why it is in this state; "" where there is nothing to add */
+    char reason[240]; /* the reason for the state; may be "" */
     struct process_map map;
-    uint64_t kernel_secret; /* bytes of secret mappings, as the kernel has them */
-    uint64_t kernel_blocks; /* of them, mapped by large entries of the page table */
-    uint64_t secret_most;   /* with those that are not accessible, and were not tried */
+    uint64_t kernel_secret; /* bytes of secret mappings in the kernel's list */
+    uint64_t kernel_blocks; /* bytes of these in large page table entries */
+    uint64_t secret_most;   /* as kernel_secret, with inaccessible and unproven mappings */
     uint64_t mapped;        /* bytes of all mappings */
     struct process_stats stats;
     struct unreached_list tls;
 };
 
-/* Looks at a process; for any number at all. Free it in every case. */
+/*
+ * Inspects a process; pid may be any number. The caller calls process_state_free() in every
+ * case.
+ */
 void process_state_read(pid_t pid, struct process_state *process);
 void process_state_free(struct process_state *process);
 
-/* Whether it has figures to show: true ones. */
+/* Returns true if the process has figures, and the figures are true. */
 bool process_state_has_figures(const struct process_state *process);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS in a process: what libsecretssl cannot reach, where it lies; and whether there is any
- * that it can. */
+/*
+ * Finds the TLS libraries in a process: those that libsecretssl cannot reach, and the copies of
+ * OpenSSL that libsecretssl can reach.
+ */
 #ifndef SECRETSSL_PROCESS_TLS_LIBRARIES_H
 #define SECRETSSL_PROCESS_TLS_LIBRARIES_H
 
@@ -11,35 +13,34 @@
 #include "process/maps.h"
 
 struct unreached {
-    const struct mapping *mapping; /* the first of the file's */
+    const struct mapping *mapping; /* the file's first mapping */
     const char *what;
 };
 
 struct unreached_list {
     struct unreached *list;
     size_t count;
-    const struct mapping *openssl; /* the first that can be reached; NULL: none was seen */
-    const struct mapping **copies; /* of OpenSSL that can be reached: their code */
+    const struct mapping *openssl; /* the first reachable one; NULL: none found */
+    const struct mapping **copies; /* code mappings of reachable copies of OpenSSL */
     size_t copy_count;
-    const struct mapping *named; /* the first that is one by its name */
-    unsigned closed;             /* files of code that could not be opened */
+    const struct mapping *named; /* the first file with a name of OpenSSL's */
+    unsigned closed;             /* files with code that could not be opened */
     const struct mapping *closed_first;
-    unsigned waited; /* how many were waited for in vain, this time */
-    unsigned stuck;  /* files that nobody answered for in time */
+    unsigned waited; /* waits that timed out in this call */
+    unsigned stuck;  /* files that could not be read in time */
 };
 
 /*
- * Looks into the files that the process has mapped, as far as they may be opened. A hint, not a
- * proof: what was stripped of every trace is not seen. False without memory.
+ * Searches the files that the process has mapped, if they may be opened. The result is a hint
+ * and no proof: a library stripped of every mark is not found. Returns false if out of memory.
  *
- * A file may lie where its owner answers when it pleases him (FUSE), or never. patience:
- * seconds for which a file is waited for, in a child process; 0: look at once, for as long as
- * it takes.
+ * A file may be on a FUSE file system that answers late or never. patience: seconds to wait for
+ * a file, in a child process; 0: read the file in this process without a time limit.
  */
 bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
                     struct unreached_list *found);
 
-/* Does the open file have a copy of OpenSSL that exports no symbols? */
+/* Returns true if the open file contains a copy of OpenSSL that exports no symbols. */
 bool unreached_openssl(int fd);
 
 void unreached_free(struct unreached_list *found);

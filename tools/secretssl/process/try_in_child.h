@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Things that are tried out in a child process, which may die of them. */
+/* Runs trials in a child process, because a trial may end its process. */
 #ifndef SECRETSSL_PROCESS_TRY_IN_CHILD_H
 #define SECRETSSL_PROCESS_TRY_IN_CHILD_H
 
@@ -7,34 +7,37 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define SECRET_UNCACHED 2U /* a flag of patched kernels */
+#define SECRET_UNCACHED 2U /* a flag of memfd_secret(2) in patched kernels */
 
 /*
  * Runs work(result) in a child, which shares the result (size bytes, zero at first). Returns 0
- * if it came to its end, the signal that ended it, or -1 with errno set if there is no child to
- * be had. A child that takes more than half a minute ends by SIGALRM.
+ * if the child finished, the number of the signal that ended it, or -1 with errno set if no
+ * child could be created. SIGALRM ends a child after 30 seconds.
  */
 int trial(void (*work)(void *result), void *result, size_t size);
 
-/* The same with so many seconds of patience. */
+/* As trial(), but SIGALRM ends the child after `seconds`. */
 int trial_within(unsigned seconds, void (*work)(void *result), void *result, size_t size);
 
-/* memfd_secret(2). A descriptor, or -1 with errno set. */
+/* Calls memfd_secret(2). Returns a descriptor, or -1 with errno set. */
 int secret_open(unsigned flags);
 
-/* A mapping of secret memory of its own. NULL with errno set; *step is then what failed. */
+/*
+ * Maps secret memory with a descriptor of its own. Returns NULL with errno set; *step then
+ * names the call that failed.
+ */
 void *secret_map(size_t size, const char **step);
 
-/* Makes a page present without the danger of SIGBUS. False with errno set. */
+/* Makes a page resident without a risk of SIGBUS. Returns false with errno set. */
 bool secret_touch(void *page);
 
 /*
- * Whether memory at the address can be read from outside, as far as this process can try it on
- * itself: 1 yes, 0 no, -1 it cannot be tried.
+ * Tests whether /proc/self/mem can read the address (or process_vm_readv(2), without /proc).
+ * Returns 1 if it can, 0 if it cannot, -1 if the test is not possible.
  */
 int readable_from_outside(const void *address);
 
-/* The first line of a small file, without its end. False with errno set. */
+/* Reads the first line of a small file, without the newline. Returns false with errno set. */
 bool first_line(const char *path, char *line, size_t size);
 
 #endif
