@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program that a command starts, and whether the dynamic linker preloads into it. */
+/*
+ * Finds the program that a command starts, and whether the dynamic linker preloads objects into
+ * the program.
+ */
 #ifndef SECRETSSL_RUN_TARGET_H
 #define SECRETSSL_RUN_TARGET_H
 
@@ -7,18 +10,18 @@
 #include <stdbool.h>
 
 struct target {
-    char file[PATH_MAX]; /* the program: of a script its interpreter */
-    const char *why_not; /* what keeps it from being protected; NULL: nothing that is seen */
+    char file[PATH_MAX]; /* the program; for a script, the interpreter */
+    const char *why_not; /* the reason against protection; NULL: none found */
 };
 
 /*
- * Looks the command up as execvp(3) does, and into its file. preload: an object of the machine
- * that protected programs are for. False if there is no such program, or none that may be
- * executed: execvp(3) will say so.
+ * Looks the command up as execvp(3) does, and reads its file. preload: an object for the
+ * machine that protected programs must be for. Returns false if there is no such program or
+ * none that may be executed; execvp(3) then reports the error.
  */
 bool target_look(const char *command, const char *preload, struct target *target);
 
-/* Is there a file of that name, in PATH if it has no slash? */
+/* Returns true if the file exists; searches PATH if the name has no slash. */
 bool target_exists(const char *command);
 
 #endif

@@ -5,13 +5,16 @@
 
 #include <stddef.h>
 
-/* Zeroed, 16-byte aligned; NULL for 0 bytes or without memory. Not for several threads. */
+/*
+ * Returns zeroed memory, aligned to 16 bytes, or NULL for 0 bytes or if out of memory. Not
+ * thread-safe.
+ */
 void *secret_alloc(size_t size);
 
-/* Clears and takes back; NULL is let be. */
+/* Clears and frees the memory. NULL is ignored. */
 void secret_free(void *pointer);
 
-/* Makes libcrypto allocate here. False if it has allocated before. */
+/* Makes libcrypto use this allocator. Returns 0 if libcrypto has allocated before. */
 int secret_heap_serve_libcrypto(void);
 
 #endif

@@ -47,10 +47,13 @@ struct figure {
 
 extern const struct figure figures[FIGURES];
 
-/* By partition (enum sm_part): bytes present. */
+/* The names of the partitions (enum sm_part), for bytes present. */
 extern const char *const partition_names[SM_PARTS];
 
-/* What a process says is cut to what a signed number of 64 bits holds. */
+/*
+ * Sets the values. Each is limited to the range of a signed 64-bit number, because the process
+ * is not trusted.
+ */
 void figures_of(const struct process_state *process, uint64_t values[FIGURES]);
 uint64_t figures_partition(const struct process_state *process, enum sm_part part);
 
