@@ -8,9 +8,9 @@
 #define KERNEL_CORE "/proc/kcore"
 
 /*
- * As process_scan(), of an ELF core file that shows all physical memory: what the kernel holds
- * itself, files in the page cache, and the ordinary memory of every process. The result has no
- * process number.
+ * As process_scan(), for an ELF core file of all physical memory: the kernel's own memory,
+ * files in the page cache, and the ordinary memory of every process. The result has no process
+ * ID.
  */
 bool kernel_scan(const char *core, struct searcher *searcher, const volatile int *stop,
                  struct process_result *result);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds many needles at once. */
+/* Searches for many needles in one pass. */
 #ifndef SECRETSSL_SCAN_MATCHER_H
 #define SECRETSSL_SCAN_MATCHER_H
 
@@ -11,28 +11,28 @@
 
 struct matcher;
 
-/* A run of bytes that a needle and the searched memory have in common. */
+/* A run of bytes that occurs in a needle and in the searched memory. */
 struct match {
-    size_t needle; /* its index */
-    size_t at;     /* in what was searched */
-    size_t skip;   /* how much of the needle's beginning is not there */
+    size_t needle; /* the needle's index */
+    size_t at;     /* offset in the searched text */
+    size_t skip;   /* bytes missing from the needle's beginning */
     size_t size;   /* at least the needle's `least` */
 };
 
 typedef void match_fn(void *context, const struct match *match);
 
-/* NULL without memory. The needles must stay as they are. */
+/* Returns NULL if out of memory. The needles must not change or be freed. */
 struct matcher *matcher_make(const struct needles *needles);
 
 /*
- * Tells of every run that an anchor in [from, to) of the size bytes at text belongs to; the
- * same run may be told of more than once. A caller that leaves matcher_context() bytes on
- * either side of [from, to) gets whole runs.
+ * Calls found() for every run that contains an anchor which begins in [from, to) of the text.
+ * The same run may be reported more than once. Runs are complete if the text has
+ * matcher_context() bytes on either side of [from, to).
  */
 void matcher_search(const struct matcher *matcher, const uint8_t *text, size_t size,
                     size_t from, size_t to, match_fn *found, void *context);
 
-/* How much a run can reach out on either side of an anchor, a DER head included. */
+/* Returns the most bytes that a run, with a DER head, extends on either side of an anchor. */
 size_t matcher_context(const struct matcher *matcher);
 
 #endif

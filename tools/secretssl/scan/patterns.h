@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The byte strings to look for: every private part in every encoding. */
+/* The byte strings to search for: every private part in every encoding. */
 #ifndef SECRETSSL_SCAN_PATTERNS_H
 #define SECRETSSL_SCAN_PATTERNS_H
 
@@ -11,8 +11,8 @@
 
 enum encoding {
     BIG_ENDIAN_BYTES,
-    LITTLE_ENDIAN_BYTES, /* also how BIGNUM words lie in memory */
-    RAW_BYTES,           /* a key that is a string, as it is in its file */
+    LITTLE_ENDIAN_BYTES, /* also the form of BIGNUM words in memory */
+    RAW_BYTES,           /* a key that is a string, as in its file */
     REVERSED_BYTES,
     DER_ELEMENT, /* big-endian or raw, behind the tag and length of an element */
     PEM_TEXT,    /* base64 */
@@ -24,7 +24,7 @@ struct needle {
     const struct key_part *part;
     enum encoding encoding;
     size_t size;  /* bytes, or characters of base64 */
-    size_t least; /* how much of it must be there to count as a copy */
+    size_t least; /* the least length that counts as a copy */
     uint8_t *bytes;
 };
 
@@ -35,17 +35,18 @@ struct needles {
 };
 
 /*
- * text false: the needles to look for in memory as it is; true: the base64 ones, to look for
- * in text without its line breaks. False without memory, after a message.
+ * Makes the needles. text false: the needles for memory as it is. text true: the base64
+ * needles, for text without its line breaks. If out of memory prints a message and returns
+ * false.
  */
 bool needles_make(struct needles *needles, const struct key_parts *keys, bool text);
 
-/* How many bytes before the needle may belong to a DER element's head. */
+/* The most bytes before the needle that may belong to the head of a DER element. */
 enum { DER_HEAD_MOST = 32 };
 
 /*
- * Do the bytes before at (there are `before` of them) end with the tag and length of an
- * INTEGER or OCTET STRING whose value is those `size` bytes at `at`, leading zeros allowed?
+ * Returns true if the `before` bytes before `at` end with the tag and length of an INTEGER or
+ * OCTET STRING whose value is the `size` bytes at `at`. Leading zeros are allowed.
  */
 bool der_element(const uint8_t *at, size_t before, size_t size);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Searches one process. */
+/* Searches the memory of one process. */
 #ifndef SECRETSSL_SCAN_PROCESS_H
 #define SECRETSSL_SCAN_PROCESS_H
 
@@ -16,7 +16,7 @@
 struct blind_spot {
     const struct mapping *mapping;
     uint64_t size; /* bytes */
-    bool secret;   /* secret memory, which is as it should be */
+    bool secret;   /* the part is secret memory, as intended */
     const char *reason;
 };
 
@@ -31,17 +31,21 @@ struct process_result {
     uint64_t searched; /* bytes */
     uint64_t secret;   /* bytes of mappings of secret memory */
     struct unreached_list unreached;
-    char failure[200]; /* why the process could not be searched, or not to its end */
+    char failure[200]; /* why the search failed or is incomplete */
 };
 
 /*
- * False if the process could not be searched: result->failure says why, and the rest of the
- * result is what was found until then. stop is looked at often: not 0 ends the search.
+ * Returns false if the process could not be searched or not to its end. result->failure then
+ * gives the reason, and the rest of the result has the findings so far. stop is read often; a
+ * value other than 0 ends the search.
  */
 bool process_scan(pid_t pid, struct searcher *searcher, const volatile int *stop,
                   struct process_result *result);
 
-/* One note for each mapping and reason; reasons are compared by address. False: no memory. */
+/*
+ * Adds `size` to the note for this mapping and reason; reasons are compared by address. Returns
+ * false if out of memory.
+ */
 bool process_result_note(struct process_result *result, const struct mapping *mapping,
                          uint64_t size, const char *reason);
 bool process_result_add(struct process_result *result, const struct copy *copy);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a search found, for people and for programs. */
+/* The report of a search, as text or JSON. */
 #ifndef SECRETSSL_SCAN_REPORT_H
 #define SECRETSSL_SCAN_REPORT_H
 
@@ -9,13 +9,18 @@
 
 struct scan_report;
 
-/* NULL after a message on stderr. */
+/* On failure prints a message and returns NULL. */
 struct scan_report *scan_report_begin(bool json, const struct key_parts *keys);
 
-/* As text it is printed now, as JSON kept. False after a message on stderr. */
+/*
+ * Prints the result (text) or keeps it for scan_report_end() (JSON). On failure prints a
+ * message and returns false.
+ */
 bool scan_report_add(struct scan_report *report, const struct process_result *result);
 
-/* The rest of it. False after a message on stderr. */
+/*
+ * Ends the report and frees it; prints the JSON. On failure prints a message and returns false.
+ */
 bool scan_report_end(struct scan_report *report);
 
 #endif
