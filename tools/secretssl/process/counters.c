@@ -9,7 +9,7 @@
 
 enum {
     WINDOW = 1 << 18,
-    /* Bounds for a process that lies: far above what any has. */
+    /* Bounds against false data, far above the values of any real process. */
     MOST_CACHES = 1 << 17,
     SIZE_MOST = 1 << 16,
 };
@@ -22,7 +22,7 @@ static const size_t head_size = offsetof(struct sm_stats, pages);
 struct search {
     pid_t pid;
     int mem;
-    struct presence *presence; /* NULL: not to be had, everything is read */
+    struct presence *presence; /* NULL: not available, all pages are read */
     char *window;
     uint64_t searched;
     struct process_stats *stats;
@@ -34,7 +34,7 @@ static bool read_memory(int mem, void *into, size_t size, uint64_t address)
            pread(mem, into, size, (off_t)address) == (ssize_t)size;
 }
 
-/* The counts of threads that are alive lie in their caches. */
+/* Adds the counts of live threads, which are in the threads' caches. */
 static void add_caches(struct search *search, const struct sm_stats *one)
 {
     struct process_stats *stats = search->stats;
@@ -60,7 +60,7 @@ static void add_caches(struct search *search, const struct sm_stats *one)
     }
 }
 
-/* From the first counter to the end all fields are numbers of 64 bits. */
+/* Adds all fields from the first counter to the end. They are 64-bit numbers. */
 static void add_up(struct sm_stats *sum, const struct sm_stats *one)
 {
     for (size_t at = head_size; at < sizeof(*sum); at += sizeof(uint64_t)) {
@@ -91,7 +91,7 @@ static void counters_take(struct search *search, const struct mapping *mapping,
         return;
     }
 
-    /* An older build has fewer fields, a newer one more: what is missing is 0. */
+    /* An older build has fewer fields, and a newer build has more. Missing fields are 0. */
     size_t size = one.size < sizeof(one) ? one.size : sizeof(one);
 
     memset(&one, 0, sizeof(one));
@@ -130,7 +130,9 @@ static void look_through(struct search *search, const struct mapping *mapping, u
     }
 }
 
-/* Only what is there: reading the rest would make pages in the process, or wait for its files.
+/*
+ * Reads resident pages only, because reading others would populate pages in the process or wait
+ * for its files.
  */
 static void counters_look_at(struct search *search, const struct mapping *mapping)
 {
@@ -161,7 +163,9 @@ void stats_read(pid_t pid, int mem, const struct process_map *map, struct proces
     for (size_t i = 0; i < map->count && !stats->cut_short; i++) {
         const struct mapping *mapping = &map->list[i];
 
-        /* They are initialised variables of an object: its private, writable pages. */
+        /*
+         * The figures are initialised variables of an object, in its private, writable pages.
+         */
         if (mapping->own_data && !mapping->anonymous && !mapping->kernel)
             counters_look_at(&search, mapping);
     }

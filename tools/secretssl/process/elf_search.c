@@ -22,7 +22,10 @@ static bool read_at(int fd, void *into, size_t size, uint64_t offset)
     return offset <= INT64_MAX - size && pread(fd, into, size, (off_t)offset) == (ssize_t)size;
 }
 
-/* Holes read as zeroes, and anybody can make a file of as many as he likes. */
+/*
+ * Returns the offset of the next data. Skips holes, because a hole reads as zeros and any user
+ * can make a file with huge holes.
+ */
 static uint64_t next_data(int fd, uint64_t from, uint64_t end)
 {
     off_t data = lseek(fd, (off_t)from, SEEK_DATA);
@@ -32,7 +35,9 @@ static uint64_t next_data(int fd, uint64_t from, uint64_t end)
     return (uint64_t)data < end ? (uint64_t)data : end;
 }
 
-/* The texts with their ending zeroes (exact), or without, in a part of the file. */
+/*
+ * Searches a part of the file for the texts, with their terminating zeros (exact) or without.
+ */
 static unsigned elf_find(int fd, uint64_t from, uint64_t end, const char *const *texts,
                          size_t count, bool exact)
 {
@@ -43,7 +48,7 @@ static unsigned elf_find(int fd, uint64_t from, uint64_t end, const char *const 
     while (window != NULL && from < end && found != all) {
         uint64_t data = next_data(fd, from, end);
 
-        /* What is left out has no text. */
+        /* The skipped hole contains no text. */
         kept = data > from ? 0 : kept;
         from = data;
 
@@ -89,7 +94,10 @@ unsigned file_find_texts(int fd, const char *const *texts, size_t count)
     return elf_find(fd, 0, (uint64_t)status.st_size, texts, count, false);
 }
 
-/* The dynamic symbols and their names; of size 0: it has none. False: no section headers. */
+/*
+ * Finds the dynamic symbol table and its string table, both of size 0 if the file has none.
+ * Returns false if section headers are missing or invalid.
+ */
 static bool tables_of(int fd, const Elf64_Ehdr *head, Elf64_Shdr *symbols, Elf64_Shdr *names)
 {
     Elf64_Shdr section;
@@ -112,7 +120,10 @@ static bool tables_of(int fd, const Elf64_Ehdr *head, Elf64_Shdr *symbols, Elf64
     return true;
 }
 
-/* Is a symbol of that name defined there? A program that only calls it has the name as well. */
+/*
+ * Returns true if the table defines the symbol. Undefined entries do not count, because a
+ * program that only calls the symbol has the name too.
+ */
 static bool defines(int fd, const Elf64_Shdr *symbols, const char *names, size_t names_size,
                     const char *symbol)
 {
@@ -154,7 +165,7 @@ bool file_exports(int fd, const char *symbol)
     if (!tables_of(fd, &head, &symbols, &names))
         return fstat(fd, &status) == 0 &&
                elf_find(fd, 0, (uint64_t)status.st_size, &symbol, 1, true) != 0;
-    /* Most files have not even the name. */
+    /* Most files do not contain the name at all. */
     if (names.sh_size > MOST_NAMES ||
         elf_find(fd, names.sh_offset, names.sh_offset + names.sh_size, &symbol, 1, true) == 0)
         return false;

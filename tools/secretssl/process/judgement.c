@@ -57,7 +57,7 @@ static uint64_t pages_most(const struct process_state *process, int kind)
     return (kind == SM_KIND_SECRET ? process->secret_most : process->mapped) / SM_PAGE;
 }
 
-/* The first kind of memory of which more pages are claimed than are mapped; KINDS: none. */
+/* Returns the first kind of memory with more pages claimed than mapped, or KINDS. */
 static int false_kind(const struct process_state *process)
 {
     int kind = SM_KIND_SECRET;
@@ -137,7 +137,7 @@ static bool has_unhooked(const struct process_state *process)
            process->tls.copy_count - sum->hooks > sum->hooks_late;
 }
 
-/* Which of them is not hooked cannot be seen from here. */
+/* Lists all copies, because the figures do not show which copy is not hooked. */
 static void say_copies(struct process_state *process, enum protection_state state)
 {
     const struct unreached_list *tls = &process->tls;
@@ -180,7 +180,7 @@ static void say_spilled(struct process_state *process, enum protection_state sta
                   process->stats.sum.spilled);
 }
 
-/* The pages are gone again, and were not secret while there were secrets in them. */
+/* The counted pages are freed by now, and were not secret while they held secrets. */
 static bool was_weak(const struct process_state *process)
 {
     return process->stats.sum.degraded != 0;
@@ -192,7 +192,10 @@ static void say_was_weak(struct process_state *process, enum protection_state st
                   process->stats.sum.degraded * (SM_PAGE / 1024));
 }
 
-/* Without those that no allocator could have given: they say nothing of this one. */
+/*
+ * Returns the number of refused allocations, without requests that no allocator could serve,
+ * because such requests say nothing about this allocator.
+ */
 static uint64_t refused(const struct process_state *process)
 {
     uint64_t failed = process->stats.sum.failed;
@@ -233,7 +236,7 @@ static const struct {
 #undef LAPSE
 };
 
-/* The first lapse that harmed so; SM_LAPSES: none. */
+/* Returns the first lapse with this harm, or SM_LAPSES. */
 static int lapse_of(const struct process_state *process, enum sm_harm harm)
 {
     int i = 0;
@@ -289,9 +292,9 @@ static void say_nothing(struct process_state *process, enum protection_state sta
 }
 
 /*
- * What a process with libsecretssl is, by the first line that holds: what is not believed
- * first, then from bad to better. Which lapses do not speak against protection is written in
- * src/log/lapse.h.
+ * The states of a process with libsecretssl. The first line that holds gives the state: lines
+ * about false figures come first, then from bad to better. src/log/lapse.h says which lapses do
+ * not speak against protection.
  */
 static const struct {
     bool (*holds)(const struct process_state *process);

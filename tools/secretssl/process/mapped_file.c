@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Opening a device can have effects: look first. inode: only this one, 0 for any. */
+/*
+ * Opens a regular file. Tests the type first, because opening a device can have effects. inode:
+ * the only inode to open; 0: any.
+ */
 static int open_regular(const char *path, uint64_t inode)
 {
     struct stat before, after;
@@ -38,7 +41,10 @@ int backing_open(pid_t pid, const struct mapping *mapping)
 
     int fd = open_regular(path, 0);
 
-    /* map_files is for the privileged; the name is for all, while it is still this file's. */
+    /*
+     * map_files needs privileges. The name needs none, and serves while it still names this
+     * file.
+     */
     if (fd < 0 && mapping->name[0] == '/') {
         snprintf(path, sizeof(path), "/proc/%d/root%s", (int)pid, mapping->name);
         fd = open_regular(path, mapping->inode);
@@ -50,7 +56,7 @@ int backing_next(int fd, const struct mapping *mapping, uint64_t from, uint64_t 
                  uint64_t *start, uint64_t *stop)
 {
     struct stat status;
-    uint64_t base = mapping->start - mapping->offset; /* address = base + place in the file */
+    uint64_t base = mapping->start - mapping->offset; /* address = base + file offset */
 
     if (fstat(fd, &status) != 0 || from - base >= (uint64_t)status.st_size)
         return 0;

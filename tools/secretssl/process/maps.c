@@ -11,7 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Names come from the process that is looked at: nothing that moves a terminal's cursor. */
+/*
+ * Copies a name and replaces control characters, because the inspected process chooses the
+ * names and could move a terminal's cursor.
+ */
 static char *printable(const char *text)
 {
     char *copy = strdup(*text == '\0' ? "[anonymous]" : text);
@@ -23,7 +26,7 @@ static char *printable(const char *text)
     return copy;
 }
 
-/* 1: the line begins a mapping, now added; 0: it does not; -1: no memory. */
+/* Returns 1 if the line begins a mapping, which is added; 0 if not; -1 if out of memory. */
 static int add_mapping(struct process_map *map, const char *line)
 {
     struct mapping mapping = {0};
@@ -41,7 +44,7 @@ static int add_mapping(struct process_map *map, const char *line)
     mapping.executable = access[2] == 'x';
     mapping.own_data = access[1] == 'w' && access[3] == 'p';
     mapping.name = printable(line + name);
-    /* The legacy page of the kernel's at the top is in no process's own address space. */
+    /* The kernel's legacy page at the top is not in the process's own address space. */
     mapping.kernel = mapping.start > INT64_MAX;
 
     struct mapping *more = reallocarray(map->list, map->count + 1, sizeof(*more));
@@ -106,7 +109,9 @@ static bool maps_read_file(pid_t pid, const char *name, struct process_map *map)
     return good;
 }
 
-/* 1: this thread has memory; 0: it has none, or has ended; -1: that may not be known. */
+/*
+ * Returns 1 if the thread has memory, 0 if it has none or has ended, -1 if reading is denied.
+ */
 static int has_memory(pid_t thread)
 {
     char path[32], byte;

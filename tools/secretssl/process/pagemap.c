@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* The kernel's interface, named here because the headers of older systems lack it. */
+/* The kernel's PAGEMAP_SCAN interface, defined here because older headers lack it. */
 struct scan_region {
     uint64_t start, end, categories;
 };
@@ -34,7 +34,7 @@ struct presence {
     int fd;
     bool no_scan;
     uint64_t page;
-    /* What was asked last, [from, to), and the runs found in it. */
+    /* The last request, [from, to), and the runs found there. */
     uint64_t from, to;
     size_t count;
     struct scan_region regions[REGIONS];
@@ -158,7 +158,7 @@ int presence_next(struct presence *presence, uint64_t from, uint64_t end, uint64
         if (from < presence->from || from >= presence->to) {
             if (ask(presence, from, end) != 0)
                 return -1;
-            /* The process, or this part of it, has gone. */
+            /* The process has ended, or has unmapped this part. */
             if (presence->to <= from)
                 return 0;
         }

@@ -24,7 +24,10 @@ const char *const state_names[STATES] = {
     [STATE_GONE] = "gone",
 };
 
-/* A file below /proc/PID that stays this process's, whoever gets its number next. */
+/*
+ * Reads a file of the open directory /proc/PID. The directory stays bound to this process even
+ * if the process ID is reused.
+ */
 static ssize_t read_small(int directory, const char *name, char *into, size_t size)
 {
     int fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
@@ -51,7 +54,10 @@ static bool state_read_name(struct process_state *process, int directory)
     return true;
 }
 
-/* Its program's file would tell as well, but may lie where nobody answers. */
+/*
+ * Looks at addresses and not at the program's file, because the file may be on a file system
+ * that never answers.
+ */
 static bool is_32_bit(const struct process_map *map)
 {
     for (size_t i = 0; i < map->count; i++) {
@@ -62,8 +68,9 @@ static bool is_32_bit(const struct process_map *map)
 }
 
 /*
- * A name alone proves nothing, as anyone can give it to a file: it must be unreadable too. Only
- * a page that is there is tried, for the same reason.
+ * Returns true if the mapping has the name of secret memory and the kernel refuses to read it.
+ * The name alone proves nothing, because any user can give it to a file. Only a resident page
+ * is tried, for the same reason.
  */
 static bool holds_secret(int mem, struct presence *presence, const struct mapping *mapping)
 {
@@ -78,7 +85,9 @@ static bool holds_secret(int mem, struct presence *presence, const struct mappin
     return start <= INT64_MAX && pread(mem, &byte, 1, (off_t)start) < 0 && errno == EIO;
 }
 
-/* The long list, which walks page tables while the process waits, only where there are blocks.
+/*
+ * Reads smaps only if the kernel has blocks, because smaps walks the page tables while the
+ * process waits. Otherwise reads maps.
  */
 static bool read_map(pid_t pid, struct process_map *map)
 {
@@ -87,7 +96,10 @@ static bool read_map(pid_t pid, struct process_map *map)
     return process_map_read_short(pid, map);
 }
 
-/* After the figures, from a map of its own: what they claim was mapped before. */
+/*
+ * Counts the mapped memory from a new map, read after the figures, because memory that the
+ * figures claim was mapped before.
+ */
 static void count_mapped(struct process_state *process, int mem)
 {
     struct presence *presence = presence_open(process->thread);
@@ -113,7 +125,10 @@ static void count_mapped(struct process_state *process, int mem)
         presence_close(presence);
 }
 
-/* What it unmapped between the two looks is not there any more: once more, then. */
+/*
+ * Reads a second time if the figures seem false, because the process may have unmapped memory
+ * between the figures and the map.
+ */
 static void read_figures(struct process_state *process, int mem)
 {
     for (int i = 0; i < 2; i++) {
@@ -124,7 +139,10 @@ static void read_figures(struct process_state *process, int mem)
     }
 }
 
-/* It has ended, or is a thread of the kernel's: kernels differ in how they say so. */
+/*
+ * Judges a process without memory: an ended process or a kernel thread. Kernels report these in
+ * different ways.
+ */
 static void judge_without_memory(struct process_state *process, int directory)
 {
     char text[512];
@@ -132,7 +150,7 @@ static void judge_without_memory(struct process_state *process, int directory)
     const char *state;
 
     text[got > 0 ? got : 0] = '\0';
-    /* Behind the name, which may hold anything. */
+    /* The state follows the name, which may contain any characters. */
     state = strrchr(text, ')');
     if (state == NULL)
         judgement_set(process, STATE_GONE, "it has ended");
@@ -178,7 +196,10 @@ static void state_look(struct process_state *process, int directory)
         return;
     }
     judgement_make(process);
-    /* What was read by number may have been another process's by then. */
+    /*
+     * Tests that the process still exists, because data read by process ID may belong to
+     * another process by now.
+     */
     if (read_small(directory, "comm", again, sizeof(again)) <= 0)
         judgement_set(process, STATE_GONE, "it ended while it was looked at");
 }

@@ -12,7 +12,9 @@
 #include "process/mapped_file.h"
 #include "process/try_in_child.h"
 
-/* What the code leaves in a file. Put together here, so that this program does not have them.
+/*
+ * The marks that each library's code leaves in a file. Each mark is in two pieces, so that this
+ * program's own file does not contain it.
  */
 static const struct mark {
     const char *text[2];
@@ -23,27 +25,27 @@ static const struct mark {
     {{"(compatible; ", "AWS-LC"}, "AWS-LC"},
     {{"Go build", "inf:"}, "a Go program (crypto/tls, if it uses TLS)"},
     {{"/rustls", "-0."}, "Rust's rustls"},
-    /* libsecretssl exports OpenSSL's functions, and is none. */
+    /* libsecretssl exports OpenSSL's functions, and is not OpenSSL. */
     {{"SECRETSSL_", "ARENA_SIZE"}, NULL},
 };
 
 enum {
     MARKS = sizeof(marks) / sizeof(marks[0]),
     OPENSSL = 1 << 0,
-    RELATIVES = 1 << 1 | 1 << 2, /* some of which export the symbol, without its effect */
+    RELATIVES = 1 << 1 | 1 << 2, /* some of these export the symbol, without its effect */
     OURS = 1 << (MARKS - 1),
     REACHED = 1 << MARKS,
     LOOKED_INTO = REACHED << 1, /* the file could be opened */
-    STUCK = LOOKED_INTO << 1,   /* nobody answered for it */
+    STUCK = LOOKED_INTO << 1,   /* the file could not be read in time */
 };
 
-/* So many files are waited for in vain, of a process and of all processes of a user. */
+/* The most waits that may time out, for a process and for all processes of a user. */
 enum { STUCK_MOST = 2, STUCK_MOST_OF_USER = 4 };
 
-/* With this one exported, a copy of OpenSSL is reached. */
+/* libsecretssl can reach a copy of OpenSSL that exports this symbol. */
 static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
 
-/* Libraries that are known by how their paths end, but for a version. */
+/* Libraries recognised by the end of their paths, before any version. */
 static const struct {
     const char *name, *what;
 } libraries[] = {
@@ -52,7 +54,9 @@ static const struct {
     {"/libjvm.so", "a Java virtual machine (its own TLS)"},
     {"/libmbedtls.so", "Mbed TLS"},
     {"/libwolfssl.so", "wolfSSL"},
-    /* Its TLS is its own, with libcrypto's primitives: keys and secrets are terms on its heaps.
+    /*
+     * Erlang has its own TLS, with libcrypto's primitives. Keys and secrets are terms on
+     * Erlang's heaps.
      */
     {"/priv/lib/crypto.so", "Erlang/OTP (its own TLS, if it uses TLS)"},
 };
@@ -86,7 +90,10 @@ static bool tls_add_copy(struct unreached_list *found, const struct mapping *map
     return true;
 }
 
-/* One for each time that the file's code is mapped: name spaces have copies of their own. */
+/*
+ * Adds one copy for each mapping of the file's code, because each linker namespace has its own
+ * copy.
+ */
 static bool add_copies(struct unreached_list *found, const struct process_map *map,
                        const struct mapping *file)
 {
@@ -97,7 +104,7 @@ static bool add_copies(struct unreached_list *found, const struct process_map *m
         if (same_file(found->copies[i], file))
             return true;
     }
-    /* What begins elsewhere in the file is a later part of one. */
+    /* A mapping at a higher offset is a later part of a copy. */
     for (size_t i = 0; i < map->count; i++) {
         const struct mapping *code = &map->list[i];
 
@@ -114,7 +121,7 @@ static bool add_copies(struct unreached_list *found, const struct process_map *m
     return good;
 }
 
-/* The marks that an open file has, with REACHED. */
+/* Returns the marks of an open file, and REACHED. */
 static unsigned tls_look_into(int fd)
 {
     char texts[MARKS][64];
@@ -129,7 +136,10 @@ static unsigned tls_look_into(int fd)
     }
     has = file_find_texts(fd, list, MARKS);
     explicit_bzero(texts, sizeof(texts));
-    /* Not every build has the mark: names of files can be left out, and others never had it. */
+    /*
+     * Tests the symbol as well, because not every build has OpenSSL's mark: a build can leave
+     * out file names, and other builds never had the mark.
+     */
     if (!(has & OURS) && (has & OPENSSL || !(has & RELATIVES)) &&
         file_exports(fd, reaching_symbol))
         has = (has & ~(unsigned)OPENSSL) | REACHED;
@@ -141,7 +151,7 @@ bool unreached_openssl(int fd)
     return (tls_look_into(fd) & OPENSSL) != 0;
 }
 
-/* Most processes of a machine have the same libraries mapped. */
+/* Results by file, kept because most processes of a machine map the same libraries. */
 static struct known {
     uint64_t device, inode;
     unsigned has;
@@ -153,7 +163,7 @@ struct job {
     const struct mapping *mapping;
 };
 
-static struct job job; /* of the child that looks */
+static struct job job; /* for the child that reads the file */
 
 static unsigned open_and_look(const struct job *at)
 {
@@ -182,14 +192,20 @@ static void remember(const struct mapping *mapping, unsigned has)
     known[known_count++] = (struct known){mapping->device, mapping->inode, has};
 }
 
-/* A user whose files keep this program waiting has an interest in that: it ends somewhere. */
+/*
+ * Timed-out waits by user. Their number is limited, because a user may delay this program on
+ * purpose.
+ */
 static struct user {
     uid_t uid;
     unsigned waited;
 } *users;
 static size_t user_count;
 
-/* Without memory, no time is given. */
+/*
+ * Returns the user's count of timed-out waits. If the user is unknown or memory runs out,
+ * returns a count at the limit, so that the caller does not wait.
+ */
 static unsigned *waited_for_user(pid_t pid)
 {
     static unsigned none;
@@ -236,15 +252,15 @@ static unsigned look_at_file(const struct job *at, unsigned patience,
         (*waited)++;
         has = STUCK;
     } else if (end != 0) {
-        has = 0; /* no child, or one that others ended: that says nothing of the file */
+        has = 0; /* no child, or another process ended it: no fact about the file */
     }
-    /* Another process may have the right to open what this one has not. */
+    /* 0 is not remembered, because the file may be opened by way of another process. */
     if (has != 0)
         remember(at->mapping, has);
     return has;
 }
 
-/* The end of a path that has as many slashes as the other; NULL: it has fewer. */
+/* Returns the end of path with as many slashes as `like`, or NULL if path has fewer. */
 static const char *path_end(const char *path, const char *like)
 {
     const char *end = path + strlen(path);
@@ -278,7 +294,10 @@ static bool tls_seen(const struct process_map *map, size_t number)
     return false;
 }
 
-/* Names that only OpenSSL and its like have: whatever is in the file, if it can be opened. */
+/*
+ * Returns true for a file name that only OpenSSL and its relatives use, whatever the file
+ * contains.
+ */
 static bool is_named_openssl(const char *name)
 {
     const char *base = strrchr(name, '/');

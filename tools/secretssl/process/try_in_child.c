@@ -26,12 +26,15 @@ static void trial_prepare(unsigned seconds)
     int score;
 
     setrlimit(RLIMIT_CORE, &none);
-    /* Sizing secret memory counts as growing a file; the allocator helps itself likewise. */
+    /*
+     * Raises the soft RLIMIT_FSIZE, because sizing secret memory counts as growing a file. The
+     * allocator does the same.
+     */
     if (getrlimit(RLIMIT_FSIZE, &size) == 0) {
         size.rlim_cur = size.rlim_max;
         setrlimit(RLIMIT_FSIZE, &size);
     }
-    /* Where memory is short, this process is to be killed for it and no other. */
+    /* If memory runs out, the kernel must kill this process and no other. */
     score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (score >= 0) {
         (void)!write(score, "1000", 4);
@@ -104,14 +107,20 @@ void *secret_map(size_t size, const char **step)
 
 bool secret_touch(void *page)
 {
-    /* Where pages are counted when they are touched, a touch beyond the limit is SIGBUS. */
+    /*
+     * Lets the kernel write the page, because where RLIMIT_MEMLOCK counts pages at the first
+     * touch, a touch beyond the limit raises SIGBUS.
+     */
     if (syscall(SYS_rt_sigprocmask, 0, NULL, page, sizeof(uint64_t)) != 0)
         return false;
     *(volatile uint64_t *)page = 0;
     return true;
 }
 
-/* By /proc/self/mem; else by a call that goes the same way. */
+/*
+ * Reads by /proc/self/mem, or else by process_vm_readv(2), which uses the same path in the
+ * kernel.
+ */
 static int read_from_outside(const void *address, void *copy, size_t size)
 {
     int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
@@ -130,7 +139,7 @@ static int read_from_outside(const void *address, void *copy, size_t size)
 
 int readable_from_outside(const void *address)
 {
-    /* What ordinary memory shows that the way is open. */
+    /* Ordinary memory, read first to show that such reads work. */
     static const char known[16] = "is to be seen";
     char copy[sizeof(known)];
 
