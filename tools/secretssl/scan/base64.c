@@ -6,10 +6,10 @@
 
 #include "secret/heap.h"
 
-/* What a byte is to base64 text. In JSON a line break is a backslash and a letter. */
+/* The kinds of bytes in base64 text. JSON writes a line break as a backslash and a letter. */
 enum kind { OTHER, CHARACTER, BLANK, BACKSLASH };
 
-/* Less the head of a block. */
+/* The 64 bytes leave room for a block's header. */
 enum { TEXT_LEAST = 32 * 1024 - 64 };
 
 struct text_stream {
@@ -18,7 +18,7 @@ struct text_stream {
     void *context;
     uint8_t kinds[256];
     uint8_t *text;       /* characters without blanks, in secret memory */
-    uint64_t *addresses; /* where each of them lies */
+    uint64_t *addresses; /* the address of each character */
     size_t room, used;
     size_t searched; /* anchors before this have been looked for */
     bool escaped;    /* the last byte was a backslash */
@@ -72,7 +72,10 @@ static void base64_search_to(struct text_stream *stream, size_t to)
     stream->searched = to;
 }
 
-/* Searches what has enough text behind it, and keeps what later matches may reach back to. */
+/*
+ * Searches the text that has enough text after it, and keeps the text that later matches may
+ * extend back into.
+ */
 static void base64_make_room(struct text_stream *stream)
 {
     size_t context = matcher_context(stream->matcher);
@@ -106,7 +109,10 @@ static inline void base64_put(struct text_stream *stream, uint8_t character, uin
     stream->addresses[stream->used++] = address;
 }
 
-/* The end of a run of text; nearly all runs are a few bytes of something else. */
+/*
+ * Ends a run of text. Short runs are dropped, because nearly all runs are a few bytes of other
+ * data.
+ */
 static inline void end_run(struct text_stream *stream)
 {
     if (stream->used >= KEY_PART_LEAST)

@@ -20,7 +20,7 @@ struct kernel {
     const char *core;
     int fd;
     uint64_t page;
-    Elf64_Phdr *segments; /* of memory, by address */
+    Elf64_Phdr *segments; /* of memory, sorted by address */
     size_t count;
     struct searcher *searcher;
     const volatile int *stop;
@@ -77,7 +77,10 @@ static bool read_segments(struct kernel *kernel)
     return true;
 }
 
-/* The kernel's text and its dynamic mappings show pages that are in the direct map too. */
+/*
+ * Returns true for the kernel's text and dynamic mappings, whose pages are in the direct map
+ * too.
+ */
 static bool is_alias(const struct kernel *kernel, const Elf64_Phdr *segment)
 {
     if (segment->p_paddr == UINT64_MAX)

@@ -17,8 +17,8 @@ enum {
 };
 
 /*
- * A pipe without a writer would never end. One that the shell made (`--passin <(...)`) has its
- * writer, and is read to its end.
+ * Opens the file. Refuses a pipe without a writer, because reading it would never end. A pipe
+ * that the shell made (`--passin <(...)`) has a writer and is read to its end.
  */
 static int open_file(const char *file, const char *wanted)
 {
@@ -55,7 +55,7 @@ uint8_t *key_file_read(const char *file, const char *wanted, size_t *size)
         if (got == 0) {
             bytes[used] = 0;
             *size = used;
-            /* Nor in the kernel's copy of the file: the scanner must not be the leak. */
+            /* Drops the file from the page cache, so that the scanner leaves no copy there. */
             posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
             close(fd);
             return bytes;

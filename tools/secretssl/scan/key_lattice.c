@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Private parts of the keys of FIPS 203, 204 and 205. Their private keys are written as several
- * values in a row, public ones among them, and libcrypto keeps them apart in memory: small
- * coefficients in words of 16 or 32 bits. So each is looked for by itself, as it is written and
- * as it is kept. Both forms follow from the standards and from what libcrypto 3.5 and 3.6 were
- * seen to keep.
+ * Private parts of the keys of FIPS 203, 204 and 205. A private key is written as several
+ * values in a row, with public values among them. libcrypto keeps the values apart in memory,
+ * and keeps small coefficients in words of 16 or 32 bits. So the scanner searches for each
+ * value by itself, as written and as kept. Both forms follow from the standards and from
+ * observation of libcrypto 3.5 and 3.6.
  */
 #include "scan/key_source.h"
 
@@ -24,7 +24,7 @@ enum {
 static const struct lattice {
     const char *type;
     unsigned rank;   /* polynomials of s, or of s1 */
-    unsigned second; /* of s2; 0: it is ML-KEM */
+    unsigned second; /* of s2; 0: the type is ML-KEM */
     unsigned eta;
     size_t size; /* of the private key */
 } lattices[] = {
@@ -68,8 +68,9 @@ static void put_word(uint8_t *at, uint32_t value, size_t width)
 }
 
 /*
- * As many polynomials, as they are kept. bias 0: the coefficients are what is written; else it
- * is what they are below the bias, and they are kept modulo q.
+ * Adds polynomials in the form that libcrypto keeps. bias 0: the written values are the
+ * coefficients. Otherwise each written value is bias minus the coefficient, and coefficients
+ * are kept modulo q.
  */
 static bool add_unpacked(struct key_source *from, const char *name, const uint8_t *bytes,
                          size_t polynomials, unsigned bits, unsigned bias)
@@ -92,7 +93,7 @@ static bool add_unpacked(struct key_source *from, const char *name, const uint8_
     return key_source_add(from, name, KEY_WORDS, words, count * width);
 }
 
-/* s, the public key, its hash, and z */
+/* A private key has s, the public key, its hash, and z. */
 static bool add_kem(struct key_source *from, const struct lattice *key, const uint8_t *private)
 {
     size_t size = (size_t)key->rank * COEFFICIENTS * KEM_BITS / 8;
@@ -102,7 +103,7 @@ static bool add_kem(struct key_source *from, const struct lattice *key, const ui
            lattice_add_copy(from, "z", private + key->size - BYTES, BYTES);
 }
 
-/* rho (which is public), K, the public key's hash, s1, s2, and what is left of t */
+/* A private key has rho (public), K, the public key's hash, s1, s2, and the rest of t. */
 static bool add_dsa(struct key_source *from, const struct lattice *key, const uint8_t *private)
 {
     unsigned bits = key->eta == 2 ? 3 : 4;
@@ -116,7 +117,7 @@ static bool add_dsa(struct key_source *from, const struct lattice *key, const ui
            add_unpacked(from, "s2 unpacked", s2, key->second, bits, key->eta);
 }
 
-/* Two secret strings, and as much of the public key */
+/* A private key has two secret strings, and a public key of the same size. */
 static bool add_hash_based(struct key_source *from, const uint8_t *private, size_t size)
 {
     return lattice_add_copy(from, "seed", private, size / 4) &&

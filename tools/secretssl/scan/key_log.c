@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The secrets of TLS sessions, from a key log as browsers, curl and `openssl s_client
- * -keylogfile` write it: lines of a label, the client's random bytes and the secret, in
- * hexadecimal digits.
+ * Reads the secrets of TLS sessions from a key log, as browsers, curl and `openssl s_client
+ * -keylogfile` write it. Each line has a label, the client's random bytes and the secret, the
+ * latter two in hexadecimal digits.
  */
 #include "scan/key_source.h"
 
@@ -14,7 +14,7 @@
 
 enum { SECRET_MOST = 512 };
 
-/* The word at *at, of which *length is set; *at is moved behind it. */
+/* Returns the next word, sets *length, and moves *at to the end of the word. */
 static const char *next_word(const char **at, const char *end, size_t *length)
 {
     const char *word;
@@ -52,7 +52,7 @@ static bool is_label(const char *text, size_t length)
     return length > 0 && length < sizeof(((struct key_part *)0)->name);
 }
 
-/* One line. False after a message. */
+/* Adds the secret of one line. On failure prints a message and returns false. */
 static bool add_line(struct key_source *from, const char *line, const char *end, size_t number)
 {
     size_t label_size, random_size, size, rest;

@@ -17,7 +17,7 @@
 #include "scan/key_source.h"
 #include "secret/heap.h"
 
-/* A key of libcrypto's, as a source. */
+/* A key source with libcrypto's key. */
 struct source {
     struct key_source parts;
     const EVP_PKEY *pkey;
@@ -43,7 +43,7 @@ static int answer_passphrase(char *buffer, int size, int writing, void *data)
     return (int)length;
 }
 
-/* A key need not have every number: absent ones are no error. */
+/* Adds a number of the key. A number that the key lacks is no error. */
 static bool add_number(struct source *from, const char *parameter, const char *name)
 {
     BIGNUM *number = NULL;
@@ -79,7 +79,7 @@ static bool add_rsa(struct source *from)
     /* The further primes r, exponents d and coefficients t of RFC 8017's multi-prime keys. */
     static const struct {
         const char *parameter, *name;
-        int behind; /* libcrypto numbers coefficients from the second prime's on */
+        int behind; /* libcrypto numbers coefficients from the second prime on */
     } further[] = {
         {"rsa-factor", "r", 0},
         {"rsa-exponent", "d", 0},
@@ -104,7 +104,10 @@ static bool add_rsa(struct source *from)
     return true;
 }
 
-/* A string that a key may have. False after a message; NULL: it has none. */
+/*
+ * Gets an octet string of the key. *bytes is NULL if the key lacks it. On failure prints a
+ * message and returns false.
+ */
 static bool string_of(const struct source *from, const char *parameter, uint8_t **bytes,
                       size_t *size)
 {
@@ -126,7 +129,9 @@ static bool string_of(const struct source *from, const char *parameter, uint8_t 
     return good;
 }
 
-/* What it was made from, which is all of it, if the file has that. */
+/*
+ * Adds the seed of the key, if the file has the seed. The whole key is derived from the seed.
+ */
 static bool add_seed(struct source *from)
 {
     uint8_t *bytes;
@@ -143,7 +148,7 @@ static bool add_seed(struct source *from)
     return good;
 }
 
-/* Keys that are strings, all of which is private. */
+/* Returns true for key types that are one string, all of it private. */
 static bool is_plain(const EVP_PKEY *pkey)
 {
     static const char *const types[] = {"X25519", "X448", "ED25519", "ED448"};
@@ -199,7 +204,7 @@ static bool add_key(struct key_parts *keys, const char *file, const EVP_PKEY *pk
     return added;
 }
 
-/* ssh-keygen(1)'s own form, which libcrypto does not know. */
+/* Returns true for ssh-keygen(1)'s own format, which libcrypto does not know. */
 static bool is_openssh(const uint8_t *bytes, size_t size)
 {
     static const char mark[] = "-----BEGIN OPENSSH PRIVATE KEY";

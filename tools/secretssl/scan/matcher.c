@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each needle has anchors, pieces of 8 bytes, so close that every run long enough to count
- * holds one whole. Anchors are found by a hash of the 8 bytes at each place, of which a small
- * bit set (it stays in the processor's cache) says "none" nearly always.
+ * Each needle has anchors: pieces of 8 bytes, so close together that every run long enough to
+ * count contains a whole anchor. The search hashes the 8 bytes at each place and looks the hash
+ * up in a small bit set. The set stays in the processor's cache and excludes nearly all places.
  */
 #include "scan/matcher.h"
 
@@ -15,10 +15,10 @@ enum { ANCHOR = 8, SET_BITS = 17, NEAR = 64 };
 struct anchor {
     uint64_t word;
     uint32_t needle;
-    uint32_t skip; /* where in the needle */
+    uint32_t skip; /* offset in the needle */
 };
 
-/* All of it is made of key bytes, so all of it is in secret memory. */
+/* The whole matcher is in secret memory, because it is made of key bytes. */
 struct matcher {
     const struct needles *needles;
     struct anchor *anchors; /* a table of slots, open addressing; free: used is 0 */
@@ -57,7 +57,10 @@ static void insert(struct matcher *matcher, const struct needle *needle, size_t 
         (struct anchor){.word = word, .needle = (uint32_t)index, .skip = (uint32_t)skip};
 }
 
-/* How many different bytes an anchor has: with few it would be found all over memory. */
+/*
+ * Returns the number of different bytes in an anchor. An anchor with few would occur all over
+ * memory.
+ */
 static unsigned variety(const uint8_t *at)
 {
     unsigned count = 0;
@@ -67,7 +70,7 @@ static unsigned variety(const uint8_t *at)
     return count;
 }
 
-/* The best place for an anchor, no later than `last`, and not much before it. */
+/* Returns the best place for an anchor, at `last` or a little before it. */
 static size_t place(const struct needle *needle, size_t last, size_t stride)
 {
     size_t first = stride / 2 < NEAR ? stride / 2 : NEAR, best = last;
@@ -80,7 +83,7 @@ static size_t place(const struct needle *needle, size_t last, size_t stride)
     return best;
 }
 
-/* Calls insert() for each anchor of a needle, or only counts them. */
+/* Counts the anchors of a needle, and calls insert() for each once the table exists. */
 static size_t anchors_of(struct matcher *matcher, size_t index)
 {
     const struct needle *needle = &matcher->needles->list[index];

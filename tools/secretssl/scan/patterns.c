@@ -23,8 +23,9 @@ const char *encoding_name(enum encoding encoding)
 }
 
 /*
- * A copy may have lost an end, as freed memory does to the allocator's pointers: half of it is
- * enough, if that is long enough not to be chance.
+ * Returns the least length that counts as a copy: half of the whole, but not so short that
+ * chance would match. A copy may have lost an end, because an allocator writes its pointers
+ * into freed memory.
  */
 static size_t least_of(size_t size)
 {
@@ -36,7 +37,7 @@ static struct needle *pattern_add(struct needles *needles, const struct key_part
 {
     struct needle *needle = &needles->list[needles->count];
 
-    /* EVP_EncodeBlock() writes a zero byte behind. */
+    /* One byte more, because EVP_EncodeBlock() appends a zero byte. */
     *needle = (struct needle){.part = part,
                               .encoding = encoding,
                               .size = size,
@@ -50,7 +51,10 @@ static struct needle *pattern_add(struct needles *needles, const struct key_part
     return needle;
 }
 
-/* Numbers have no leading zeros here: fixed-width forms hold them too, on either side. */
+/*
+ * Numbers have no leading zeros here. Fixed-width forms contain the same bytes, with zeros on
+ * either side.
+ */
 static bool add_bytes(struct needles *needles, const struct key_part *part)
 {
     struct needle *needle = pattern_add(
@@ -73,8 +77,9 @@ static bool add_bytes(struct needles *needles, const struct key_part *part)
 }
 
 /*
- * Base64 takes three bytes at a time, and the part may begin at any of the three: whatever
- * the file around it, one of three texts is there, less what is mixed with its neighbours.
+ * Base64 encodes three bytes at a time, and the part may begin at any of the three. So any file
+ * with the part contains one of three texts, except for the characters that the part shares
+ * with its neighbours.
  */
 static bool pattern_add_text(struct needles *needles, const struct key_part *part)
 {
@@ -107,7 +112,7 @@ bool needles_make(struct needles *needles, const struct key_parts *keys, bool te
     return good;
 }
 
-/* Do the bytes before `at` end with this tag and the length `size`? */
+/* Returns true if the bytes before `at` end with this tag and the length `size`. */
 static bool der_head(const uint8_t *at, size_t before, uint8_t tag, size_t size)
 {
     uint8_t head[2 + sizeof(size)];

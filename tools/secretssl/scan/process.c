@@ -14,7 +14,7 @@
 #include "process/mapped_file.h"
 #include "process/pagemap.h"
 
-/* Of a file's pages that the process has not touched, no more than this is read. */
+/* The most bytes that are read of a mapping's untouched file pages. */
 static const uint64_t untouched_most = UINT64_C(1) << 30;
 
 static const char why_kernel[] = "memory of the kernel or of a device";
@@ -29,14 +29,14 @@ static const char why_empty[] =
     "it has no memory to search: it is a kernel thread or has ended";
 
 struct scan {
-    pid_t pid, thread; /* by which its memory is reached */
+    pid_t pid, thread; /* thread: gives access to the memory */
     int mem;
     uint64_t page;
     struct presence *presence;
     struct searcher *searcher;
     const volatile int *stop;
     struct process_result *result;
-    uint64_t untouched; /* bytes of the present mapping read from its file */
+    uint64_t untouched; /* bytes of the current mapping read from its file */
 };
 
 static bool process_fail(struct scan *scan, const char *text)
@@ -58,7 +58,10 @@ static bool ended(struct scan *scan)
                         "it ended while it was being searched; what was found so far is shown");
 }
 
-/* Ended, and waiting for its parent to notice: kernels differ in how they refuse these. */
+/*
+ * Returns true for an ended process whose parent has not waited for it. Kernels refuse access
+ * to a zombie in different ways.
+ */
 static bool is_zombie(pid_t pid)
 {
     char path[64];
@@ -76,7 +79,7 @@ static bool is_zombie(pid_t pid)
     close(fd);
     line[length > 0 ? length : 0] = '\0';
 
-    /* "PID (name) state", where the name may hold anything. */
+    /* The line is "PID (name) state", and the name may contain any characters. */
     const char *end = strrchr(line, ')');
 
     return end != NULL && (strncmp(end, ") Z", 3) == 0 || strncmp(end, ") X", 3) == 0);
@@ -88,7 +91,9 @@ static bool open_failed(struct scan *scan, const char *what)
 
     if (is_zombie(scan->pid))
         return process_fail(scan, why_empty);
-    /* A kernel thread has a number, but on newer kernels answers as if it were not there. */
+    /*
+     * Newer kernels return ENOENT or ESRCH for a kernel thread, although its process ID exists.
+     */
     if ((error == ENOENT || error == ESRCH) && (kill(scan->pid, 0) == 0 || errno == EPERM))
         return process_fail(scan, why_empty);
     if (error == ENOENT || error == ESRCH)
@@ -125,7 +130,7 @@ static void process_count(struct scan *scan, uint64_t size)
     progress_add(size);
 }
 
-/* Reads what is in the process's own pages. */
+/* Reads resident pages from the process's memory. */
 static bool read_pages(struct scan *scan, const struct mapping *mapping, uint64_t from,
                        uint64_t end)
 {
@@ -238,7 +243,10 @@ static bool scan_mapping(struct scan *scan, const struct mapping *mapping)
     return good;
 }
 
-/* The name alone anyone can give to a file: that the kernel refuses to read it is the proof. */
+/*
+ * Tests the name and a read, because any user can give the name to a file. Only the kernel's
+ * refusal to read proves secret memory.
+ */
 static bool process_is_secret(const struct scan *scan, const struct mapping *mapping)
 {
     char byte;
@@ -271,7 +279,10 @@ static bool scan_mappings(struct scan *scan)
     return true;
 }
 
-/* Without its address space a process reads as empty, not as an error. */
+/*
+ * Returns false if the process has no address space any more: reads then return 0 bytes, not an
+ * error.
+ */
 static bool still_there(const struct scan *scan)
 {
     char byte;

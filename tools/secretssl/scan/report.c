@@ -118,7 +118,7 @@ static bool add_json(struct scan_report *report, const struct process_result *re
     return false;
 }
 
-/* What a line begins with: the process's number, or "kernel". */
+/* Returns the first word of a line: the process ID, or "kernel". */
 static const char *subject(const struct process_result *result)
 {
     static char text[16];
@@ -144,8 +144,8 @@ static void print_copy(const struct process_result *result, const struct copy *c
 }
 
 /*
- * The kernel's own pages, which every process has and which hold no data of its: only --json
- * lists them. No file has such a name.
+ * Returns true for the kernel's own pages, which every process has and which hold no data of
+ * the process. Only --json lists these pages. No file has such a name.
  */
 static bool is_clock(const struct mapping *mapping)
 {

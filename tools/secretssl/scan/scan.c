@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secretssl scan: looks for copies of private keys in the memory of processes. */
+/* secretssl scan: searches the memory of processes for copies of private keys. */
 #include <errno.h>
 #include <getopt.h>
 #include <openssl/crypto.h>
@@ -57,13 +57,16 @@ struct request {
     const char **log_files;
     size_t log_count;
     const char *passin;
-    const char *kernel; /* the core file; NULL: not asked for */
+    const char *kernel; /* the core file; NULL: no kernel search */
     bool json;
     pid_t *pids;
     size_t pid_count;
 };
 
-/* Set by a signal that ends the program, so that it can clear its memory first. */
+/*
+ * The signal that ends the program, set by the handler, so that the program can clear its
+ * memory first.
+ */
 static volatile int stop_signal;
 
 static void on_signal(int number)
@@ -82,11 +85,14 @@ static void catch_signals(void)
         if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(ending[i], &action, NULL);
     }
-    /* A reader that went away is an error to report. */
+    /* Ignores SIGPIPE, because a closed pipe is an error to report. */
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* No core dump, no tracer without privileges, libcrypto in secret memory. */
+/*
+ * Protects this process: no core dump, no tracer without privileges, libcrypto in secret
+ * memory. Returns false on failure.
+ */
 static bool protect_self(void)
 {
     struct rlimit none = {0, 0};
@@ -106,11 +112,14 @@ static bool protect_self(void)
             "LD_PRELOAD and OPENSSL_CONF and try again");
         return false;
     }
-    /* A system's settings may load code that has memory of its own. */
+    /* Loads no configuration, because the system's may load code that has memory of its own. */
     return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 }
 
-/* The first line of the file, in secret memory. NULL after a message. */
+/*
+ * Returns the first line of the file, in secret memory. On failure prints a message and returns
+ * NULL.
+ */
 static char *read_passphrase(const char *file)
 {
     size_t size;
@@ -139,7 +148,7 @@ static bool load_keys(const struct request *request, struct key_parts *keys)
     return good;
 }
 
-/* Takes the result over. Returns what the whole search comes to with it. */
+/* Reports and frees the result. Returns the exit status of the whole search so far. */
 static int conclude(int status, bool searched, struct process_result *result,
                     struct scan_report *report)
 {
@@ -176,7 +185,7 @@ static int search_all(const struct request *request, struct searcher *searcher,
     return status;
 }
 
-/* All that handles secrets, on the secret stack. */
+/* Does all work on secrets, on the secret stack. Returns the exit status. */
 static int scan(void *argument)
 {
     const struct request *request = argument;
@@ -193,7 +202,7 @@ static int scan(void *argument)
     if (report == NULL)
         return status;
     status = search_all(request, searcher, report);
-    /* Not having found what was not looked for says nothing. */
+    /* If some parts were not searched for, finding no copy proves nothing. */
     if (status == NO_COPY && keys.incomplete)
         status = COULD_NOT_LOOK;
     if (!scan_report_end(report))
@@ -201,7 +210,7 @@ static int scan(void *argument)
     return status;
 }
 
-/* -1: go on; else the exit status. */
+/* Returns -1 to continue, else the exit status. */
 static int scan_parse(const struct command *self, int argc, char **argv,
                       struct request *request)
 {

@@ -9,14 +9,17 @@
 #include "scan/matcher.h"
 #include "secret/heap.h"
 
-/* Larger is no faster, and this is secret memory, which is dear. Less the head of a block. */
+/*
+ * A larger window is not faster, and secret memory is scarce. The 64 bytes leave room for a
+ * block's header.
+ */
 enum { WINDOW = 256 * 1024 - 64 };
 
 struct searcher {
     struct needles bytes, text;
     struct matcher *bytes_matcher, *text_matcher;
     struct text_stream *text_stream;
-    uint64_t *bytes_seen, *text_seen; /* for each needle: where its last copy ended */
+    uint64_t *bytes_seen, *text_seen; /* for each needle: the end of its last copy */
     copy_fn *found;
     void *context;
     uint8_t *window;  /* in secret memory */
@@ -25,7 +28,10 @@ struct searcher {
     size_t searched; /* anchors before this have been looked for */
 };
 
-/* A copy is met once for each anchor in it: only the first counts. */
+/*
+ * Returns true if the copy was found before. A copy is found once for each anchor in it, and
+ * only the first counts.
+ */
 static bool searcher_seen(uint64_t *ends, size_t needle, uint64_t address, uint64_t size)
 {
     if (address < ends[needle])
@@ -39,7 +45,10 @@ static void text_found(void *context, const struct match *match, uint64_t addres
     struct searcher *searcher = context;
     const struct needle *needle = &searcher->text.list[match->needle];
 
-    /* With its line breaks the text is longer than size, but no second copy fits in. */
+    /*
+     * Because of its line breaks the text is longer than size, but no second copy fits into the
+     * difference.
+     */
     if (searcher_seen(searcher->text_seen, match->needle, address, match->size))
         return;
 
@@ -130,7 +139,10 @@ static void start_at(struct searcher *searcher, uint64_t address)
     searcher->searched = 0;
 }
 
-/* Searches what has enough behind it, and keeps what later matches may reach back to. */
+/*
+ * Searches the bytes that have enough bytes after them, and keeps the bytes that later matches
+ * may extend back into.
+ */
 static void searcher_make_room(struct searcher *searcher)
 {
     size_t context = matcher_context(searcher->bytes_matcher);
