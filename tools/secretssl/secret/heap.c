@@ -8,8 +8,8 @@
 #include "secret/pages.h"
 
 /*
- * Blocks are powers of two with a header in front, cut from chunks and kept on one list for
- * each size once freed. A program that loads a few keys and ends needs no more.
+ * Blocks are powers of two with a header in front. New blocks are cut from chunks; freed blocks
+ * are kept on one list for each size. A program that loads a few keys and ends needs no more.
  */
 enum { SMALLEST = 5, LARGEST = 40, CHUNK = 256 * 1024 };
 

@@ -25,9 +25,9 @@ static struct area *areas;
 static enum protection weakest = SECRET;
 
 /*
- * Makes every page present without touching it: under a limit on locked memory a touch can
- * end in SIGBUS, while a system call that writes there says EFAULT. The signal mask that it
- * writes is cleared again.
+ * Makes every page resident by a system call that writes there. Under a limit on locked memory
+ * a touch can end in SIGBUS, while the system call returns EFAULT. The signal mask that the
+ * call writes is cleared again.
  */
 static int secret_make_present(char *start, size_t size)
 {

@@ -8,7 +8,7 @@
 
 #include "secret/pages.h"
 
-/* Several times what the deepest of libcrypto's decoders takes. */
+/* Several times the stack that the deepest of libcrypto's decoders takes. */
 enum { STACK_SIZE = 256 * 1024 };
 
 static struct {
@@ -36,7 +36,7 @@ static void enter(void)
 
 int secret_stack_call(int (*work)(void *), void *argument)
 {
-    /* The sanitizers know only the stacks that the system gives. */
+    /* The sanitizers know only the stacks that the system provides. */
     if (SANITIZED)
         return work(argument);
 
