@@ -53,7 +53,7 @@ void check_remedy_earlier(struct check *check, const struct diagnosis *diagnosis
         for (size_t i = 0; i < one->remedy_count; i++)
             check_remedy(check, one->remedies[i].where, "%s", one->remedies[i].line);
     }
-    /* The call that failed shows there, whatever it is. */
+    /* strace(1) shows the call that failed. */
     if (check->remedy_count == 0)
         check_remedy(check, "a shell, and send what it writes with a report",
                      "strace -f -o secretssl.trace secretssl doctor");
@@ -61,7 +61,10 @@ void check_remedy_earlier(struct check *check, const struct diagnosis *diagnosis
 
 void check_remedy_filter(struct check *check)
 {
-    /* Where a unit has no such line, this one allows next to nothing but the call. */
+    /*
+     * In a unit without SystemCallFilter=, this line allows next to nothing but
+     * memfd_secret(2).
+     */
     check_remedy(check, UNIT_FILE ", only where the unit has a SystemCallFilter= already",
                  "SystemCallFilter=memfd_secret");
     check_remedy(

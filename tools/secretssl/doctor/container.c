@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where this runs: name spaces, containers, and the memory that a control group leaves. */
+/* The environment of the program: user namespaces, containers, and memory limits of cgroups. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,10 +13,10 @@
 #define V2 "/sys/fs/cgroup"
 #define V1 "/sys/fs/cgroup/memory"
 
-/* Less than that is not enough for a server with some connections. */
+/* Less memory is not enough for a server with some connections. */
 static const uint64_t little = (uint64_t)16 << 20;
 
-/* NULL if it does not look like one. */
+/* Returns the kind of container, or NULL if none is seen. */
 static const char *container(void)
 {
     static const struct {
@@ -34,7 +34,10 @@ static const char *container(void)
     return getenv("container");
 }
 
-/* The first name space maps every number to itself. */
+/*
+ * Returns 1 in a user namespace, 0 in the initial one, -1 if unknown. The initial user
+ * namespace maps every ID to itself.
+ */
 static int in_user_namespace(void)
 {
     char line[128];
@@ -68,7 +71,9 @@ void check_container(struct diagnosis *diagnosis)
         check_say(check, VERDICT_OK, "no container, no user name space");
 }
 
-/* What the tightest limit above a group leaves; UINT64_MAX: there is none. */
+/*
+ * The memory left by the tightest limit of a cgroup and its parents. room UINT64_MAX: no limit.
+ */
 struct group {
     uint64_t room, limit;
     char path[1024];
@@ -86,7 +91,7 @@ static bool read_number(const char *directory, const char *name, uint64_t *value
     return end != line && errno == 0;
 }
 
-/* Of which there are two generations. */
+/* The names of a cgroup's files, which differ between versions 1 and 2. */
 struct files {
     const char *root, *limit, *usage, *inactive;
 };
@@ -95,7 +100,10 @@ static const struct files files_v2 = {V2, "memory.max", "memory.current", "inact
 static const struct files files_v1 = {V1, "memory.limit_in_bytes", "memory.usage_in_bytes",
                                       "total_inactive_file %lu"};
 
-/* Page cache that nobody has used of late: it is given up before anybody is killed. */
+/*
+ * Returns the bytes of inactive page cache, which the kernel reclaims before it kills a
+ * process.
+ */
 static uint64_t reclaimable(const char *directory, const char *format)
 {
     char path[1200], line[128];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secretssl doctor: can this machine protect secrets, and what is in the way. */
+/* secretssl doctor: tests whether this machine can protect secrets, and finds the obstacles. */
 #include <getopt.h>
 #include <stdlib.h>
 
@@ -36,7 +36,7 @@ struct request {
     size_t count;
 };
 
-/* In order: later ones use what earlier ones learnt. */
+/* The checks in order. Later checks use facts that earlier checks learn. */
 static void (*const checks[])(struct diagnosis *) = {
     check_system_call, check_secret_memory, check_unreadable,  check_fork,
     check_memlock,     check_limits,        check_cgroup,      check_container,
@@ -63,7 +63,7 @@ static int examine(const struct request *request)
             say("doctor: process %d: %s", (int)patient->process.pid, patient->process.reason);
             status = status == WORKS ? USAGE : status;
         } else if (patient->process.state != STATE_PROTECTED) {
-            status = DOES_NOT; /* As of stat, even where there is nothing to protect. */
+            status = DOES_NOT; /* As in stat, also for a process with nothing to protect. */
         }
     }
     good = request->json ? doctor_print_json(&diagnosis, request->patients, request->count)
@@ -73,14 +73,14 @@ static int examine(const struct request *request)
     return good ? status : USAGE;
 }
 
-/* -1: go on; else the exit status. */
+/* Returns -1 to continue, else the exit status. */
 static int doctor_parse(const struct command *self, int argc, char **argv,
                         struct request *request)
 {
     enum { JSON = 256, PRELOADED, HELP };
     static const struct option options[] = {
         {"json", no_argument, NULL, JSON},
-        /* The program's own child; see preload.c. */
+        /* For this program's own child; see preload.c. */
         {"preloaded", no_argument, NULL, PRELOADED},
         {"help", no_argument, NULL, HELP},
         {0},

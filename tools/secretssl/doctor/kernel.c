@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is there memfd_secret(2), and if not, who is to blame: kernel, boot switch, seccomp filter.
+/*
+ * Tests whether memfd_secret(2) works. If not, finds the cause: kernel, boot switch or seccomp
+ * filter.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +17,7 @@
 
 #define SWITCH "/sys/module/secretmem/parameters/enable"
 
-/* As its file says it, or as far as it can be told without reading that. */
+/* The boot switch: the content of its file, or what is known without reading the file. */
 enum boot_switch { ON, OFF, UNREADABLE, ABSENT, NO_SYS };
 
 struct first_call {
@@ -30,7 +32,7 @@ static void try_call(void *result)
     call->error = errno;
 }
 
-/* A filter may kill for the question. */
+/* Runs in a child, because a filter may kill the process that makes this call. */
 static void ask_for_filter(void *result)
 {
     *(int *)result = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
@@ -62,7 +64,10 @@ static bool older_than(const char *release, int major, int minor)
     return sscanf(release, "%d.%d", &a, &b) == 2 && (a < major || (a == major && b < minor));
 }
 
-/* What the command line says: 1 on, 0 off, -1 nothing. The last word counts. */
+/*
+ * Returns the setting on the kernel's command line: 1 on, 0 off, -1 none. The last setting
+ * counts.
+ */
 static int on_command_line(void)
 {
     char line[4096];
@@ -167,7 +172,7 @@ void check_system_call(struct diagnosis *diagnosis)
     judge_kernel(kernel, facts, &name, known);
     judge_switch(check_new(diagnosis, "boot-switch"), facts, name.release, known);
     judge_filter(check_new(diagnosis, "seccomp"), facts, known);
-    /* All that could be to blame is in order, and still it refuses. */
+    /* The kernel refuses memfd_secret(2), although switch and filters are no cause. */
     if (!facts->secret_calls && facts->secret_error == ENOSYS && !facts->filtered &&
         known == ON) {
         check_say(kernel, VERDICT_FAILED,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Other limits than that on locked memory. */
+/* Resource limits other than RLIMIT_MEMLOCK. */
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RLIMIT_MEMLOCK: how this kernel counts, and how much can be had. */
+/* RLIMIT_MEMLOCK: how this kernel counts, and how much secret memory is available. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -15,13 +15,13 @@
 #include "process/try_in_child.h"
 
 enum {
-    SMALL = 64 * 1024,    /* the limit under which the way of counting shows */
-    TRIED = 1024 * 1024,  /* more than that, mapped or touched */
-    WANTED = 2048 * 1024, /* what a small server needs, and is tried */
-    PIECE = 64 * 1024,    /* as the allocator begins */
+    SMALL = 64 * 1024,    /* the limit at which the way of counting shows */
+    TRIED = 1024 * 1024,  /* more than SMALL, to map or touch */
+    WANTED = 2048 * 1024, /* the need of a small server, which is tried */
+    PIECE = 64 * 1024,    /* the first size that the allocator maps */
 };
 
-/* Recommended: the default arena, twice, as a forked child's copy counts as well. */
+/* The recommended limit: twice the default arena, because a forked child's copy counts too. */
 static const rlim_t enough = (rlim_t)512 << 20;
 
 static bool has_capability(unsigned number)
@@ -69,7 +69,7 @@ void raise_memlock_limit(void)
 
 enum way { CANNOT_TELL, BY_LENGTH, BY_PAGE, NOT_AT_ALL };
 
-/* Without CAP_IPC_LOCK, which would hide one of the two ways. */
+/* Finds the way of counting without CAP_IPC_LOCK, which would hide one of the two ways. */
 static void find_way(void *result)
 {
     enum way *way = result;
@@ -92,7 +92,9 @@ static void find_way(void *result)
         *way = touch_all(start, TRIED) < TRIED ? BY_PAGE : NOT_AT_ALL;
 }
 
-/* What capabilities are good for: inside of a user name space they are held for nothing. */
+/*
+ * The effects of the capabilities. In a user namespace, held capabilities have no effect here.
+ */
 struct powers {
     bool exempt; /* more can be mapped than the limit says */
     bool raises; /* the hard limit can be raised */
@@ -110,7 +112,7 @@ static void find_powers(void *result)
     powers->raises = setrlimit(RLIMIT_MEMLOCK, &high) == 0;
 }
 
-/* Little by little, as the allocator does. */
+/* Maps memory in small pieces, as the allocator does. */
 static void get_some(void *result)
 {
     size_t *got = result;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does the preload object reach this machine's libcrypto: a program is started with it. */
+/*
+ * Tests whether the preload object hooks this machine's libcrypto, by starting a program with
+ * it.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +22,7 @@
 
 enum { SAID = 600, SECONDS = 60 };
 
-/* What the child says: one word each for hook and memory, then libcrypto's version. */
+/* The child's output: one word each for hook and memory, then libcrypto's version. */
 #define ANSWER "preloaded %15s %15s %79[^\n]"
 
 int preloaded_main(void)
@@ -49,7 +52,7 @@ struct child {
     int status;
 };
 
-/* What was written to a pipe: a child says little, and is not waited for again. */
+/* Reads the output of an ended child from a pipe, without waiting. The output is short. */
 static void read_back(int fd, char said[SAID])
 {
     ssize_t got = 0, more;
@@ -84,7 +87,10 @@ static void close_pair(const int pair[2])
         close(pair[1]);
 }
 
-/* Pipes and not files, which may have no room to grow. */
+/*
+ * Runs the child with its output in pipes and not in files, because files may have no room to
+ * grow.
+ */
 static void run(const char *list, struct child *child)
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1};

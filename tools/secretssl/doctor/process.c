@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a process is not protected, from what /proc shows of it. */
+/* Finds from /proc why a process is not protected. */
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,12 +13,15 @@
 
 enum {
     SOME = 1 << 17,
-    /* Bytes in which secret memory is had: at first, and later */
+    /* Sizes in bytes of the allocator's pieces of secret memory: at first, and later */
     PIECE_FIRST = 64 << 10,
     PIECE_MOST = 4 << 20,
 };
 
-/* The file below /proc/PID, followed by two zeroes; NULL if it cannot be read. */
+/*
+ * Reads a file below /proc/PID, at most SOME bytes, and adds two zeros. Returns NULL if the
+ * file cannot be read.
+ */
 static char *read_some(pid_t pid, const char *name, size_t *size)
 {
     char path[64], *text = calloc(1, SOME + 2);
@@ -38,7 +41,7 @@ static char *read_some(pid_t pid, const char *name, size_t *size)
     return NULL;
 }
 
-/* 1: LD_PRELOAD names our object; 0: it does not; -1: it cannot be known. */
+/* Returns 1 if LD_PRELOAD names the preload object, 0 if not, -1 if this cannot be known. */
 static int asks_for_preload(pid_t pid)
 {
     size_t size;
@@ -71,7 +74,10 @@ static bool runs_set_id(pid_t pid)
     return answer;
 }
 
-/* Whatever installed it: systemd, a container's run-time, the program itself. */
+/*
+ * Returns true if the process has a seccomp filter, from systemd, a container runtime or the
+ * program itself.
+ */
 static bool process_below_filter(pid_t pid)
 {
     size_t size;
@@ -82,7 +88,10 @@ static bool process_below_filter(pid_t pid)
     return answer;
 }
 
-/* Bytes: the hard limit, which the allocator gets the soft one out of the way for. */
+/*
+ * Returns the hard limit in bytes, because the allocator raises the soft limit to the hard
+ * limit.
+ */
 static uint64_t file_size_limit(pid_t pid)
 {
     size_t size;
@@ -96,7 +105,7 @@ static uint64_t file_size_limit(pid_t pid)
     return limit;
 }
 
-/* A program that names no dynamic linker gets no preload. */
+/* Returns true if no dynamic linker is mapped. Nothing is preloaded into such a program. */
 static bool is_static(const struct process_map *map)
 {
     for (size_t i = 0; i < map->count; i++) {
@@ -162,10 +171,10 @@ static void examine_unprotected(struct patient *patient)
     }
 }
 
-/* In MiB: the most that SECRETSSL_ARENA_SIZE accepts, and what it is without. */
+/* In MiB: the most that SECRETSSL_ARENA_SIZE accepts, and its default. */
 enum { ARENA_MOST = 1 << 20, ARENA_DEFAULT = 256 };
 
-/* The arena, twice, as a forked child's copy counts as well. */
+/* Recommends a limit of twice the arena, because a forked child's copy counts too. */
 static void process_remedy_limit(struct check *check, uint64_t arena)
 {
     if (arena < ARENA_DEFAULT)
@@ -183,7 +192,10 @@ static void spilled_remedies(struct check *check, uint64_t cap)
     process_remedy_limit(check, arena);
 }
 
-/* Where some could be had, and then only memory that could be locked, no other limit was it. */
+/*
+ * Returns true if RLIMIT_FSIZE is the cause. If the process has secret pages and then pages
+ * that could be locked, no other limit was the cause.
+ */
 static bool files_limited(const struct process_state *process, uint64_t most)
 {
     const uint64_t *pages = process->stats.sum.pages;
@@ -192,7 +204,10 @@ static bool files_limited(const struct process_state *process, uint64_t most)
            (most < PIECE_MOST && pages[SM_KIND_SECRET] > 0 && pages[SM_KIND_LOCKED] > 0);
 }
 
-/* Memory that could be locked was within the limit: only the call for secret memory failed. */
+/*
+ * Pages that could be locked were within RLIMIT_MEMLOCK, so only the call for secret memory
+ * failed.
+ */
 static void weak_remedies(struct check *check, const struct process_state *process,
                           const struct facts *facts)
 {
@@ -233,7 +248,7 @@ static void examine_degraded(struct patient *patient, const struct facts *facts)
         remedy_log(check, patient->process.pid);
 }
 
-/* What it has is secret: it wants more, or a limit that allows it. */
+/* The process has only secret memory. It needs more, or a limit that allows more. */
 static void examine_refusing(struct patient *patient)
 {
     const struct process_state *process = &patient->process;

@@ -16,7 +16,7 @@ bool doctor_works(const struct diagnosis *diagnosis)
     return true;
 }
 
-/* What is said of a process may hold names that it chose. */
+/* Replaces control characters, because the text may contain names that the process chose. */
 static void report_put(const char *text)
 {
     for (; *text != '\0'; text++)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does secret memory do what it is for: hold data, be seen by nobody, be kept from children. */
+/*
+ * Tests secret memory: it holds data, cannot be read from outside, and can be kept from
+ * children.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -15,11 +18,11 @@
 enum { PATTERN = 0x5a };
 
 struct outcome {
-    char step[24]; /* that failed; "" when all is well */
+    char step[24]; /* the step that failed; "" if none */
     int error;
     int readable; /* see readable_from_outside() */
-    int signal;   /* of a child's child */
-    bool shared;  /* a page and a child's copy of it are one and the same */
+    int signal;   /* that ended a child's child */
+    bool shared;  /* parent and child share one page */
 };
 
 static size_t page_size(void)
@@ -59,7 +62,7 @@ static void use_page(void *result)
     outcome->readable = readable_from_outside(page);
 }
 
-static struct outcome used; /* of the page that the first two checks are about */
+static struct outcome used; /* for the page of the first two checks */
 static int used_signal;
 
 static void remedy_use(struct check *check, const struct diagnosis *diagnosis)
@@ -125,7 +128,10 @@ void check_unreadable(struct diagnosis *diagnosis)
         check_remedy_earlier(check, diagnosis);
 }
 
-/* What a child does with the page; the signal that ended it. */
+/*
+ * Lets a child write to the page. Returns the signal that ended the child, 0 if none, -1 if
+ * there was no child.
+ */
 static int child_touches(unsigned char *page)
 {
     int status = 0;

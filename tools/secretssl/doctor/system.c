@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What else of the machine has to do with secrets: patches, hibernation, core dumps. */
+/* Other properties of the machine: kernel patches, hibernation, core dumps. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static void check_uncached(struct check *check, const struct facts *facts)
         check_say(check, VERDICT_WARNING, "uncached mappings are for CAP_SYS_RAWIO alone");
         check_remedy(check, KERNEL_LINE, "secretmem.uncached_all=1");
     } else if (call.error == EOPNOTSUPP) {
-        /* Of a patched kernel: the patches are no remedy. */
+        /* This kernel has the patches, so they are no remedy. */
         check_say(check, VERDICT_NOTE,
                   "not on this processor or architecture (EOPNOTSUPP): leave "
                   "SECRETSSL_UNCACHED off");
@@ -125,7 +125,7 @@ void check_core_dumps(struct diagnosis *diagnosis)
     if (!first_line("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern))) {
         check_say(check, VERDICT_UNKNOWN, "core_pattern cannot be read: %s", strerror(errno));
     } else if (pattern[0] == '|') {
-        /* Whatever the limit is, but for 1. */
+        /* The kernel starts the program for any core limit except 1. */
         check_say(
             check, VERDICT_WARNING,
             "no dump has secret memory, but stacks and copies that programs make go to %s",
