@@ -27,7 +27,7 @@ static json_t *json_unreached_json(const struct unreached_list *tls)
     return list;
 }
 
-/* Those that were counted. */
+/* Returns the lapses with a count above 0. */
 static json_t *lapses_json(const struct sm_stats *sum)
 {
     static const char *const names[SM_LAPSES] = {

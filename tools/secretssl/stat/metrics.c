@@ -71,7 +71,7 @@ void figures_of(const struct process_state *process, uint64_t values[FIGURES])
 {
     const struct process_stats *stats = &process->stats;
     const struct sm_stats *sum = &stats->sum;
-    /* Several threads count while they are read: a difference may be below 0 for a moment. */
+    /* Threads change the counts during the reading, so the difference may be below 0. */
     int64_t live = (int64_t)(stats->allocations - stats->frees);
     const uint64_t found[FIGURES] = {
         [FIGURE_SECRET] = bytes(sum->pages[SM_KIND_SECRET]),

@@ -17,7 +17,7 @@ static void metric_begin(const char *metric, const char *help)
            counter ? "counter" : "gauge");
 }
 
-/* How many bytes the UTF-8 character at text has; 0: it is none. */
+/* Returns the size in bytes of the UTF-8 character at text, or 0 if it is not valid. */
 static size_t character(const unsigned char *text)
 {
     size_t length = text[0] < 0x80                      ? 1
@@ -37,7 +37,7 @@ static size_t character(const unsigned char *text)
     return length;
 }
 
-/* The value of a label, between its quotes. */
+/* Prints the value of a label, without its quotes. */
 static void put_value(const char *text)
 {
     for (const unsigned char *at = (const void *)text; *at != '\0';) {
@@ -89,7 +89,10 @@ static void print_partitions(const struct stat_result *result)
     }
 }
 
-/* The same in two of its files is one sample: labels may not occur twice. */
+/*
+ * Returns true if an earlier entry has the same text. Two files with the same TLS make one
+ * sample, because the same labels may not occur twice.
+ */
 static bool named_before(const struct unreached_list *tls, size_t number)
 {
     for (size_t i = 0; i < number; i++) {

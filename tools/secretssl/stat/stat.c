@@ -65,7 +65,7 @@ static bool stat_add(struct stat_result *result, pid_t pid, bool named, bool str
     result->states[process->state]++;
     if (named && !strict && process->state >= STATE_UNKNOWN)
         say("stat: process %d: %s", (int)pid, process->reason);
-    /* Of the whole machine only what has to do with TLS; who has ended is nobody's business. */
+    /* With --all, lists only processes that have to do with TLS, and no ended processes. */
     if (named || process->state < STATE_NO_TLS || process->stats.count > 0 ||
         process->stats.other_version != 0)
         result->count++;
@@ -84,7 +84,7 @@ struct file {
     unsigned major, minor;
 };
 
-/* Without asking the file's owner, who may never answer (FUSE). */
+/* Identifies the file without a request to its file system, which may never answer (FUSE). */
 static bool program_of(const char *process, struct file *file)
 {
     char path[32];
@@ -97,7 +97,7 @@ static bool program_of(const char *process, struct file *file)
     return true;
 }
 
-/* Whatever it is called: names anyone can give to a process. */
+/* Compares the files, because any process can have any name. */
 static bool runs_this_tool(const char *process)
 {
     struct file own, its;
@@ -117,7 +117,10 @@ static bool add_all(struct stat_result *result)
     for (int i = 0; i < count; i++) {
         pid_t pid = (pid_t)strtol(entries[i]->d_name, NULL, 10);
 
-        /* This program's own libcrypto holds nobody's keys; nor do those that run meanwhile. */
+        /*
+         * Skips this process and other runs of this tool, because their libcrypto holds no
+         * application's keys.
+         */
         if (good && pid != getpid() && !runs_this_tool(entries[i]->d_name))
             good = stat_add(result, pid, false, false);
         free(entries[i]);
@@ -142,7 +145,7 @@ static int status_of(const struct stat_result *result)
     return ALL_PROTECTED;
 }
 
-/* Of the whole machine, what has no secrets (yet) is not asked about. */
+/* With --all, processes without secrets so far do not count. */
 static bool counts(const struct stat_result *result, const struct process_state *process)
 {
     return !result->all || (process->state != STATE_UNUSED && process->state != STATE_NO_TLS);
@@ -189,7 +192,7 @@ static int stat_look(const struct request *request)
     return status;
 }
 
-/* -1: go on; else the exit status. */
+/* Returns -1 to continue, else the exit status. */
 static int stat_parse(const struct command *self, int argc, char **argv,
                       struct request *request)
 {

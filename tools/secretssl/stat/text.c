@@ -7,7 +7,7 @@
 #include "stat/metrics.h"
 #include "stat/report.h"
 
-/* Bytes as a person reads them. */
+/* A number of bytes as text for people. */
 struct size_text {
     char text[32];
 };
@@ -108,7 +108,7 @@ bool stat_print_text(const struct stat_result *result)
     const size_t *states = result->states;
 
     for (size_t i = 0; i < result->count; i++) {
-        /* What could not be looked at is said on stderr. */
+        /* stderr has the message for a process that could not be inspected. */
         if (result->list[i].state < STATE_UNKNOWN || result->list[i].stats.count > 0)
             print_process(&result->list[i]);
     }
