@@ -17,7 +17,7 @@
 #include "cli/preload_path.h"
 #include "run/target.h"
 
-/* As env(1), nohup(1) and the shell have them. */
+/* Exit statuses as in env(1), nohup(1) and the shell. */
 enum { OWN_FAILURE = 125, CANNOT_RUN = 126, NOT_FOUND = 127 };
 
 static const uint64_t arena_least = UINT64_C(64) << 10;
@@ -70,7 +70,10 @@ static int set_size(const char *option, const char *variable, const char *text, 
     return set_variable(variable, text);
 }
 
-/* For COMMAND, which has this process's number, and not for the programs it starts. */
+/*
+ * Sets the prefault size for COMMAND, which keeps this process's ID, and not for the programs
+ * that COMMAND starts.
+ */
 static int set_prefault(const char *value)
 {
     char pid[24];
@@ -92,7 +95,7 @@ static int set_word(const char *option, const char *variable, const char *text,
 }
 
 /*
- * A variable of the preload's, which refuses what it does not know. "FORK=deny" is
+ * Sets a variable of the preload object, which refuses unknown settings. "FORK=deny" is
  * SECRETSSL_FORK=deny.
  */
 static int set_setting(char *text)
@@ -113,7 +116,10 @@ static int set_setting(char *text)
     return set_variable(name, value + 1);
 }
 
-/* Where it cannot be protected, nothing of ours runs in it that could refuse. */
+/*
+ * Checks SECRETSSL_REQUIRE here, because no code of libsecretssl runs in a program that cannot
+ * be protected.
+ */
 static int check_target(const char *command, const char *preload)
 {
     const char *require = getenv("SECRETSSL_REQUIRE");
@@ -163,7 +169,7 @@ static void raise_memlock(void)
 {
     struct rlimit limit;
 
-    /* Raising the soft limit to the hard one is allowed to everyone. */
+    /* Any process may raise its soft limit to the hard limit. */
     if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0)

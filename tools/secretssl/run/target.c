@@ -17,10 +17,10 @@
 
 #include "process/tls_libraries.h"
 
-/* As many interpreters of interpreters as the kernel follows, and one for env(1). */
+/* The number of nested interpreters that the kernel follows, and one more for env(1). */
 enum { SCRIPTS_MOST = 6, HEAD = 256, SEGMENTS_MOST = 128 };
 
-/* The file that execvp(3) takes (mode X_OK), or any of that name (F_OK). */
+/* Finds the file that execvp(3) runs (mode X_OK), or any file of that name (F_OK). */
 static bool target_find(const char *command, int mode, char file[PATH_MAX])
 {
     const char *path = getenv("PATH");
@@ -55,7 +55,7 @@ bool target_exists(const char *command)
     return target_find(command, F_OK, file);
 }
 
-/* The base name of the dynamic linker that an ELF file asks for; "" if for none. */
+/* The base name of the dynamic linker that an ELF file names; "" if none. */
 struct linker {
     char name[64];
 };
@@ -103,7 +103,9 @@ static bool target_head_of(const char *file, Elf64_Ehdr *head, struct linker *li
     return good;
 }
 
-/* The linker of this program is the C library's that the preload object is for. */
+/*
+ * Returns this program's dynamic linker, which is that of the C library for the preload object.
+ */
 static struct linker own_linker(void)
 {
     const char *started = (const char *)getauxval(AT_EXECFN);
@@ -115,7 +117,9 @@ static struct linker own_linker(void)
     return linker;
 }
 
-/* What makes the kernel set AT_SECURE, so that ld.so ignores LD_PRELOAD. */
+/*
+ * Returns the reason why the kernel sets AT_SECURE, so that ld.so ignores LD_PRELOAD, or NULL.
+ */
 static const char *gains_privileges(int fd)
 {
     struct stat status;
@@ -146,7 +150,7 @@ static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *prel
                    ? "it is a 32-bit program: use a 64-bit build"
                    : "it is a program for another kind of machine: use a build for this one";
     its = linker_of(fd, head);
-    /* The dynamic linker itself, by its name, asks for none. */
+    /* The dynamic linker itself, when it is the command, also names none. */
     if (its.name[0] == '\0')
         return "it is linked statically, which leaves nothing to preload into: use a build "
                "with the shared libraries of OpenSSL";
@@ -161,7 +165,9 @@ static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *prel
     return gains_privileges(fd);
 }
 
-/* The next program of a script's first line. env(1) is looked through, as it only executes. */
+/*
+ * Finds the program in a script's first line. For env(1) finds the command that env executes.
+ */
 static bool interpreter_of(char *line, char file[PATH_MAX])
 {
     char *save, *name = strtok_r(line + 2, " \t\n", &save);
@@ -180,7 +186,10 @@ static bool interpreter_of(char *line, char file[PATH_MAX])
     return snprintf(file, PATH_MAX, "%s", name) < PATH_MAX;
 }
 
-/* True: the target is judged. False: it is a script; file is its interpreter now. */
+/*
+ * Returns true if the target is judged. For a script returns false and sets target->file to the
+ * interpreter.
+ */
 static bool target_look_into(struct target *target, const char *preload)
 {
     union {
@@ -201,7 +210,7 @@ static bool target_look_into(struct target *target, const char *preload)
             target->why_not = done ? "its interpreter cannot be found" : NULL;
         } else if ((size_t)got < sizeof(head.elf) ||
                    memcmp(head.elf.e_ident, ELFMAG, SELFMAG) != 0) {
-            /* No program that the kernel knows: execvp(3) hands it to the shell. */
+            /* The kernel does not know the format, so execvp(3) gives the file to the shell. */
             snprintf(target->file, sizeof(target->file), "/bin/sh");
             done = false;
         } else {
