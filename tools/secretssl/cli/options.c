@@ -13,8 +13,8 @@
 int option_error(const struct command *command, int answer, char **argv)
 {
     /*
-     * The values of long options are above all letters. A letter within a cluster leaves optind
-     * at that cluster, where the word before it is another option.
+     * Long options have values above all letters. For a letter within a cluster, optind stays
+     * at the cluster, so the word before it is another option.
      */
     bool is_letter = optopt > 0 && optopt < 256;
     char letter[3] = {'-', (char)optopt, '\0'};
@@ -47,7 +47,7 @@ bool parse_size(const char *text, uint64_t least, uint64_t most, uint64_t *value
     unsigned shift = 0;
     char *end;
 
-    /* strtoull takes signs and blanks, which no size has. */
+    /* strtoull accepts signs and blanks, which a size cannot have. */
     if (text[0] < '0' || text[0] > '9')
         return false;
     errno = 0;

@@ -26,7 +26,7 @@ static int64_t now(void)
 
 void progress_begin(pid_t pid, uint64_t total)
 {
-    /* The second of quiet is the whole search's, not each process's. */
+    /* The quiet second is at the start of the whole search, not of each process. */
     int64_t began = bar.began != 0 ? bar.began : now();
 
     bar.pid = pid;
@@ -52,7 +52,7 @@ void progress_add(uint64_t bytes)
     uint64_t percent = bar.total == 0 ? 0 : bar.done / (bar.total / 100 + 1);
     char line[WIDTH + 1];
 
-    /* The total is what the process had at the start. */
+    /* The total is the size of the process at the start. */
     if (percent > 99)
         percent = 99;
     memset(line, ' ', WIDTH);
