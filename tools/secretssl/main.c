@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secretssl: finds the command in the table and hands over to it. */
+/* secretssl: finds the command in the table and calls its main function. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
