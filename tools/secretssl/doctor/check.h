@@ -39,7 +39,7 @@ struct facts {
     int secret_error;    /* or fails with this error */
     int secret_signal;   /* or ends the process with this signal */
     bool filtered;       /* the process has a seccomp filter */
-    bool file_limit;     /* RLIMIT_FSIZE forbids to size the descriptor's file */
+    bool file_limit;     /* RLIMIT_FSIZE prevents sizing the descriptor's file */
     bool secret_works;   /* secret pages can be mapped and written */
     bool counts_by_page; /* RLIMIT_MEMLOCK counts each page touched, per user */
     bool counts_length;  /* RLIMIT_MEMLOCK counts the length mapped, per process */

@@ -93,7 +93,8 @@ static void find_way(void *result)
 }
 
 /*
- * The effects of the capabilities. In a user namespace, held capabilities have no effect here.
+ * The effects of the capabilities, tried because held capabilities have none in a user
+ * namespace.
  */
 struct powers {
     bool exempt; /* more can be mapped than the limit says */

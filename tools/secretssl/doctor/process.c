@@ -105,7 +105,10 @@ static uint64_t file_size_limit(pid_t pid)
     return limit;
 }
 
-/* Returns true if no dynamic linker is mapped. Nothing is preloaded into such a program. */
+/*
+ * Returns true if neither a dynamic linker nor a libc.so is mapped. Nothing is preloaded into
+ * such a program.
+ */
 static bool is_static(const struct process_map *map)
 {
     for (size_t i = 0; i < map->count; i++) {
