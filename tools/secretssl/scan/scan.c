@@ -113,7 +113,11 @@ static bool protect_self(void)
         return false;
     }
     /* Loads no configuration, because the system's may load code that has memory of its own. */
-    return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    if (!OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL)) {
+        say("scan: libcrypto cannot be initialised; is it installed completely?");
+        return false;
+    }
+    return true;
 }
 
 /*
