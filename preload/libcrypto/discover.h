@@ -18,8 +18,8 @@ bool libcrypto_present(void);
 void libcrypto_hook_all(void);
 
 /*
- * Called after a dlopen() of this thread. Starts the allocator if there is a new libcrypto, and
- * hooks it.
+ * Called after a dlopen() of this thread. Starts the allocator if there is any libcrypto, and
+ * hooks the new ones.
  */
 void libcrypto_discover(void);
 
