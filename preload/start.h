@@ -32,8 +32,8 @@ void start_now(void);
 void start_count_early(void);
 
 /*
- * Called by the preload's constructor. Reads the settings; a wrong one is reported at the start
- * of the allocator.
+ * Called by the preload's constructor. Reads the settings. A wrong setting ends the process
+ * when the allocator starts.
  */
 void start_read_settings(char *const *envp);
 
