@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interposes stdio for the files that libcrypto reads, key files among them. Their text passes
- * through the buffer of a stdio stream, which the C library takes from the ordinary heap and
- * does not clear.
+ * Interposes stdio for files that libcrypto reads, such as key files. Their text passes through
+ * the buffer of a stdio stream, which the C library takes from the ordinary heap and does not
+ * clear.
  *
- * - A stream that libcrypto opens gets a buffer in secret memory. Where the file system cannot
- * read into secret memory (the read pins the pages), the stream gets another buffer, which is
- * cleared.
- * - The buffer of a stream that the program opened, and libcrypto read, is cleared when the
- * stream is closed or reopened.
+ * - A stream that libcrypto opens gets a buffer in secret memory, or a cleared ordinary buffer
+ * where the file system cannot read into secret memory (the read pins the pages).
+ * - The buffer of a stream that the program opened and libcrypto read is cleared at close or
+ * reopen.
  * - If the text looked like a private key, the kernel's copy of the file is dropped then.
  */
 #include "base/common.h"
@@ -101,10 +100,7 @@ static struct stream stream_take(const FILE *file)
     return was;
 }
 
-/*
- * Chooses the mode as the C library does for its own buffers, by the same calls, which a filter
- * knows.
- */
+/* Chooses the mode as the C library does, by the same calls, which a filter knows. */
 static int mode_of(FILE *file)
 {
     int error = errno, fd = fileno(file);
@@ -131,10 +127,7 @@ static FILE *with_secret_buffer(FILE *file)
     return file;
 }
 
-/*
- * The preload sees a line of DER only up to the first zero. The beginning of the file is in the
- * buffer.
- */
+/* The preload sees a line of DER up to the first zero; the buffer has the file's beginning. */
 static void look_at_beginning(struct key_text *text, const FILE *file)
 {
     ptrdiff_t there = file->_IO_read_end - file->_IO_buf_base;
@@ -143,10 +136,7 @@ static void look_at_beginning(struct key_text *text, const FILE *file)
         key_text_look(text, file->_IO_buf_base, sm_min((size_t)there, KEY_TEXT_BEGINNING));
 }
 
-/*
- * Copies the stream's key_text to text or, with back, from text. Returns false if the stream is
- * not in the table.
- */
+/* Copies a stream's text out or, with back, in. Returns false if the stream is not listed. */
 static bool exchange(const FILE *file, struct key_text *text, bool back)
 {
     struct sm_thread_cache *cache = sm_enter();
@@ -209,10 +199,7 @@ static bool has_secret_buffer(const FILE *file)
     return has;
 }
 
-/*
- * Notes another buffer for a stream. Returns the buffer that is not needed: as a rule the
- * secret one.
- */
+/* Notes another buffer. Returns the buffer that is not needed: as a rule the secret one. */
 static void *exchange_buffer(const FILE *file, void *plain)
 {
     struct sm_thread_cache *cache = sm_enter();
@@ -232,9 +219,8 @@ static void *exchange_buffer(const FILE *file, void *plain)
 }
 
 /*
- * Returns true if a read failed because it was into secret memory (FUSE with direct_io, 9p
- * without a cache). The stream then has an ordinary buffer, and the next read must go through
- * it.
+ * Returns true if a read into secret memory failed (FUSE with direct_io, 9p without a cache).
+ * The stream then has an ordinary buffer, and the next read must go through it.
  */
 static bool cannot_be_secret(FILE *file)
 {
@@ -260,9 +246,7 @@ static bool cannot_be_secret(FILE *file)
     return true;
 }
 
-/*
- * The table may have a stream at the address that fopen returns, closed in a way not seen here.
- */
+/* The table may have a stream at the same address, closed in a way not seen here. */
 static FILE *opened(FILE *file, const void *caller)
 {
     struct stream stale = file ? stream_take(file) : (struct stream){0};
@@ -323,9 +307,8 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 }
 
 /*
- * Returns false if the buffer is not writable: with mode "m" it is the file itself, mapped
- * read-only. The kernel is asked to write a signal mask to the buffer, which needs
- * sizeof(uint64_t) bytes.
+ * Returns false if the buffer cannot be written: with mode "m" it is the file itself, mapped
+ * read-only. The kernel is asked to write a signal mask, of sizeof(uint64_t) bytes.
  */
 static bool writable(void *buffer, size_t size)
 {
@@ -350,9 +333,7 @@ static void clear_buffer(FILE *file)
     clear(from, file->_IO_buf_end);
 }
 
-/*
- * Removes the stream from the table first, because the next fopen may return the same address.
- */
+/* Removes the stream first, because the next fopen may return the same address. */
 static struct stream closing(FILE *file)
 {
     struct stream stream = stream_take(file);
