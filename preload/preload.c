@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libsecretssl.so: start and end. The constructor runs before those of all other objects
- * (-z initfirst), when the C library does not know the environment yet. What only the start
- * of a process can tell (settings, which file stderr is, first place among the handlers of
- * fork, a thread key) is taken then; the rest waits for a libcrypto.
+ * libsecretssl.so: start and end. The constructor runs before those of all other objects (-z
+ * initfirst), when the C library does not know the environment yet. The constructor takes what
+ * only the start of a process offers: the settings, the file that stderr is, the first place
+ * among the atfork handlers, a thread key. Everything else waits for a libcrypto.
  */
 #include "arena/backing.h"
 #include "base/common.h"
@@ -24,7 +24,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-/* As the dynamic linker does with its own variables */
+/*
+ * Removes the settings from the environment, as the dynamic linker does with its own variables.
+ */
 static void forget_settings(char **envp)
 {
     static const char prefix[] = "SECRETSSL_";
@@ -42,8 +44,9 @@ __attribute__((constructor)) static void preload_begin(int argc, char **argv, ch
 {
     (void)argc, (void)argv;
     /*
-     * A set-id program takes no orders, and no path of a log file, from who starts it; nor do
-     * the programs that it starts, which do not know any more where these came from.
+     * A set-id program takes no settings, and no path of a log file, from the user who starts
+     * it. Nor do the programs that it starts, because they cannot tell where the settings came
+     * from.
      */
     if (getauxval(AT_SECURE))
         forget_settings(envp);
@@ -61,7 +64,7 @@ __attribute__((constructor)) static void preload_begin(int argc, char **argv, ch
     start_begun();
 }
 
-/* The arena stays: OpenSSL frees memory after this. */
+/* The arena stays, because OpenSSL frees memory after this destructor. */
 __attribute__((destructor)) static void preload_end(void)
 {
     if (start_done)

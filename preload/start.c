@@ -14,14 +14,14 @@
 #include <string.h>
 
 bool start_done;
-static bool begun;   /* our constructor has run */
-static size_t early; /* allocations before it */
+static bool begun;   /* the preload's constructor has run */
+static size_t early; /* allocations before the constructor */
 static bool prefaults;
-static char wrong_setting[256]; /* said when a libcrypto is there: others need no settings */
+static char wrong_setting[256]; /* reported only in programs with a libcrypto */
 
 /*
- * How SECRETSSL_PREFAULT is spread: as nginx's workers were seen to use the partitions.
- * Sixteenths.
+ * How SECRETSSL_PREFAULT is spread over the partitions, in sixteenths: as measured in nginx's
+ * workers.
  */
 static const unsigned shares[SM_PARTS] = {
     [SM_PART_BYTES] = 1,
@@ -30,7 +30,10 @@ static const unsigned shares[SM_PARTS] = {
     [SM_PART_PUBLIC] = 2,
 };
 
-/* `secretssl run --prefault` means its own command, which has the number of that process. */
+/*
+ * `secretssl run --prefault` is for the command that it starts, whose process number it passes
+ * on.
+ */
 static bool prefault_is_for_us(char *const *envp)
 {
     static const char name[] = "SECRETSSL_PREFAULT_PID=";
@@ -48,7 +51,7 @@ static bool prefault_is_for_us(char *const *envp)
 
 static void prefault(void)
 {
-    /* A quarter of the arena stays for the partition that turns out to need it. */
+    /* A quarter of the arena is left for the partition that turns out to need it. */
     size_t wanted = sm_min(sm_settings.prefault, sm_settings.arena_size / 4 * 3), got = 0;
 
     for (unsigned p = 0; p < SM_PARTS; p++)
@@ -59,7 +62,7 @@ static void prefault(void)
                  sm_settings.prefault);
 }
 
-/* Before the start it is not known yet whether a filter lets signals be held back. */
+/* Before the start the preload does not know yet whether a filter forbids blocking signals. */
 void start_lock(void)
 {
     if (!sm_heap_started())

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting: at the program's start if it is linked with libcrypto, else when the first
- * libcrypto arrives or allocates.
+ * Starts the allocator: at the start of a program linked with libcrypto, otherwise when the
+ * first libcrypto is loaded or allocates.
  */
 #ifndef PRELOAD_START_H
 #define PRELOAD_START_H
@@ -12,27 +12,35 @@ extern bool start_done;
 
 bool start_late(void);
 
-/* Whether allocations are served; starts if need be. False: before our own constructor. */
+/*
+ * Returns true if the arena serves allocations; starts it if needed. Returns false before the
+ * preload's constructor, and in the thread that holds the start lock before the start is done.
+ */
 static inline bool start_ready(void)
 {
     return sm_likely(__atomic_load_n(&start_done, __ATOMIC_ACQUIRE)) || start_late();
 }
 
-/* Serialises starting and hooking. Forks and signals wait meanwhile. */
+/* The start lock serialises starting and hooking. Forks and signals wait while it is held. */
 void start_lock(void);
 void start_unlock(void);
 
-/* With the lock: starts, once. */
+/* Called with the start lock held. Starts the allocator, once. */
 void start_now(void);
 
-/* An allocation before our constructor: it went to the C library. */
+/* Counts an allocation that went to the C library before the preload's constructor. */
 void start_count_early(void);
 
-/* Our constructor: reads the settings, of which a wrong one is said when a libcrypto is there.
+/*
+ * Called by the preload's constructor. Reads the settings. A wrong setting ends the process
+ * when the allocator starts.
  */
 void start_read_settings(char *const *envp);
 
-/* And is over: from now on a libcrypto that comes starts. */
+/*
+ * Called at the end of the constructor. From then on a libcrypto that is loaded or allocates
+ * starts the allocator.
+ */
 void start_begun(void);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OPENSSL_cleanse(), which libcrypto calls through its PLT in distribution builds. Here it
+ * OPENSSL_cleanse(), which libcrypto calls through its PLT in distribution builds. The
+ * preload's version:
  *
- * - goes through the gate: a child that is being forked by another thread must not see a
- *   block half cleared that its own pointers say is live (docs/fork.md, torn objects);
- * - clears the vector registers too, through which what is cleared has passed.
+ * - goes through the gate: a child that another thread forks meanwhile must not see a
+ *   block half cleared that the child's pointers say is live (docs/fork.md, torn objects);
+ * - clears the vector registers too, because the cleared bytes have passed through them.
  */
 #include "arena/arena.h"
 #include "exports/crypto_api.h"
@@ -15,7 +16,7 @@
 /* As in openssl/crypto.h. Thread-safe. */
 SM_EXPORT void OPENSSL_cleanse(void *p, size_t size)
 {
-    /* A signal handler may interrupt malloc, and must not leave it. */
+    /* A signal handler may interrupt malloc, and must not leave the gate. */
     if (sm_arena_owns(p) && !sm_inside_now()) {
         struct sm_thread_cache *cache = sm_enter();
         memset(p, 0, size);
@@ -23,7 +24,7 @@ SM_EXPORT void OPENSSL_cleanse(void *p, size_t size)
     } else {
         memset(p, 0, size);
     }
-    /* Or the compiler drops what nobody reads. */
+    /* Otherwise the compiler drops stores that no code reads. */
     __asm__ volatile("" ::"r"(p) : "memory");
     sm_clear_vector_registers();
 }

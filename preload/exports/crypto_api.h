@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What libcrypto exports and we answer in its place, as in its headers: see crypto(7) and
- * docs/coverage.md. Thread-safe, not async-signal-safe, as there.
+ * The functions of libcrypto that the preload exports in its place, declared as in libcrypto's
+ * headers: see crypto(7) and docs/coverage.md. Thread-safe, not async-signal-safe, as in
+ * libcrypto.
  */
 #ifndef PRELOAD_EXPORTS_CRYPTO_API_H
 #define PRELOAD_EXPORTS_CRYPTO_API_H

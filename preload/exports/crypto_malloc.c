@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Found before libcrypto's own by everybody who calls them by name, libcrypto included where
- * it is not linked with -Bsymbolic: so that it does not matter when a libcrypto arrives.
- * What it calls directly, the hooks catch (discover.c).
+ * The preload's CRYPTO_malloc() and its family, which symbol lookup finds before libcrypto's:
+ * for every caller by name, including a libcrypto linked without -Bsymbolic. So the time when a
+ * libcrypto is loaded does not matter. The hooks catch the calls that libcrypto makes directly
+ * (discover.c).
  */
 #include "arena/arena.h"
 #include "arena/shortage.h"
@@ -46,14 +47,16 @@ static void *crypto_retake(void *p, size_t size, const char *file, int line)
     return NULL;
 }
 
-/* What a libcrypto that is left alone is asked to change the size of may be ours all the same.
+/*
+ * Returns true if instead, the function of a libcrypto that is not served, must resize p. Even
+ * its callers may pass a block of the arena.
  */
 static bool is_for(void *instead, const void *p)
 {
     return sm_unlikely(instead != NULL) && (!sm_arena_owns(p) || engine_has(instead));
 }
 
-/* Ours may be asked to free what another libcrypto gave, and the other way round. */
+/* Each CRYPTO_free may be given a block of the other: p decides. */
 static void crypto_give(const void *caller, void *p, const char *file, int line)
 {
     crypto_free *instead = (crypto_free *)libcrypto_own_function(caller, "CRYPTO_free");
@@ -66,7 +69,10 @@ static void crypto_give(const void *caller, void *p, const char *file, int line)
 
 static void *zeroed(void *p, size_t size)
 {
-    /* What the arena gives is zero already, unless it is not cleared when it is freed. */
+    /*
+     * Blocks of the arena are zeroed already, unless ZERO=0 leaves them uncleared when they are
+     * freed.
+     */
     if (p && (!sm_settings.zero || !sm_arena_owns(p)))
         memset(p, 0, size);
     return p;
@@ -129,7 +135,7 @@ SM_EXPORT void CRYPTO_clear_free(void *p, size_t size, const char *file, int lin
     clear_and_give(CALLER, p, size, file, line);
 }
 
-/* OpenSSL's own moves a block that grows, and clears the tail of one that shrinks. */
+/* As OpenSSL's function: moves a block that grows, and clears the tail of one that shrinks. */
 static void *clear_and_retake(const void *caller, void *p, size_t old, size_t size,
                               const char *file, int line)
 {
@@ -166,7 +172,10 @@ SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const cha
 
 typedef void *crypto_aligned(size_t, size_t, void **, const char *, int);
 
-/* From 3.4 on. What is freed is *free_this, whatever the alignment is. */
+/*
+ * CRYPTO_aligned_alloc() exists from OpenSSL 3.4 on. The caller frees *free_this, whatever the
+ * alignment is.
+ */
 static void *align_for(const void *caller, size_t size, size_t align, void **free_this,
                        const char *file, int line)
 {
@@ -194,7 +203,10 @@ SM_EXPORT void *CRYPTO_aligned_alloc(size_t size, size_t align, void **free_this
     return align_for(CALLER, size, align, free_this, file, line);
 }
 
-/* Those for arrays are of 3.6: an array that is larger than memory can be has no room. */
+/*
+ * The functions for arrays exist from OpenSSL 3.6 on. They return NULL if number * size
+ * overflows.
+ */
 SM_EXPORT void *CRYPTO_aligned_alloc_array(size_t number, size_t size, size_t align,
                                            void **free_this, const char *file, int line)
 {
@@ -287,8 +299,9 @@ static bool are_ours(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 }
 
 /*
- * Refused, as OpenSSL does it once it has allocated: its free would be given our blocks.
- * Success would be a promise to call them, by which programs go. An engine's are called.
+ * Refuses the program's functions, as OpenSSL does once it has allocated, because the program's
+ * free would be given blocks of the arena. Success would promise to call the functions, and
+ * programs rely on that. An engine's functions are called.
  */
 SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 {
@@ -309,7 +322,7 @@ SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, cryp
     return 0;
 }
 
-/* Those that are in use. */
+/* Gives the functions that are in use. */
 SM_EXPORT void CRYPTO_get_mem_functions(crypto_malloc **m, crypto_realloc **r, crypto_free **f)
 {
     void (*instead)(crypto_malloc **, crypto_realloc **, crypto_free **) =

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRYPTO_secure_malloc() and the rest of its family: OpenSSL's own secure heap is locked,
- * but ordinary memory. Ours has no size of its own: what is asked for comes from the arena.
- * Which blocks are secure is remembered (secure_blocks.h), so that all questions are answered
- * as they are meant.
+ * CRYPTO_secure_malloc() and the rest of its family. OpenSSL's secure heap is locked, but
+ * ordinary memory. The preload's has no size of its own: blocks come from the arena. A table
+ * marks the secure blocks (secure_blocks.h), so that all queries get correct answers.
  */
 #include "arena/arena.h"
 #include "base/common.h"
@@ -18,7 +17,7 @@
 
 #define CALLER        __builtin_return_address(0)
 #define INSTEAD(name) libcrypto_own_function(CALLER, name)
-#define SH_LIST       (2 * sizeof(void *)) /* what OpenSSL keeps in a free block */
+#define SH_LIST       (2 * sizeof(void *)) /* bytes that OpenSSL keeps in a free block */
 
 static bool on;
 
@@ -32,7 +31,10 @@ static bool power_of_two(size_t n)
     return n && (n & (n - 1)) == 0;
 }
 
-/* 1: the pages are secret; 2, as for OpenSSL's own when it cannot be locked: they are not. */
+/*
+ * Returns 1 if the pages are secret; 2 if not, as OpenSSL does for a heap that it cannot lock;
+ * 0 on failure.
+ */
 static int switch_on(size_t least)
 {
     void *probe;
@@ -51,7 +53,7 @@ static int switch_on(size_t least)
     return answer;
 }
 
-/* least was an int in 1.1.1. */
+/* In OpenSSL 1.1.1 least was an int. */
 SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
 {
     int (*instead)(size_t, size_t) =
@@ -60,7 +62,7 @@ SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
 
     if (instead)
         return instead(size, least);
-    /* OpenSSL has no use for a heap of fewer than four blocks, and says so. */
+    /* OpenSSL refuses a heap of fewer than four blocks. */
     if (!start_ready() || !power_of_two(size) || !power_of_two(block) || size / block < 4)
         return 0;
     return switch_on(block);
@@ -90,10 +92,10 @@ static void *secure_take(size_t size, const char *file, int line)
     void *p;
 
     if (!start_ready())
-        return CRYPTO_malloc(size, file, line); /* which counts what comes before us */
+        return CRYPTO_malloc(size, file, line); /* counts allocations before the start */
     if (!is_on())
         return hook_malloc(size, file, line);
-    /* Where it is on, nothing is something: a block of the least size. */
+    /* With the secure heap on, size 0 gives a block of the least size. */
     p = hook_malloc(size + (size == 0), file, line);
     if (p && sm_arena_owns(p))
         secure_bits_set(p);
@@ -130,7 +132,7 @@ SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)
     return secure_zero_for(CALLER, size, file, line);
 }
 
-/* The next two are of 3.6. */
+/* The next two functions exist from OpenSSL 3.6 on. */
 SM_EXPORT void *CRYPTO_secure_malloc_array(size_t number, size_t size, const char *file,
                                            int line)
 {

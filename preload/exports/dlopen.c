@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dlopen() and dlmopen() as the program sees them: a libcrypto that came along is hooked
- * before the caller gets its handle. The C library takes who calls it for the object on
- * whose behalf it searches, so that is done here (library_path.c). What cannot be opened so is
- * left to the C library, as a call of the caller's: it knows best, and explains it in its
- * words. See docs/coverage.md.
+ * Interposes dlopen() and dlmopen(): a libcrypto that was loaded is hooked before the caller
+ * gets its handle. The C library searches on behalf of the object that calls it, which would be
+ * the preload, so the preload searches for the caller (library_path.c). A call that cannot be
+ * answered so is passed on to the C library as the caller's, so that the C library decides and
+ * explains in its own words. See docs/coverage.md.
  */
 #include "exports/dlopen.h"
 #include "base/common.h"
@@ -18,7 +18,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* From the assembly below; the last argument is who calls. */
+/* Called by the assembly below; the last argument is the caller's address. */
 SM_FROM_ASM struct interposed preload_dlopen(const char *file, int mode, long none,
                                              const void *caller);
 SM_FROM_ASM struct interposed preload_dlmopen(Lmid_t space, const char *file, int mode,
@@ -54,8 +54,9 @@ static void *open_in(Lmid_t space, const char *file, int mode)
 }
 
 /*
- * OpenSSL's engine afalg has the kernel write into OpenSSL's buffers by asynchronous I/O, which
- * secret memory forbids: it would say that it works, and write nothing.
+ * Refuses OpenSSL's engine afalg, whose asynchronous I/O lets the kernel write into OpenSSL's
+ * buffers. Secret memory forbids such writes: the engine would report success, and write
+ * nothing.
  */
 static const char *allowed_name(const char *file, const void *caller)
 {
@@ -73,8 +74,8 @@ static const char *allowed_name(const char *file, const void *caller)
 }
 
 /*
- * False: the call is to be passed on. Not inlined: the path is off a small stack again when
- * the libcryptos are looked for.
+ * Returns false if the call must be passed on. Not inlined, so that a small stack is free of
+ * the path again when the libcryptos are looked for.
  */
 static __attribute__((noinline)) bool open_for(Lmid_t *space, const char *file, int mode,
                                                const void *caller, void **handle)

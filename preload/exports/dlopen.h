@@ -2,7 +2,10 @@
 #ifndef PRELOAD_EXPORTS_DLOPEN_H
 #define PRELOAD_EXPORTS_DLOPEN_H
 
-/* Before a symbol is handed out: hooks what may have come with a call that was passed on. */
+/*
+ * Called before dlsym() returns a symbol. Hooks the libcryptos that a call passed on to the C
+ * library may have loaded.
+ */
 void dlopen_hook_pending(void);
 
 #endif

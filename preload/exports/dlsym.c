@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dlsym() and dlvsym() as the program sees them. Who asks a handle of libcrypto for
- * CRYPTO_malloc or CRYPTO_set_mem_functions gets ours: libcrypto's own would undo the hooks.
- * Everything else goes to the C library with the caller's return address, by which RTLD_NEXT
- * and RTLD_DEFAULT are understood.
+ * Interposes dlsym() and dlvsym(). A caller that asks a handle of libcrypto for CRYPTO_malloc
+ * or CRYPTO_set_mem_functions gets the preload's function, because libcrypto's own would undo
+ * the hooks. Every other call goes to the C library with the caller's return address, by which
+ * the C library resolves RTLD_NEXT and RTLD_DEFAULT.
  */
 #include "base/common.h"
 #include "exports/crypto_api.h"
@@ -17,7 +17,7 @@
 #include <link.h>
 #include <string.h>
 
-/* From the assembly below. */
+/* Called by the assembly below. */
 SM_FROM_ASM void *preload_own_function(void *handle, const char *name, const void *caller);
 SM_FROM_ASM dlsym_function *preload_next_dlsym(void);
 SM_FROM_ASM struct interposed preload_dlvsym(void *handle, const char *name,
@@ -70,9 +70,9 @@ static void *own(const char *name)
 }
 
 /*
- * Our own dlsym and its like, for who asks the C library itself for them (a handle, or a
- * version, which ours have not). RTLD_NEXT means what is behind ours: another preload may be
- * asking.
+ * Returns the preload's dlsym, dlvsym, dlopen or dlmopen in place of the C library's, for
+ * callers that ask by a handle or by a version, which the preload's have not. RTLD_NEXT means
+ * the definition after the preload's: another preloaded library may be asking.
  */
 static void *linkers(const void *real)
 {
@@ -94,14 +94,14 @@ static bool is_linkers(const char *name)
             strcmp(name + 2, "open") == 0 || strcmp(name + 2, "mopen") == 0);
 }
 
-#define NOTHING ((void *)UINTPTR_MAX) /* the program is to get NULL */
+#define NOTHING ((void *)UINTPTR_MAX) /* the caller gets NULL */
 
 struct program {
     struct elf_object object;
     struct range code;
 };
 
-/* The program is the first: no more are looked at. */
+/* The program is the first object; no more are visited. */
 static int dlsym_visit(struct dl_phdr_info *info, size_t size, void *program)
 {
     (void)size;
@@ -111,9 +111,9 @@ static int dlsym_visit(struct dl_phdr_info *info, size_t size, void *program)
 }
 
 /*
- * Behind ours in the global scope may be libcrypto's, which is what is found if it is left
- * alone. Whoever asks whether there is an OpenSSL is not to find us where there is none;
- * dlerror() tells why.
+ * After the preload in the global scope may come the function of a libcrypto that is not
+ * served; the caller gets that function. A caller that looks for an OpenSSL must not find the
+ * preload where there is no OpenSSL; dlerror() tells why.
  */
 static void *behind_ours(const char *name, bool elsewhere)
 {
@@ -124,7 +124,10 @@ static void *behind_ours(const char *name, bool elsewhere)
     return libcrypto_is_unhooked(real) ? real : NULL;
 }
 
-/* The program is before us. A library may also see a libcrypto that is not in that scope. */
+/*
+ * The program precedes the preload in the global scope. A library may also see a libcrypto
+ * outside that scope.
+ */
 static void *by_default(const char *name, void *function, const void *caller)
 {
     struct program program = {0};
@@ -137,7 +140,10 @@ static void *by_default(const char *name, void *function, const void *caller)
     return behind_ours(name, libcrypto_known() && !elf_range_has(program.code, caller));
 }
 
-/* NULL: whatever the C library answers. */
+/*
+ * Returns the function for the caller; NOTHING: the caller gets NULL; NULL: the C library
+ * answers.
+ */
 void *preload_own_function(void *handle, const char *name, const void *caller)
 {
     void *function = own(name), *real;
@@ -152,7 +158,7 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
     if (handle == RTLD_NEXT)
         return libcrypto_hooked() ? function : NULL;
     real = real_dlsym()(handle, name);
-    if (real == function) /* the handle of the program */
+    if (real == function) /* handle is the program's */
         return behind_ours(name, false);
     return real && libcrypto_defines(real, name) ? function : NULL;
 }
@@ -162,7 +168,7 @@ dlsym_function *preload_next_dlsym(void)
     return real_dlsym();
 }
 
-/* A version that there is not is for the C library to say. */
+/* The C library answers for a version that does not exist. */
 struct interposed preload_dlvsym(void *handle, const char *name, const char *version,
                                  const void *caller)
 {

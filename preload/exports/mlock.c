@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A libcrypto whose CRYPTO_secure_malloc_init() we do not answer (node's own copy) locks its
- * secure heap: mlock, or mlock2 by syscall(). It gets secret pages under it then, which are
- * locked by their nature. The program itself may be in the same object as libcrypto, and lock
- * something else: the heap is known by its guard pages and by its contents
- * (mlock_secure_heap.h).
+ * Interposes mlock() and its family. A libcrypto whose CRYPTO_secure_malloc_init() the preload
+ * does not replace (node's own copy) locks its secure heap: by mlock, or mlock2 through
+ * syscall(). The preload puts secret pages, which are always locked, under the heap. The
+ * program may be in the same object as libcrypto, and lock other memory: the heap is recognised
+ * by its guard pages and its contents (mlock_secure_heap.h).
  */
 #include "exports/mlock.h"
 #include "arena/backing.h"
@@ -71,8 +71,9 @@ SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 }
 
 /*
- * As mlockall(2). The kernel locks address space as well: the arena's reservation alone would
- * be more than most limits allow, and the program's next mmap would fail.
+ * As mlockall(2), but unlocks the arena. The kernel counts reserved address space as locked:
+ * the arena's reservation alone would exceed most limits, and the program's next mmap would
+ * fail.
  */
 SM_EXPORT int mlockall(int flags)
 {

@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Memory that code at caller wants locked: if that is a libcrypto, secret pages are put under
- * it, and true is the answer. False: the kernel is to lock it.
+ * Puts secret pages under memory that code at caller wants locked, if the code is a libcrypto's
+ * and the memory its new secure heap. Returns false if the kernel must lock the memory.
  */
 bool memlock_take(const void *caller, const void *address, size_t length);
 

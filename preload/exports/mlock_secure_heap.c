@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* What a line of /proc/self/maps has behind the access: offset, device, inode, and no name */
+/* A line of /proc/self/maps after the permissions: offset, device, inode, and no name */
 #define ANONYMOUS " 00000000 00:00 0 "
 
 struct mapping {
@@ -22,7 +22,7 @@ struct lines {
     char bytes[1024];
 };
 
-/* The next character; 0: the end. */
+/* Returns the next character, or 0 at the end. */
 static char next(struct lines *lines)
 {
     long got;
@@ -84,9 +84,10 @@ static int secure_heap_look(struct lines *lines, uintptr_t from, uintptr_t to)
 }
 
 /*
- * OpenSSL locks its heap when it has just made it: zeroes, but for the list node of the one
- * free block that it is: no next, and a pointer to the head. A thread's stack between the
- * guards of two others has that thread's own data at its end.
+ * Returns true for the contents of a new heap, which OpenSSL locks as soon as it is made:
+ * zeroes after the list node of its one free block. The node has no next block and a pointer to
+ * the head of the list. A thread's stack between the guards of two other stacks has the
+ * thread's own data at its end.
  */
 static bool is_new_heap(const uintptr_t *words, size_t length)
 {
@@ -103,7 +104,7 @@ int guarded_heap(const void *address, size_t length)
     struct lines lines = {0};
     int answer;
 
-    /* The size of OpenSSL's is a power of two; the least block has room for the node. */
+    /* The size of OpenSSL's heap is a power of two; the least block has room for the node. */
     if (length < 2 * sizeof(uintptr_t) || (length & (length - 1)) != 0)
         return -EINVAL;
     if (sm_seccomp_forbids(SM_CALL_OPENAT) || sm_seccomp_forbids(SM_CALL_CLOSE))

@@ -5,9 +5,10 @@
 #include <stddef.h>
 
 /*
- * Whether a range is all of one private anonymous mapping, to be read and written, between two
- * without access, with what OpenSSL's secure heap has in it when it is new. 0: it is; -EINVAL:
- * it is not; another negative errno value: /proc/self/maps cannot be read.
+ * Returns 0 if the range is the whole of one private anonymous read-write mapping, between two
+ * mappings without access, with the contents of a new secure heap of OpenSSL. Returns -EINVAL
+ * if the range is anything else, another negative errno value if /proc/self/maps cannot be
+ * read.
  */
 int guarded_heap(const void *address, size_t length);
 

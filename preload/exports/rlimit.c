@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * setrlimit() and prlimit() as the program sees it. A sandbox that may not write files any more
- * (sshd's) cannot size secret memory either, nor have a descriptor for it: what may still be
- * needed is made present before. One that may have little address space does not lose it to
- * what the arena has only reserved.
+ * Interposes setrlimit() and prlimit(). A sandbox that may not write files any more (sshd's)
+ * can neither size secret memory nor open a descriptor for it, so secret memory that may be
+ * needed is made present before. A sandbox with a limit on its address space does not lose that
+ * space to the arena's reservation.
  */
 #include "base/common.h"
 #include "heap/malloc.h"
@@ -18,23 +18,25 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define FILE_LEAST       (4 * SM_MIB) /* the largest piece in which memory is had */
+#define FILE_LEAST       (4 * SM_MIB) /* the largest piece of secret memory taken at once */
 #define DESCRIPTOR_LEAST 8
 
-/* With or without large files they are the same type here. */
+/* With or without large files the types are the same here. */
 int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit);
 int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *limit,
               struct rlimit64 *old);
 
-/* The hard limit; the largest where the pointer is bad, which the kernel says then. */
+/*
+ * Returns the hard limit, or RLIM64_INFINITY for a bad pointer, which the kernel reports then.
+ */
 static rlim64_t hard_of(const struct rlimit64 *limit)
 {
     return sm_pages_readable(limit, sizeof(*limit)) ? limit->rlim_max : RLIM64_INFINITY;
 }
 
 /*
- * In a child that nobody announced, one of vfork, or a signal handler in malloc, nothing can be
- * taken.
+ * Returns false where nothing can be allocated: in a rawfork child, a vfork child, or a signal
+ * handler that interrupted malloc.
  */
 static bool can_reserve(void)
 {
@@ -55,7 +57,10 @@ static void before(int resource, const struct rlimit64 *limit)
         sm_sandbox_reserve();
 }
 
-/* What is given back stays so: only for a limit that holds. Keeps errno. */
+/*
+ * Shrinks the arena for a limit that was set, because the address space is given back for good.
+ * Keeps errno.
+ */
 static int after(int result, int resource, const struct rlimit64 *limit)
 {
     if (result == 0 && resource == RLIMIT_AS && limit && can_reserve() &&

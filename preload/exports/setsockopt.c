@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * setsockopt() as libcrypto sees it: it may not give a connection's keys to the kernel (kernel
- * TLS), which keeps them in ordinary memory, and cannot decrypt into secret memory (EFAULT: the
- * connection breaks). It is told what a kernel without TLS says, and goes on by itself.
+ * Interposes setsockopt() for libcrypto, which may not give a connection's keys to the kernel
+ * (kernel TLS): the kernel keeps them in ordinary memory, and cannot decrypt into secret memory
+ * (EFAULT: the connection breaks). libcrypto gets the error of a kernel without TLS, and
+ * continues without kernel TLS.
  */
 #include "base/common.h"
 #include "libcrypto/discover.h"
@@ -18,8 +19,8 @@
 #endif
 
 /*
- * The keys are asked for, not the protocol (TCP_ULP): OpenSSL prepares sockets by that which
- * it has no such plans for.
+ * Looks at the keys, not the protocol (TCP_ULP), because OpenSSL also sets TCP_ULP on sockets
+ * that get no keys.
  */
 static bool gives_keys(int level, int name, const void *caller)
 {

@@ -31,8 +31,8 @@ struct library {
 };
 
 /*
- * The libssls that were the only one of the process at some time. Entries are claimed by a
- * count, written once, and read once they are complete.
+ * The libssls that were the only one of the process at some time. An entry is claimed by the
+ * count, written once, and read once it is complete.
  */
 static struct {
     struct library library;
@@ -41,10 +41,10 @@ static struct {
 static unsigned seen_number;
 
 /*
- * The number of the only libssl's entry, from 1 on, as this thread found it, and when that was:
- * how much had been loaded and unloaded, times 16. OpenSSL calls these functions for each
- * ticket: a search each time would cost a handshake some hundredth of its time. One word, since
- * every thread of every program has it.
+ * The number of the only libssl's entry, from 1 on, as this thread found it, plus 16 times the
+ * count of objects loaded and unloaded at that time. OpenSSL calls these functions for each
+ * ticket, and a search each time would cost a handshake about a hundredth of its time. One
+ * word, because every thread of every program has this variable.
  */
 static __thread uint32_t only __attribute__((tls_model("initial-exec")));
 _Static_assert(LIBRARIES < 16, "four bits");
@@ -54,11 +54,11 @@ static uint32_t only_at(unsigned long long changes, unsigned number)
     return (uint32_t)changes << 4 | number;
 }
 
-/* Which libssl a caller has */
+/* A search for the libssl of a caller */
 struct search {
     const void *caller;
     struct elf_object user;     /* the object that the caller is in */
-    bool inside;                /* which is a libssl itself */
+    bool inside;                /* user is a libssl itself */
     unsigned long long changes; /* objects that were loaded and unloaded, ever */
     struct library found[LIBRARIES];
     unsigned number;
@@ -104,7 +104,7 @@ static bool is_linked_with(const struct elf_object *user, const struct elf_objec
     return false;
 }
 
-/* Its number, from 1 on; 0: there is no room for it. */
+/* Returns the number of the library's entry, from 1 on, or 0 if there is no room. */
 static unsigned remembered(const struct library *library)
 {
     unsigned claimed = sm_min(__atomic_load_n(&seen_number, __ATOMIC_ACQUIRE), LIBRARIES);
@@ -140,7 +140,7 @@ static void session_look(struct search *search)
     only = only_at(search->changes, number);
 }
 
-/* The libssl; NULL: there is none, and nobody can have called. */
+/* Returns the libssl of the caller, or NULL if there is none; then no code can have called. */
 static const struct elf_object *library_of(struct search *search)
 {
     unsigned best = 0;
@@ -157,7 +157,10 @@ static const struct elf_object *library_of(struct search *search)
     return search->number ? &search->found[best].object : NULL;
 }
 
-/* The libcrypto of a libssl, or of a program that has both in it; NULL: none of ours. */
+/*
+ * Returns the libcrypto of a libssl, or of a program that contains both; NULL if it is not
+ * served.
+ */
 static const struct elf_object *crypto_of(const struct elf_object *library)
 {
     unsigned of = linkage_of(library);
@@ -170,15 +173,18 @@ static const struct elf_object *crypto_of(const struct elf_object *library)
 }
 
 /*
- * OpenSSL's own calls are of tickets, which it encrypts, and of PEM files, which others read.
- * The program's are of caches.
+ * Calls by OpenSSL itself are for tickets, which OpenSSL encrypts, and PEM files, which other
+ * programs read. Calls by the program are for caches.
  */
 static bool is_for_a_cache(const struct search *search)
 {
     return !search->inside && !libcrypto_contains(search->caller);
 }
 
-/* What cannot be sealed is none: zeroes, which no session is. Nothing plain ever gets out. */
+/*
+ * Writes zeroes, which are no session, if the session cannot be sealed: plain text never gets
+ * out.
+ */
 static void seal(const struct elf_object *crypto, const unsigned char *plain, int n,
                  unsigned char *to)
 {
@@ -227,12 +233,12 @@ SM_EXPORT int i2d_SSL_SESSION(const void *session, unsigned char **to)
     return seal_session(plainly, crypto_of(library), session, to);
 }
 
-/* What a call is to be passed on with */
+/* The arguments with which a call is passed on */
 struct parsing {
     void **session;
     const unsigned char **from;
     long length;
-    bool in_library; /* that of OpenSSL 3.2 and later, with two arguments more */
+    bool in_library; /* as d2i_SSL_SESSION_ex() of OpenSSL 3.2 and later */
     void *library;
     const char *properties;
 };

@@ -5,7 +5,7 @@
 #include "session_key.h"
 #include <string.h>
 
-/* From <openssl/evp.h>, which is not needed to build this library */
+/* From <openssl/evp.h>, which this library is built without */
 #define EVP_CTRL_AEAD_GET_TAG 0x10
 #define EVP_CTRL_AEAD_SET_TAG 0x11
 
@@ -59,8 +59,8 @@ size_t session_sealed_length(const unsigned char *sealed, size_t length)
 }
 
 /*
- * One pass, in the one direction or the other; sealed has its header and its nonce. tag: given
- * when it decrypts, else written.
+ * Encrypts or decrypts n bytes. sealed has its header and its nonce. tag is read when
+ * decrypting, written when encrypting.
  */
 static bool pass(const struct cipher *cipher, void *context, const unsigned char *key,
                  const unsigned char *sealed, const unsigned char *from, unsigned char *to,

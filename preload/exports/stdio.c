@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files that libcrypto reads: key files among them. Their text passes through the buffer of
- * a stdio stream, which the C library takes from the ordinary heap and does not clear.
+ * Interposes stdio for files that libcrypto reads, such as key files. Their text passes through
+ * the buffer of a stdio stream, which the C library takes from the ordinary heap and does not
+ * clear.
  *
- * - A stream that libcrypto opens gets a buffer in secret memory. Where the file system cannot
- * read into that (it pins the pages), the stream gets another, which is cleared.
- * - The buffer of one that the program opened, and libcrypto read, is cleared when it is
- * closed or opened anew.
- * - If what was read looked like a private key, the kernel's copy of the file is dropped then.
+ * - A stream that libcrypto opens gets a buffer in secret memory, or a cleared ordinary buffer
+ * where the file system cannot read into secret memory (the read pins the pages).
+ * - The buffer of a stream that the program opened and libcrypto read is cleared at close or
+ * reopen.
+ * - If the text looked like a private key, the kernel's copy of the file is dropped then.
  */
 #include "base/common.h"
 #include "base/counters.h"
@@ -38,11 +39,11 @@
 #define PIECE   ((size_t)512)
 #define CALLER  __builtin_return_address(0)
 
-static struct sm_lock lock; /* taken inside (sm_enter): never held at fork */
+static struct sm_lock lock; /* taken inside the gate (sm_enter): never held at fork */
 static struct stream {
     FILE *file;   /* NULL: free */
-    void *buffer; /* secret; NULL: its own, to be cleared */
-    void *plain;  /* of the C library's, instead of a secret one */
+    void *buffer; /* secret; NULL: the stream's own, to be cleared */
+    void *plain;  /* of the C library's heap, in place of a secret one */
     struct key_text text;
 } streams[STREAMS];
 static unsigned open_streams;
@@ -56,7 +57,7 @@ static struct stream *stream_find(const FILE *file)
     return NULL;
 }
 
-/* Puts it into the table. False: there is no room. */
+/* Adds the stream to the table. Returns false if there is no room. */
 static bool stream_add(FILE *file, void *buffer)
 {
     struct sm_thread_cache *cache = sm_enter();
@@ -78,7 +79,7 @@ static bool stream_add(FILE *file, void *buffer)
     return stream;
 }
 
-/* Takes it out, as it was; file NULL: it is not there. */
+/* Removes the stream and returns its entry; file is NULL if there was none. */
 static struct stream stream_take(const FILE *file)
 {
     struct sm_thread_cache *cache;
@@ -99,7 +100,7 @@ static struct stream stream_take(const FILE *file)
     return was;
 }
 
-/* As the C library does for a buffer of its own, by the same calls: a filter knows them. */
+/* Chooses the mode as the C library does, by the same calls, which a filter knows. */
 static int mode_of(FILE *file)
 {
     int error = errno, fd = fileno(file);
@@ -118,7 +119,7 @@ static FILE *with_secret_buffer(FILE *file)
         return file;
     buffer = sm_malloc(BUFFER, SM_PART_KEY);
     if (!buffer)
-        return file; /* The stream works; that the arena is full was said. */
+        return file; /* The stream works; the full arena was reported. */
     if (stream_add(file, buffer))
         setvbuf(file, buffer, mode_of(file), BUFFER);
     else
@@ -126,7 +127,7 @@ static FILE *with_secret_buffer(FILE *file)
     return file;
 }
 
-/* A line of DER ends at the first zero for us: how the file begins is in the buffer. */
+/* The preload sees a line of DER up to the first zero; the buffer has the file's beginning. */
 static void look_at_beginning(struct key_text *text, const FILE *file)
 {
     ptrdiff_t there = file->_IO_read_end - file->_IO_buf_base;
@@ -135,7 +136,7 @@ static void look_at_beginning(struct key_text *text, const FILE *file)
         key_text_look(text, file->_IO_buf_base, sm_min((size_t)there, KEY_TEXT_BEGINNING));
 }
 
-/* Copies what is known of a stream to text or, back, from it. False: it is not there. */
+/* Copies a stream's text out or, with back, in. Returns false if the stream is not listed. */
 static bool exchange(const FILE *file, struct key_text *text, bool back)
 {
     struct sm_thread_cache *cache = sm_enter();
@@ -152,7 +153,7 @@ static bool exchange(const FILE *file, struct key_text *text, bool back)
     return stream;
 }
 
-/* libcrypto has read this from a stream. The copy is looked at outside of gate and lock. */
+/* Looks at bytes that libcrypto has read from a stream, in a copy outside gate and lock. */
 static void stream_look(FILE *file, const void *bytes, size_t size)
 {
     struct key_text text = {0};
@@ -198,8 +199,7 @@ static bool has_secret_buffer(const FILE *file)
     return has;
 }
 
-/* Notes another buffer for a stream. Which of the two is not needed: its secret one, as a rule.
- */
+/* Notes another buffer. Returns the buffer that is not needed: as a rule the secret one. */
 static void *exchange_buffer(const FILE *file, void *plain)
 {
     struct sm_thread_cache *cache = sm_enter();
@@ -219,8 +219,8 @@ static void *exchange_buffer(const FILE *file, void *plain)
 }
 
 /*
- * Whether a read has failed because it was into secret memory (FUSE with direct_io, 9p without
- * a cache): the stream's buffer is none then, and the next read may not be into another.
+ * Returns true if a read into secret memory failed (FUSE with direct_io, 9p without a cache).
+ * The stream then has an ordinary buffer, and the next read must go through it.
  */
 static bool cannot_be_secret(FILE *file)
 {
@@ -246,7 +246,7 @@ static bool cannot_be_secret(FILE *file)
     return true;
 }
 
-/* Of the address that fopen returns a stream may be known that was closed in another way. */
+/* The table may have a stream at the same address, closed in a way not seen here. */
 static FILE *opened(FILE *file, const void *caller)
 {
     struct stream stale = file ? stream_take(file) : (struct stream){0};
@@ -294,7 +294,7 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
         (size_t (*)(void *, size_t, size_t, FILE *))real_function(REAL_FREAD);
     size_t result = next(to, size, number, file), more = 1;
 
-    /* What is as large as the buffer is read past it: a piece goes through it. */
+    /* A read as large as the buffer bypasses it; a piece goes through the buffer. */
     if (result < number && size == 1 && libcrypto_contains(CALLER) && cannot_be_secret(file)) {
         while (more && result < number) {
             more = next((char *)to + result, 1, sm_min(number - result, PIECE), file);
@@ -307,8 +307,8 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 }
 
 /*
- * The buffer of a stream that was opened with mode "m" is the file itself, mapped to be read.
- * The kernel is asked to write to it: the signal mask, which needs so much room.
+ * Returns false if the buffer cannot be written: with mode "m" it is the file itself, mapped
+ * read-only. The kernel is asked to write a signal mask, of sizeof(uint64_t) bytes.
  */
 static bool writable(void *buffer, size_t size)
 {
@@ -317,8 +317,8 @@ static bool writable(void *buffer, size_t size)
 }
 
 /*
- * What the program is about to give back to the C library's heap. What it has written and
- * not flushed is its own, and the C library's to write and to fail with.
+ * Clears the buffer that the C library is about to free. Data that the program wrote and did
+ * not flush stay, because the C library must write them or report the failure.
  */
 static void clear_buffer(FILE *file)
 {
@@ -333,7 +333,7 @@ static void clear_buffer(FILE *file)
     clear(from, file->_IO_buf_end);
 }
 
-/* Out of the table first: the next fopen may return the same address. */
+/* Removes the stream first, because the next fopen may return the same address. */
 static struct stream closing(FILE *file)
 {
     struct stream stream = stream_take(file);
@@ -362,7 +362,7 @@ static int closed_by(enum real which, FILE *file)
     return result;
 }
 
-/* The C library gives the buffer back, and takes another when it needs one. */
+/* The C library frees the buffer, and allocates another when it needs one. */
 static FILE *reopened_by(enum real which, const char *path, const char *mode, FILE *file)
 {
     FILE *(*next)(const char *, const char *, FILE *) =

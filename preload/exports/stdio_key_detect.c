@@ -2,7 +2,7 @@
 #include "exports/stdio_key_detect.h"
 #include <string.h>
 
-/* The end of "-----BEGIN RSA PRIVATE KEY-----", and of every other kind's first line */
+/* The end of "-----BEGIN RSA PRIVATE KEY-----", and of the first line of every other kind */
 static const char mark[] = "PRIVATE KEY-----";
 
 #define MARK     (sizeof(mark) - 1)
@@ -19,7 +19,10 @@ static bool marked(struct key_text *text, const unsigned char *bytes, size_t siz
         if (!first)
             break;
         i = (size_t)(first - bytes);
-        /* No end of the mark is a beginning of it, but for its first letter. */
+        /*
+         * The first letter occurs once in the mark, so a mismatch starts again at this
+         * character.
+         */
         if (bytes[i] != (unsigned char)mark[text->matched])
             text->matched = 0;
         text->matched += bytes[i] == (unsigned char)mark[text->matched];
@@ -27,7 +30,7 @@ static bool marked(struct key_text *text, const unsigned char *bytes, size_t siz
     return text->matched == MARK;
 }
 
-/* Past the tag and the length of an element; size + 1: it does not begin with this tag. */
+/* Returns the offset after the tag and length of an element, or size + 1 if its tag differs. */
 static size_t inside(const unsigned char *bytes, size_t size, size_t at, unsigned char tag)
 {
     if (at + 1 >= size || bytes[at] != tag)
@@ -36,8 +39,8 @@ static size_t inside(const unsigned char *bytes, size_t size, size_t at, unsigne
 }
 
 /*
- * A version number at once: PKCS#1 and PKCS#8 (0), SEC1 (1), PKCS#12 (3). An algorithm at
- * once: encrypted PKCS#8 (and public keys, for which nothing is lost).
+ * A version number comes first in PKCS#1 and PKCS#8 (0), SEC1 (1), PKCS#12 (3). An algorithm
+ * comes first in encrypted PKCS#8 (and in public keys, where a match does no harm).
  */
 static bool is_der(const unsigned char *bytes, size_t size)
 {
@@ -49,7 +52,7 @@ static bool is_der(const unsigned char *bytes, size_t size)
     return at < size && bytes[at] == OID;
 }
 
-/* Byte by byte: a key says what it is before its first secret byte. */
+/* Looks byte by byte, because a key shows its kind before its first secret byte. */
 static bool begins(struct key_text *text, const unsigned char *bytes, size_t size)
 {
     for (size_t i = 0; i < size && text->begun < KEY_TEXT_BEGINNING; i++) {

@@ -24,8 +24,10 @@ static unsigned pages_of(int fd, size_t from, size_t length)
 {
     unsigned char there[LOOKED_AT] = {0};
     unsigned pages = 0;
-    /* Without access: where all of the process is locked (mlockall) a mapping that can be read
-     * is filled at once, and would bring back what was dropped. */
+    /*
+     * PROT_NONE, because under mlockall a readable mapping is filled at once, and would bring
+     * back the dropped pages.
+     */
     long at = sm_sys(SYS_mmap, NULL, length, PROT_NONE, MAP_SHARED, fd, from);
 
     if (at < 0 && at > -4096)
@@ -39,8 +41,9 @@ static unsigned pages_of(int fd, size_t from, size_t length)
 }
 
 /*
- * How many of its pages the kernel has; 0 also when it does not say. Of a file that the
- * process neither owns nor may write it says that all are there, and so is one behind its end.
+ * Returns how many pages of the file the kernel has cached, or 0 if the kernel does not tell.
+ * For a file that the process neither owns nor may write the kernel reports all pages as
+ * cached, even a page past the end.
  */
 static unsigned cached(int fd, size_t size)
 {
@@ -56,7 +59,10 @@ void page_cache_drop(int fd)
     if (!page_cache_allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
         !S_ISREG(st.st_mode) || st.st_size == 0)
         return;
-    /* Dropping a file that others read all the time would cost them more than it is worth. */
+    /*
+     * Dropping a large file that other processes read all the time would cost more than it is
+     * worth.
+     */
     if (st.st_size > LOOKED_AT * 4096L) {
         sm_count(&sm_stats.files_cached, 1);
         sm_lapse(SM_LAPSE_FILE_LARGE,
@@ -67,9 +73,11 @@ void page_cache_drop(int fd)
     sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
     if (cached(fd, (size_t)st.st_size) == 0)
         return;
-    /* Written a moment ago, perhaps: what is not on the disk yet is not dropped. */
+    /* The file may have just been written: pages not on the disk yet are not dropped. */
     sm_sys(SYS_fdatasync, fd);
-    /* And again, if siblings that start at the same time read it between one call and the next.
+    /*
+     * Repeated, because siblings that start at the same time may read the file between two
+     * calls.
      */
     for (int i = 0; i < TRIES; i++) {
         sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);

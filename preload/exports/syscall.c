@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prctl() and syscall() as the program sees them: a seccomp filter that it installs is
- * noticed before it takes effect, memory that a libcrypto locks gets secret pages, and a fork
- * by system call copies the secrets as fork() does. Everything else goes to the kernel as it
- * came.
+ * Interposes prctl() and syscall(): the preload prepares for a seccomp filter before it takes
+ * effect, puts secret pages under memory that a libcrypto locks, and copies the secrets in a
+ * fork by system call as in fork(). All other calls go to the kernel unchanged.
  */
 #include "os/syscall.h"
 #include "base/common.h"
@@ -18,7 +17,7 @@
 #include <stdarg.h>
 #include <sys/prctl.h>
 
-/* From the assembly below. */
+/* Called by the assembly below. */
 SM_FROM_ASM long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e,
                                            long f);
 SM_FROM_ASM long preload_forking_syscall(long nr, long a, long b, long c, long d, long e,
@@ -74,8 +73,8 @@ long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, 
 #define UNLIKE_FORK (CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_SETTLS)
 
 /*
- * Whether a clone or clone3 is what fork() does: another memory and other descriptors, on the
- * same stack, with the same thread-local variables, and the parent goes on at once.
+ * Returns true if a clone or clone3 does what fork() does: other memory and other descriptors,
+ * on the same stack, with the same thread-local variables, and the parent continues at once.
  */
 bool preload_is_fork(long nr, long a, long b)
 {
@@ -116,7 +115,7 @@ SM_EXPORT int prctl(int option, ...)
 
 /*
  * syscall() is written in assembly because a program may make a vfork with it: the child
- * returns first, and a frame of ours would be gone when the parent does.
+ * returns first, and would destroy a C frame that the parent still needs.
  */
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)

@@ -24,7 +24,9 @@ void job_stack_hide(void *p, size_t size)
     advise(p, size, MADV_DONTDUMP);
 }
 
-/* Whole pages, so that all of it can be left out. The C library's aligned blocks may be larger.
+/*
+ * Allocates whole pages, so that core dumps exclude the whole stack. An aligned block of the C
+ * library may be larger.
  */
 void *job_stack(size_t size)
 {
@@ -39,7 +41,7 @@ void *job_stack(size_t size)
     return p;
 }
 
-/* Whichever else begins with a page is dumped in any case. */
+/* A page-aligned block that is no job stack is in core dumps anyway. */
 void job_stack_end(const void *p)
 {
     if ((uintptr_t)p % sm_os_page == 0)

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stacks of OpenSSL's ASYNC jobs, which libcrypto allocates like anything else
- * (crypto/async/arch). They cannot be secret memory, which a child of fork shares with its
- * parent until it has its copy: both would run on the same stack. So they are as other stacks
- * are, ordinary memory; and left out of core dumps.
+ * Stacks of OpenSSL's ASYNC jobs, which libcrypto allocates by CRYPTO_malloc
+ * (crypto/async/arch). They cannot be secret memory, because a child of fork shares secret
+ * pages with its parent until the child has its copy: both would run on the same stack. Job
+ * stacks are ordinary memory, excluded from core dumps.
  */
 #ifndef PRELOAD_HOOKS_JOB_STACK_H
 #define PRELOAD_HOOKS_JOB_STACK_H
 
 #include "base/common.h"
 
-extern SM_LOCAL bool job_stacks; /* there was one */
+extern SM_LOCAL bool job_stacks; /* a job stack was allocated */
 
-/* Of the C library's; size is not 0. NULL: none. */
+/*
+ * Returns a stack of size bytes, not 0, from the C library's heap, or NULL when there is no
+ * memory.
+ */
 void *job_stack(size_t size);
 
-/* The same for what another C library gave: as far as whole pages are in it */
+/*
+ * Excludes a block of another C library from core dumps, as far as the block has whole pages.
+ */
 void job_stack_hide(void *p, size_t size);
 
-/* Before something that is not of the arena is freed: if it is one, it may be dumped again. */
+/*
+ * Called before a block outside the arena is freed. Core dumps may include a job stack's pages
+ * again.
+ */
 void job_stack_end(const void *p);
 
 #endif

@@ -28,8 +28,9 @@ void *hook_malloc(size_t size, const char *file, int line)
 }
 
 /*
- * A secure block is an ordinary one afterwards: OpenSSL has no way to do that to one. The mark
- * goes first, because another thread may have the old place at once; what stays keeps its mark.
+ * A secure block becomes an ordinary one, because OpenSSL has no realloc for secure blocks. The
+ * mark is removed first, because another thread may get the old place at once. A block that
+ * stays on failure gets its mark back.
  */
 void *hook_realloc(void *p, size_t size, const char *file, int line)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What OpenSSL calls instead of its own allocation. Zero sizes, NULL and foreign pointers
- * are answered as OpenSSL's defaults answer them. Thread-safe; not async-signal-safe.
+ * The memory functions that the preload installs in OpenSSL. Zero sizes, NULL and foreign
+ * pointers give the results of OpenSSL's default functions. Thread-safe; not async-signal-safe.
  */
 #ifndef PRELOAD_HOOKS_MEM_HOOKS_H
 #define PRELOAD_HOOKS_MEM_HOOKS_H
@@ -12,7 +12,7 @@ typedef void *crypto_malloc(size_t size, const char *file, int line);
 typedef void *crypto_realloc(void *p, size_t size, const char *file, int line);
 typedef void crypto_free(void *p, const char *file, int line);
 
-/* size in bytes; NULL for 0 or when there is no memory */
+/* size is in bytes. Returns NULL for size 0 and when there is no memory. */
 void *hook_malloc(size_t size, const char *file, int line);
 void *hook_realloc(void *p, size_t size, const char *file, int line);
 void hook_free(void *p, const char *file, int line);

@@ -10,7 +10,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* Those that glibc has besides the first */
+/* The link-map namespaces that glibc has besides the first */
 #define SPACES(X)                                                                              \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 #define NUMBER 16
@@ -75,7 +75,7 @@ static void *namespace_retake(const struct sm_c_library *library, void *p, size_
     return to;
 }
 
-/* A set of hooks for each: whoever calls, and from wherever, each knows its C library. */
+/* A set of hooks for each namespace: a hook knows its C library whatever code calls it. */
 #define HOOKS(n)                                                                               \
     static void *malloc_##n(size_t size, const char *file, int line)                           \
     {                                                                                          \
@@ -109,10 +109,10 @@ const struct mem_hooks *namespace_hooks(void *handle)
 
     if (dlinfo(handle, RTLD_DI_LMID, &space) != 0 || space <= 0 || space >= NUMBER ||
         !found.malloc || !found.realloc || !found.free || !found.usable_size) {
-        dlerror(); /* not the program's */
+        dlerror(); /* the program must not see this error */
         return NULL;
     }
-    /* Another thread can only be writing the same. */
+    /* Another thread can only write the same values. */
     libraries[space] = found;
     return &hooks[space];
 }

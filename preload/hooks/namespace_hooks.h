@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hooks of a libcrypto that dlmopen() put into a name space with a C library of its own:
- * what is not the arena's is that C library's.
+ * The hooks of a libcrypto that dlmopen() loaded into a link-map namespace with a C library of
+ * its own. Blocks outside the arena belong to that C library.
  */
 #ifndef PRELOAD_HOOKS_NAMESPACE_HOOKS_H
 #define PRELOAD_HOOKS_NAMESPACE_HOOKS_H
@@ -16,12 +16,12 @@ struct mem_hooks {
 };
 
 /*
- * For the name space of a handle that dlmopen() gave. NULL: there is no C library to be found.
- * Takes the linker's lock.
+ * Returns the hooks for the namespace of a dlmopen() handle, or NULL if no C library is found
+ * there. Takes the linker's lock.
  */
 const struct mem_hooks *namespace_hooks(void *handle);
 
-/* Whether it is one of those. */
+/* Returns true if function is the malloc hook of a namespace. */
 bool namespace_is_hook(crypto_malloc *function);
 
 #endif

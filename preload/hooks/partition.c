@@ -11,9 +11,9 @@ struct rule {
 };
 
 /*
- * Everything that is not listed is key material: a list of what is harmless can be
- * complete, a list of what is secret cannot. The first three are bytes and nothing else:
- * no locks or reference counts, which must never lie in uncached memory.
+ * Every file that is not listed allocates key material: a list of harmless files can be
+ * complete, a list of secret files cannot. The files of the first three rules allocate bytes
+ * and nothing else: no locks or reference counts, which must never lie in uncached memory.
  */
 static const struct rule rules[] = {
     {"crypto/bn/bn_lib.c", SM_PART_BYTES}, /* big numbers and their words */
@@ -38,7 +38,9 @@ static const struct rule rules[] = {
     {"crypto/x509/x509_vpm.c", SM_PART_PUBLIC},
 };
 
-/* A path as the compiler saw it: "../crypto/bn/bn_lib.c", "/build/openssl/crypto/..." */
+/*
+ * file is a path as the compiler saw it: "../crypto/bn/bn_lib.c", "/build/openssl/crypto/..."
+ */
 static bool rule_fits(const char *file, const char *path)
 {
     const char *at = file;
@@ -69,7 +71,7 @@ unsigned partition_classify(const char *file)
     return SM_PART_KEY;
 }
 
-/* Looks at the other ways, else asks the lists; the answer goes to the front. */
+/* Looks at the other ways of the set, then at the lists. Moves the answer to the front. */
 static unsigned partition_slow(const char *file)
 {
     uint64_t key = (uintptr_t)file, entry = 0, front;

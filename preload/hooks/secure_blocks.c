@@ -21,7 +21,7 @@ static uint64_t bit_of(const void *p)
     return 1ULL << (sm_offset(p) / SM_GRANULE % 64);
 }
 
-/* Not before there is an arena: its extent is what the table is made for. */
+/* The table needs an arena, because the extent of the arena sets the size of the table. */
 bool secure_bits_make(void)
 {
     void *probe = sm_malloc(1, SM_PART_KEY);
@@ -49,7 +49,7 @@ void secure_bits_round_to(size_t size)
     __atomic_store_n(&least, size, __ATOMIC_RELAXED);
 }
 
-/* Powers of two, as the blocks of OpenSSL's heap are */
+/* Rounds up to a power of two, as OpenSSL's heap does. */
 static int64_t secure_counted(const void *p)
 {
     size_t size = sm_usable_size(p), block = __atomic_load_n(&least, __ATOMIC_RELAXED);
@@ -81,9 +81,9 @@ bool secure_bits_drop(const void *p)
 
 void secure_bits_free_slow(void *p)
 {
-    sm_die_if_rawfork_child(); /* In a raw fork's child it is not there to be cleared. */
+    sm_die_if_rawfork_child(); /* A rawfork child has no copy of the block. */
     if (secure_bits_drop(p) && !sm_settings.zero) {
         memset(p, 0, sm_usable_size(p));
-        sm_barrier(); /* or the compiler drops the stores before free */
+        sm_barrier(); /* otherwise the compiler drops the stores before free */
     }
 }

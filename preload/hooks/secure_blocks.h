@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which blocks of the arena are secure ones (crypto_secure.c): a bit for each granule says
- * whether one begins there. They may be freed by a libcrypto that does not call us by name, so
- * every free looks.
+ * The table of secure blocks in the arena (crypto_secure.c): a bit for each granule says
+ * whether a secure block begins there. Every free looks into the table, because a libcrypto
+ * that does not call the preload by name may free a secure block.
  */
 #ifndef PRELOAD_HOOKS_SECURE_BLOCKS_H
 #define PRELOAD_HOOKS_SECURE_BLOCKS_H
 
 #include "base/common.h"
 
-extern SM_LOCAL uint64_t *secure_bits; /* NULL: there was no secure heap yet */
+extern SM_LOCAL uint64_t *secure_bits; /* NULL until there is a secure heap */
 
-/* With the start lock. False: there is no arena, or no memory. */
+/* Called with the start lock held. Returns false if there is no arena or no memory. */
 bool secure_bits_make(void);
 
 bool secure_bits_has(const void *p);
 
 /*
- * How large OpenSSL would make the least block of its heap: a power of two. Only while nothing
- * is secure, or what is counted is wrong.
+ * Sets the size of the least block of OpenSSL's secure heap, a power of two. Call only while no
+ * block is secure: otherwise the count of secure_bits_used() is wrong.
  */
 void secure_bits_round_to(size_t size);
 
-/* p is a block of ours. How much of OpenSSL's heap they would take together is counted. */
+/*
+ * Marks p, a block of the arena. secure_bits_used() returns how many bytes of OpenSSL's heap
+ * all secure blocks would take.
+ */
 void secure_bits_set(const void *p);
 size_t secure_bits_used(void);
 
-/* From now on it is like any other. Whether it was secure. */
+/* Removes the mark of p. Returns true if p was secure. */
 bool secure_bits_drop(const void *p);
 
-/* Before p is freed: OpenSSL clears secure blocks, whatever the settings say. */
+/*
+ * Called before p is freed. Clears a secure block whatever the settings say, as OpenSSL does.
+ */
 void secure_bits_free_slow(void *p);
 
 static inline void secure_bits_free(void *p)

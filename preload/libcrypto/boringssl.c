@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BoringSSL and AWS-LC, whose allocation cannot be replaced as they run: they are not served.
+/*
+ * BoringSSL and AWS-LC are not served, because their allocation cannot be replaced at run time.
  */
 #include "libcrypto/crypto_library.h"
 
-/* For OpenSSL and LibreSSL OPENSSL_malloc is a macro. */
+/* In OpenSSL and LibreSSL OPENSSL_malloc is a macro. */
 static bool is_boringssl(const struct elf_object *object)
 {
     return elf_symbol_of(object, "OPENSSL_malloc") &&

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/crypto_library.h"
 
-/* The beginning of this object, by the linker */
+/* The beginning of the preload's own object, defined by the linker */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-/* BoringSSL's functions are a part of OpenSSL's, and more: it is asked first. */
+/* BoringSSL comes first, because it has functions of OpenSSL and more. */
 static const struct crypto_library *const rows[] = {&boringssl, &libressl, &old_openssl,
                                                     &openssl};
 
@@ -12,7 +12,7 @@ static const struct crypto_library *const rows[] = {&boringssl, &libressl, &old_
 
 bool crypto_library_resembles(const struct elf_object *object)
 {
-    /* Ours has the functions as well. */
+    /* The preload exports the same functions. */
     if (object->base == (uintptr_t)&__ehdr_start)
         return false;
     for (size_t i = 0; i < ROWS; i++) {

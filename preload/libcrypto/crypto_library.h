@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds of crypto libraries that the preload knows: a row for each, and no other place asks
- * which it is. What each row answers to is in docs/coverage.md; docs/contributing/ says how to
- * add one.
+ * The kinds of crypto libraries that the preload knows, a row for each. No other code depends
+ * on the kind. docs/coverage.md lists what each row matches; docs/contributing/ says how to add
+ * a row.
  */
 #ifndef PRELOAD_LIBCRYPTO_CRYPTO_LIBRARY_H
 #define PRELOAD_LIBCRYPTO_CRYPTO_LIBRARY_H
@@ -14,28 +14,32 @@
 struct crypto_library {
     const char *name; /* in messages: "LibreSSL" */
 
-    /* By the functions it exports. Calls nothing in it: it may not be relocated yet. */
+    /*
+     * Tells by the exported functions. Calls no function of the object, which may not be
+     * relocated yet.
+     */
     bool (*resembles)(const struct elf_object *object);
 
     /*
-     * Whether an object that resembles it is one: the first row that says so counts. May call
-     * functions of it that return a constant.
+     * Returns true if an object that resembles the kind is of the kind; the first row that
+     * returns true counts. May call functions of the object that return a constant.
      */
     bool (*is)(const struct elf_object *object);
 
     /*
-     * Installs our allocation: OpenSSL's CRYPTO_malloc(size, file, line) and its two relatives,
-     * of the name space that it is in. False: it allocated memory already. NULL, as is_hooked:
-     * it takes no other allocation than its own, and is not served.
+     * Installs the preload's CRYPTO_malloc(size, file, line) and its two relatives, for the
+     * link-map namespace of the object. Returns false if the object allocated memory already.
+     * hook and is_hooked are NULL for a kind whose allocation cannot be replaced, which is not
+     * served.
      */
     bool (*hook)(const struct elf_object *object, const struct mem_hooks *hooks);
     bool (*is_hooked)(const struct elf_object *object);
 };
 
-/* Whether it is any. Calls nothing in it. */
+/* Returns true if the object resembles any kind. Calls no function of the object. */
 bool crypto_library_resembles(const struct elf_object *object);
 
-/* Its row; NULL: it is none. */
+/* Returns the row of the object, or NULL if the object is no crypto library. */
 const struct crypto_library *crypto_library_of(const struct elf_object *object);
 
 /* openssl.c and boringssl.c: the rows. */

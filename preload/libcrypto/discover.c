@@ -25,7 +25,7 @@ static const char *name_of(const char *name)
     return name && *name ? name : "the program itself";
 }
 
-/* why, in the words of a refusal and of a warning */
+/* Marks lib as not served. refusal and warning give the reason; the string whose ends both. */
 static void not_served(struct libcrypto *lib, const char *name, const char *refusal,
                        const char *warning, const char *whose)
 {
@@ -68,8 +68,8 @@ static void hook(struct libcrypto *lib, const char *name)
 }
 
 struct look {
-    unsigned long long adds; /* when it began */
-    bool all;                /* else these, which are known to be relocated, and pinned */
+    unsigned long long adds; /* dlpi_adds when the look began */
+    bool all;                /* false: only these objects, which are relocated and pinned */
     struct elf_object objects[LIBCRYPTOS_MAX];
     unsigned number;
     bool hooks;
@@ -84,7 +84,7 @@ static bool meant(const struct look *look, const struct elf_object *object)
     return look->all;
 }
 
-/* What is found of one: in its name space, NULL for ours */
+/* An object and the hooks of its namespace; NULL for the preload's own namespace */
 struct found {
     struct elf_object object;
     struct range code;
@@ -92,7 +92,7 @@ struct found {
     const struct mem_hooks *space;
 };
 
-/* Notes an object that is a crypto library, and hooks it. */
+/* Registers an object that is a crypto library. Installs the hooks if hooks is true. */
 static void consider(const struct found *found, bool hooks)
 {
     const struct crypto_library *kind = crypto_library_of(&found->object);
@@ -108,7 +108,7 @@ static void consider(const struct found *found, bool hooks)
         hook(lib, name_of(found->path));
 }
 
-/* In dl_iterate_phdr: nothing is unloaded meanwhile. */
+/* Called by dl_iterate_phdr, during which no object is unloaded. */
 static int discover_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     const struct look *look = arg;
@@ -167,8 +167,8 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 /*
- * Those that are known are pinned; what is gone since it was collected is left out. With a
- * handle, in the name space that it stands for.
+ * Pins the collected objects; known ones are pinned already. Drops objects unloaded since they
+ * were collected. handle: NULL, or a handle that stands for a namespace.
  */
 static void pin_all(struct look *look, void *handle)
 {
@@ -182,8 +182,8 @@ static void pin_all(struct look *look, void *handle)
 }
 
 /*
- * The linker's list is locked first, then the start: a fork in a callback of dl_iterate_phdr
- * takes them in this order too. The first lock is recursive.
+ * The lock of the linker's list is taken before the start lock, because a fork in a callback of
+ * dl_iterate_phdr takes them in this order too. The lock of the list is recursive.
  */
 static int hook_listed(struct dl_phdr_info *info, size_t size, void *look)
 {
@@ -195,8 +195,8 @@ static int hook_listed(struct dl_phdr_info *info, size_t size, void *look)
 }
 
 /*
- * In the allocator, which reports a misuse with the help of a library, the start lock is not
- * taken: a fork may hold it, and wait for this thread to leave.
+ * In the allocator, which loads a library to report a misuse, the start lock is not taken: a
+ * fork may hold the lock and wait for this thread to leave the allocator.
  */
 static void look_once(void)
 {
@@ -204,17 +204,21 @@ static void look_once(void)
 
     dl_iterate_phdr(collect, &look);
     if (look.number) {
-        /* Before our constructor, which will look for itself, nothing can start. */
+        /* Before the preload's constructor, which looks itself, nothing can start. */
         if (!start_ready())
             return;
         /*
-         * Another thread may be loading one that is in the list but not relocated yet: to pin
-         * it waits for the lock that it holds. Before the start lock, which a fork in a
-         * library's constructor takes with that one.
+         * Another thread may be loading a listed libcrypto that is not relocated yet: pinning
+         * waits for the linker's lock, which that thread holds. Pinning comes before the start
+         * lock, because a fork in a library's constructor takes the start lock while it holds
+         * the linker's.
          */
         pin_all(&look, NULL);
         dl_iterate_phdr(hook_listed, &look);
-        /* The program has just taken the linker's lock itself. */
+        /*
+         * The program has just taken the linker's lock itself, so loading libunwind may take it
+         * too.
+         */
         if (sm_settings.trace)
             sm_unwind_load();
     }
@@ -222,12 +226,12 @@ static void look_once(void)
 }
 
 /*
- * A library that answers for libcrypto may load the real one when it is asked: that comes back
- * here, while this thread hooks. It is looked for afterwards.
+ * A library in libcrypto's place may load the real libcrypto when its functions are called, and
+ * so call this function while this thread hooks. The look is then repeated afterwards.
  */
 void libcrypto_discover(void)
 {
-    static bool again; /* under fork's lock, by its holder */
+    static bool again; /* set by the holder of the start lock */
 
     if (sm_inside_now())
         return;
@@ -241,8 +245,8 @@ void libcrypto_discover(void)
 }
 
 /*
- * A name space has a list of its own, which dl_iterate_phdr does not show us. But while it
- * calls us no list is changed.
+ * A namespace has a list of its own, which dl_iterate_phdr does not show to the preload. No
+ * list changes while dl_iterate_phdr runs the callback.
  */
 struct look_namespace {
     const struct link_map *first;

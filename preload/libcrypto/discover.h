@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The libcryptos of this process: which there are, whose they are, and their hooks. */
+/* Finds the libcryptos of this process and installs the hooks in them. */
 #ifndef PRELOAD_LIBCRYPTO_DISCOVER_H
 #define PRELOAD_LIBCRYPTO_DISCOVER_H
 
 #include "libcrypto/registry.h"
 
-/* At start, while there is one thread: notes those that are there. Whether there is any. */
+/*
+ * Called at start, while there is one thread. Registers the loaded libcryptos. Returns true if
+ * there is any.
+ */
 bool libcrypto_present(void);
 
-/* Installs the hooks in each. One that cannot be hooked is reported, or ends the process. */
+/*
+ * Installs the hooks in each libcrypto. A libcrypto that cannot be hooked is reported or, with
+ * REQUIRE=1, ends the process.
+ */
 void libcrypto_hook_all(void);
 
-/* After a dlopen() of this thread: starts if there is any libcrypto, and hooks the new ones. */
+/*
+ * Called after a dlopen() of this thread. Starts the allocator if there is any libcrypto, and
+ * hooks the new ones.
+ */
 void libcrypto_discover(void);
 
-/* The same for what is in the name space of a handle that dlmopen() gave. */
+/* The same for the namespace of a dlmopen() handle. */
 void libcrypto_discover_namespace(void *handle);
 
 /*
- * With the start lock: its blocks are not to be ours from now on, because they cross to a
- * libcrypto that is not hooked (engine.h). Reported, or ends the process.
+ * Called with the start lock held. Stops serving lib, because its blocks cross to a libcrypto
+ * that is not hooked (engine.h). Reports the fact or, with REQUIRE=1, ends the process.
  */
 void libcrypto_is_shared(struct libcrypto *lib);
 

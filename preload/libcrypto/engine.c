@@ -13,18 +13,20 @@
 
 typedef int set_mem_functions(crypto_malloc *, crypto_realloc *, crypto_free *);
 
-/* Of the program that loads engines. There is one at most: written once, under the start lock.
+/*
+ * The functions of the program that loads engines. There is at most one program: written once,
+ * with the start lock held.
  */
 static struct {
     crypto_malloc *malloc;
     crypto_realloc *realloc;
     crypto_free *free;
-    const struct libcrypto *lib; /* whose they were given to; written last */
+    const struct libcrypto *lib; /* the libcrypto that was given them; written last */
 } host;
 
 /*
- * What the libcrypto of an engine calls. It may have allocated before the engine was bound:
- * those blocks are ours, and must not be given to the host's free.
+ * The functions that the libcrypto of an engine calls. That libcrypto may have allocated before
+ * the engine was bound. Such blocks are the arena's, and must not be given to the host's free.
  */
 static void *shared_malloc(size_t size, const char *file, int line)
 {
@@ -68,7 +70,10 @@ struct binding {
     bool good;
 };
 
-/* The libcrypto of an engine, which is linked with it by name or, by none, has the first. */
+/*
+ * Returns the libcrypto that the engine names in DT_NEEDED, otherwise the first that can be
+ * hooked.
+ */
 static struct libcrypto *libcrypto_of(const struct elf_object *engine)
 {
     unsigned of = linkage_of(engine);
@@ -86,7 +91,7 @@ static bool is_host(const struct binding *binding)
            host.free == binding->free;
 }
 
-/* With the start lock. */
+/* Called with the start lock held. */
 static bool share(struct libcrypto *lib, const struct binding *binding)
 {
     set_mem_functions *set =
@@ -99,7 +104,7 @@ static bool share(struct libcrypto *lib, const struct binding *binding)
     host.malloc = binding->malloc;
     host.realloc = binding->realloc;
     host.free = binding->free;
-    /* Ours are in place: OpenSSL lets others take it. */
+    /* With the hooks in place OpenSSL still accepts other functions. */
     if (!set(shared_malloc, shared_realloc, shared_free))
         return false;
     __atomic_store_n(&host.lib, lib, __ATOMIC_RELEASE);
@@ -107,7 +112,10 @@ static bool share(struct libcrypto *lib, const struct binding *binding)
     return true;
 }
 
-/* In dl_iterate_phdr, before the start lock: see hook_listed() in discover.c. */
+/*
+ * Called by dl_iterate_phdr, whose lock comes before the start lock: see hook_listed() in
+ * discover.c.
+ */
 static int engine_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct elf_object object = elf_object(info);

@@ -6,14 +6,15 @@
 #define USERS_MAX 64
 
 /*
- * Entries are added, the count last, and not removed: one that is unloaded keeps its place for
- * when it comes back there, or until another needs it. `of` is written last, and read before
- * and after: a reader finds at every moment what is right.
+ * Entries are added, the count last, and not removed. The entry of an unloaded object stays
+ * until the object is loaded at the same place, or another object needs the entry. `of` is
+ * written last, and read before and after the range, so that a reader always gets a consistent
+ * entry.
  */
 static struct user {
     struct range code;
-    unsigned of; /* LIBCRYPTO_NONE: unloaded */
-    bool seen;   /* in this look */
+    unsigned of; /* LIBCRYPTO_NONE: the object is unloaded */
+    bool seen;   /* in the present look */
 } users[USERS_MAX];
 static unsigned number;
 
@@ -47,7 +48,7 @@ static void write_at(unsigned i, struct range code, unsigned of)
 
 struct look {
     unsigned (*number_of)(const struct elf_object *);
-    bool adds; /* else only those that have a place */
+    bool adds; /* false: only objects that have an entry */
 };
 
 static void linkage_note(struct range code, unsigned of, bool adds)
@@ -80,7 +81,10 @@ static int linkage_visit(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-/* First who has gone, then who has come: there may be no place but that of the former. */
+/*
+ * Frees the entries of unloaded objects before new objects are added, which may need those
+ * entries.
+ */
 void linkage_note_all(unsigned (*number_of)(const struct elf_object *))
 {
     struct look look = {number_of, false};
@@ -112,7 +116,10 @@ unsigned linkage_find(const void *caller)
     return LIBCRYPTO_NONE;
 }
 
-/* What a caller has that is linked with none by name. LIBCRYPTO_NONE: ours. */
+/*
+ * The libcrypto of callers that name none in DT_NEEDED; LIBCRYPTO_NONE stands for the preload's
+ * functions.
+ */
 static unsigned by_default = LIBCRYPTO_NONE;
 
 void linkage_default_to_first(void)
@@ -120,7 +127,6 @@ void linkage_default_to_first(void)
     by_default = 0;
 }
 
-/* The last part of a path. */
 static const char *file_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -129,9 +135,9 @@ static const char *file_of(const char *path)
 }
 
 /*
- * As the linker takes a name that an object needs: for the first in its list that has it, and
- * ours are in that order. Of one that was loaded by several names of its file the last is not
- * known here.
+ * Resolves a DT_NEEDED name like the linker: to the first object in its list with that name.
+ * The registry has the same order. For an object loaded by several names of its file the last
+ * name is not known here.
  */
 static unsigned of_name(const char *name)
 {
@@ -158,7 +164,9 @@ unsigned linkage_of(const struct elf_object *object)
     return of;
 }
 
-/* With which libcrypto an object is linked, if that is not what it has by default. */
+/*
+ * Returns the libcrypto that an object is linked with, or LIBCRYPTO_NONE if it is the default.
+ */
 static unsigned linked_with(const struct elf_object *object)
 {
     unsigned of = linkage_of(object);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is linked with another libcrypto than callers have by default, if any is not served.
- * Read without a lock.
+ * The objects linked with a libcrypto other than the default one, noted once a libcrypto is not
+ * served. Lookups take no lock.
  */
 #ifndef PRELOAD_LIBCRYPTO_LINKAGE_H
 #define PRELOAD_LIBCRYPTO_LINKAGE_H
@@ -11,25 +11,30 @@
 #include "loader/elf_symbols.h"
 
 /*
- * With the start lock: asks of each object that is loaded what number it is to be noted with,
- * if any, and forgets those that are not loaded any more.
+ * Called with the start lock held. Notes each loaded object with the number that number_of()
+ * returns, if any, and forgets unloaded objects.
  */
 void linkage_note_all(unsigned (*number_of)(const struct elf_object *));
 
-/* The number that a caller was noted with; LIBCRYPTO_NONE: it was not. */
+/* Returns the number that the caller's object was noted with, or LIBCRYPTO_NONE. */
 unsigned linkage_find(const void *caller);
 
-/* The number of the libcrypto that an object is linked with by name; LIBCRYPTO_NONE: with none.
- */
+/* Returns the number of the libcrypto that an object names in DT_NEEDED, or LIBCRYPTO_NONE. */
 unsigned linkage_of(const struct elf_object *object);
 
-/* At start, if there is a libcrypto and none of them is served: the first is the default. */
+/* Called at start if there are libcryptos and none is served: the first becomes the default. */
 void linkage_default_to_first(void);
 
-/* With the start lock, once one is not served: notes anew what is linked with which. */
+/*
+ * Called with the start lock held, once a libcrypto is not served. Notes anew which libcrypto
+ * each object is linked with.
+ */
 void linkage_refresh(void);
 
-/* What a caller has that is linked with none by name; LIBCRYPTO_NONE: ours. */
+/*
+ * Returns the libcrypto of callers that name none in DT_NEEDED; LIBCRYPTO_NONE stands for the
+ * preload's functions.
+ */
 unsigned linkage_default(void);
 
 #endif

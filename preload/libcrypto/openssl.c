@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenSSL, and what came from the same source: told apart by their version. */
+/* OpenSSL and the libraries derived from it, told apart by their version. */
 #include "hooks/mem_hooks.h"
 #include "libcrypto/crypto_library.h"
 
 #define FIRST_SERVED    0x10101000UL /* 1.1.1 */
-#define LIBRESSL_SAYS   0x20000000UL /* whatever its version is */
+#define LIBRESSL_SAYS   0x20000000UL /* LibreSSL of any version */
 #define VERSION_UNKNOWN 0UL
 
 typedef int set_mem_functions(crypto_malloc *, crypto_realloc *, crypto_free *);
@@ -31,9 +31,9 @@ static bool is_libressl(const struct elf_object *object)
 }
 
 /*
- * A program has those parts of an archive that it asks for: not always the version. Then
- * what lies beside CRYPTO_set_mem_functions tells: this came with 1.1.0, which is not told
- * from 1.1.1, and has the same hook.
+ * A statically linked program has only the parts of an archive that it uses, so the version may
+ * be missing. Then CRYPTO_zalloc beside CRYPTO_set_mem_functions decides: it came with 1.1.0,
+ * which is not told from 1.1.1, and has the same hook.
  */
 static bool is_openssl(const struct elf_object *object)
 {

@@ -9,7 +9,7 @@
 
 struct search {
     const struct elf_object *object;
-    const struct link_map *there; /* any of its name space; NULL: of ours */
+    const struct link_map *there; /* any object of the namespace; NULL: the preload's */
     char name[PATH_MAX];
 };
 
@@ -23,7 +23,7 @@ static bool take_name(struct search *search, uintptr_t base, const ElfW(Dyn) * d
     return true;
 }
 
-/* While dl_iterate_phdr calls, no name space's list is changed. */
+/* No namespace's list changes while dl_iterate_phdr runs this callback. */
 static int pin_visit(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct search *search = arg;
@@ -40,7 +40,7 @@ static int pin_visit(struct dl_phdr_info *info, size_t size, void *arg)
     return map ? 1 : -1;
 }
 
-/* Another one may have come in its place since its name was read. */
+/* Another object may have been loaded in its place since its name was read. */
 static bool is(void *handle, uintptr_t base, const ElfW(Dyn) * dynamic)
 {
     const struct link_map *map = handle;
@@ -63,7 +63,9 @@ static void *open_again(const char *name, void *handle)
     return dlinfo(handle, RTLD_DI_LMID, &space) == 0 ? next_in(space, name, MODE) : NULL;
 }
 
-/* Not from within dl_iterate_phdr: whoever unloads takes these two locks the other way round.
+/*
+ * Not called within dl_iterate_phdr, because dlclose() takes these two locks in the opposite
+ * order.
  */
 bool pin(const struct elf_object *object, void *handle)
 {
@@ -73,6 +75,6 @@ bool pin(const struct elf_object *object, void *handle)
     search.there = handle;
     if (dl_iterate_phdr(pin_visit, &search) != 1)
         return false;
-    /* The program itself has no name, and stays. */
+    /* The program itself has no name, and is never unloaded. */
     return !*search.name || is(open_again(search.name, handle), object->base, object->dynamic);
 }

@@ -45,7 +45,6 @@ bool registry_is_loading(void)
     return loads != 0;
 }
 
-/* The libcrypto that code lies in. */
 unsigned registry_of_code(const void *code)
 {
     unsigned number = registry_count(&known_count);
@@ -88,7 +87,10 @@ bool libcrypto_is_unhooked(const void *function)
     return of != LIBCRYPTO_NONE && known[of].unserved;
 }
 
-/* Elsewhere blocks that the arena has no room for are another C library's: its hooks know. */
+/*
+ * In another namespace a block that the arena has no room for belongs to another C library,
+ * which only the hooks of that namespace know.
+ */
 static bool only_by_hook(const struct libcrypto *lib, const char *name)
 {
     return lib->space && strncmp(name, "CRYPTO_secure_", 14) != 0 &&

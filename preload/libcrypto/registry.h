@@ -8,20 +8,20 @@
 #include "loader/elf_symbols.h"
 
 #define LIBCRYPTOS_MAX 32
-#define LIBCRYPTO_NONE UINT32_MAX /* no number of one */
+#define LIBCRYPTO_NONE UINT32_MAX /* the number of no libcrypto */
 
 struct libcrypto {
     struct elf_object object;
-    const char *path; /* by which it was loaded */
+    const char *path; /* under which it was loaded */
     struct range code;
     const struct crypto_library *kind;
-    bool unserved;                 /* foreign, or it could not be hooked */
-    const struct mem_hooks *space; /* the hooks of its name space; NULL: it is in ours */
+    bool unserved;                 /* foreign, or the hooks could not be installed */
+    const struct mem_hooks *space; /* the hooks of its namespace; NULL in the preload's own */
 };
 
 /*
- * Written under the start lock, a count last, and read without: entries are never removed, and
- * what they are of is never unloaded (pin.h).
+ * Written with the start lock held, the count last, and read without a lock. Entries are never
+ * removed, and their objects are never unloaded (pin.h).
  */
 extern SM_LOCAL struct libcrypto known[LIBCRYPTOS_MAX];
 extern SM_LOCAL unsigned known_count;
@@ -31,56 +31,62 @@ static inline unsigned registry_count(const unsigned *counter)
     return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
 }
 
-/* The entry of an object; NULL: it has none. */
+/* Returns the entry of an object, or NULL. */
 struct libcrypto *registry_find(const struct elf_object *object);
 
 /*
- * With the start lock: the entry of an object, or the first free one, begun for it and not
- * counted yet. NULL: there is no room, which was said.
+ * Called with the start lock held. Returns the entry of an object or, not counted yet, the
+ * first free entry, initialised for the object. Returns NULL if there is no room, which is
+ * reported.
  */
 struct libcrypto *registry_place(const struct elf_object *object,
                                  const struct crypto_library *kind);
 
-/* With the start lock: the entry that registry_place() began is complete. */
+/*
+ * Called with the start lock held, when the entry of registry_place() is complete: counts it.
+ */
 void registry_add(void);
 
-/* The number of the libcrypto that code lies in; LIBCRYPTO_NONE: in none. */
+/* Returns the number of the libcrypto that contains the code, or LIBCRYPTO_NONE. */
 unsigned registry_of_code(const void *code);
 
-/* Whether this thread is loading a library. */
+/* Returns true while this thread loads a library. */
 bool registry_is_loading(void);
 
-/* Whether code at this address is a libcrypto's. Takes no lock. */
+/* Returns true if a libcrypto contains the code. Takes no lock. */
 bool libcrypto_contains(const void *code);
 
-/* Whether it is one that is hooked. */
+/* Returns true if a libcrypto that is served contains the code. Takes no lock. */
 bool libcrypto_serves(const void *code);
 
 /*
- * Around the search for a library of this thread's, and its constructors: what calls ours
- * from there may be linked with a libcrypto that came along, and is not known yet.
+ * Called around a dlopen() of this thread, constructors included: a caller there may be linked
+ * with a libcrypto that was loaded with it and is not registered yet.
  */
 void libcrypto_load_begin(void);
 void libcrypto_load_end(void);
 
 /*
- * Whether an address is the function of that name of a libcrypto that is hooked, and ours is
- * to answer in its place.
+ * Returns true if function is the function of that name of a hooked libcrypto and the preload's
+ * must replace it.
  */
 bool libcrypto_defines(const void *function, const char *name);
 
-/* Whether a function is that of a libcrypto that ours must not serve. Takes no lock. */
+/*
+ * Returns true if function belongs to a libcrypto that the preload must not serve. Takes no
+ * lock.
+ */
 bool libcrypto_is_unhooked(const void *function);
 
-/* Whether there is any libcrypto, whatever became of it. Takes no lock. */
+/* Returns true if there is any libcrypto, hooked or not. Takes no lock. */
 bool libcrypto_known(void);
 
-/* Whether any libcrypto is hooked. */
+/* Returns true if any libcrypto is served. */
 bool libcrypto_hooked(void);
 
 /*
- * 0: ours serves all callers. Else so many libcryptos are there that it must not serve
- * (foreign ones, those hooked too late), and libraries being loaded.
+ * 0: the preload serves all callers. Otherwise the number of libcryptos that the preload must
+ * not serve (foreign, or hooked too late) plus the number of libraries being loaded.
  */
 extern unsigned libcrypto_choices;
 

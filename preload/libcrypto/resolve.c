@@ -9,8 +9,9 @@ void *libcrypto_function_for(const void *caller, const char *name)
     unsigned of = registry_of_code(caller);
 
     /*
-     * In a constructor: all that came is relocated, and the linker's lock is this thread's.
-     * What is noted of this place may be of a library that is gone.
+     * In a constructor all libraries of the dlopen() are relocated, and this thread holds the
+     * linker's lock. The entry noted for the caller's address may be that of an unloaded
+     * library.
      */
     if (of == LIBCRYPTO_NONE && registry_is_loading())
         libcrypto_discover();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which function a caller of ours means, where not all libcryptos are served
- * (docs/coverage.md). */
+/*
+ * The function that a caller of the preload is linked with, where a libcrypto is not served
+ * (docs/coverage.md).
+ */
 #ifndef PRELOAD_LIBCRYPTO_RESOLVE_H
 #define PRELOAD_LIBCRYPTO_RESOLVE_H
 
@@ -9,9 +11,9 @@
 void *libcrypto_function_for(const void *caller, const char *name);
 
 /*
- * The function of that name that a caller of ours is linked with, if it is that of a
- * libcrypto that ours must not serve. NULL, as a rule. Takes no lock, but in a constructor
- * of a library that this thread loads.
+ * Returns the function of that name that the caller is linked with, if it belongs to a
+ * libcrypto that the preload must not serve, otherwise NULL, the usual result. Takes no lock,
+ * except in a constructor of a library that this thread loads.
  */
 static inline void *libcrypto_own_function(const void *caller, const char *name)
 {

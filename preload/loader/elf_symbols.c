@@ -10,10 +10,10 @@ struct table {
     const ElfW(Sym) * symbols;
     const uint32_t *gnu_hash;
     const uint32_t *sysv_hash;
-    ElfW(Xword) soname; /* in strings; 0: none */
+    ElfW(Xword) soname; /* offset in strings; 0: none */
 };
 
-/* The C library relocates these pointers in place, the kernel's vDSO has them as offsets. */
+/* The C library relocates these pointers in place; the kernel's vDSO has offsets. */
 static const void *pointer(uintptr_t base, ElfW(Addr) value)
 {
     return (const void *)(value < base ? base + value : value);
@@ -57,7 +57,10 @@ static uint32_t gnu_hash(const char *name)
     return hash;
 }
 
-/* Layout: buckets, first symbol, words of the Bloom filter, its shift; then those three. */
+/*
+ * Layout: numbers of buckets, of the first symbol and of words in the Bloom filter, shift of
+ * the filter; then the filter, the buckets and the chains.
+ */
 static uint32_t find_gnu(const struct table *table, const char *name)
 {
     const uint32_t *head = table->gnu_hash;
@@ -79,7 +82,9 @@ static uint32_t find_gnu(const struct table *table, const char *name)
     return 0;
 }
 
-/* The second word of the old table is the number of symbols: enough to look at each. */
+/*
+ * The second word of the SysV table is the number of symbols, so every symbol can be compared.
+ */
 static uint32_t find_sysv(const struct table *table, const char *name)
 {
     for (uint32_t i = 1; i < table->sysv_hash[1]; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks up a symbol that a loaded object defines itself. Not dlsym: that would set a
- * dlerror() for the program to find, allocate, and take the linker's lock for each object.
+ * Looks up a symbol that a loaded object defines itself. dlsym() would set a dlerror() that the
+ * program finds, allocate, and take the linker's lock for each object.
  */
 #ifndef PRELOAD_LOADER_ELF_SYMBOLS_H
 #define PRELOAD_LOADER_ELF_SYMBOLS_H
@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 /*
- * As strcmp() == 0. In a program with a sanitizer that is a function of its run-time's, which
- * asks dlsym(), and so us, before it can work.
+ * As strcmp() == 0. In a program with a sanitizer strcmp() is the sanitizer run-time's, which
+ * calls dlsym(), and so the preload, before it works.
  */
 static inline bool elf_same(const char *one, const char *other)
 {
@@ -24,19 +24,19 @@ static inline bool elf_same(const char *one, const char *other)
 }
 
 struct elf_object {
-    uintptr_t base; /* what the linker added to its addresses */
+    uintptr_t base; /* load address: what the linker added to the addresses in the file */
     const ElfW(Dyn) * dynamic;
 };
 
 struct elf_object elf_object(const struct dl_phdr_info *info);
 
-/* The address of a function that the object defines and exports; NULL: it does not. */
+/* Returns the address of a function that the object defines and exports, or NULL. */
 void *elf_symbol_of(const struct elf_object *object, const char *name);
 
-/* The name by which others ask for it; "": it has none. */
+/* Returns the DT_SONAME of the object, or "". */
 const char *elf_soname(const struct elf_object *object);
 
-/* The names of what it is linked with, from number 0 on; NULL: there are no more. */
+/* Returns the DT_NEEDED name with that number, from 0 on, or NULL when there are no more. */
 const char *elf_needed(const struct elf_object *object, unsigned number);
 
 struct range {
@@ -48,10 +48,10 @@ static inline bool elf_range_has(struct range range, const void *code)
     return (uintptr_t)code - range.from < range.to - range.from;
 }
 
-/* Where the code of an object lies; nothing if it has none. */
+/* Returns the range of an object's code, empty if there is none. */
 struct range elf_code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number);
 
-/* Whether two are the same object. */
+/* Returns true if both are the same object. */
 static inline bool elf_object_same(const struct elf_object *one, const struct elf_object *other)
 {
     return one->base == other->base && one->dynamic == other->dynamic;

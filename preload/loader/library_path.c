@@ -19,7 +19,7 @@
 
 struct text {
     char *at;
-    size_t room; /* with the final zero */
+    size_t room; /* bytes left, with the final zero */
     bool full;
 };
 
@@ -34,7 +34,10 @@ static void append(struct text *text, const char *more, size_t length)
     *text->at = '\0';
 }
 
-/* The linker goes on to the next directory for what is of another architecture. */
+/*
+ * Returns false for a file of another architecture, because the linker then tries the next
+ * directory.
+ */
 static bool path_fits(const char *path)
 {
     ElfW(Ehdr) head;
@@ -43,7 +46,7 @@ static bool path_fits(const char *path)
 
     if (fd >= 0)
         close(fd);
-    /* What is no ELF file is for the linker to complain about. */
+    /* The linker reports a file that is not ELF. */
     return fd >= 0 && (!whole || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
                        (head.e_ident[EI_CLASS] == ELFCLASS64 && head.e_machine == MACHINE));
 }
@@ -52,7 +55,7 @@ static bool path_fits(const char *path)
 #define HAS(feature) __builtin_cpu_supports(feature)
 static const char *const levels[] = {"x86-64-v4", "x86-64-v3", "x86-64-v2"};
 
-/* As the psABI has them, by those features that the others do not come without. */
+/* The levels of the psABI, told by features that imply the others. */
 static bool level_is_there(int level)
 {
     bool v2 = HAS("sse4.2") && HAS("ssse3") && HAS("popcnt");
@@ -96,7 +99,10 @@ static bool found_below(const char *directory, const char *file, char path[PATH_
     return found_in(directory, NULL, file, path);
 }
 
-/* All directories in which an object looks, in order; free() it. NULL: not known. */
+/*
+ * Returns all directories searched for an object, in order, or NULL if unknown. The caller must
+ * free() the list.
+ */
 static Dl_serinfo *directories_of(struct link_map *map)
 {
     Dl_serinfo size, *list;
@@ -113,7 +119,7 @@ static Dl_serinfo *directories_of(struct link_map *map)
     return NULL;
 }
 
-/* A set-id program trusts other directories than we could tell. */
+/* In a set-id program the linker trusts other directories than the preload can tell. */
 static bool secure(void)
 {
     return getauxval(AT_SECURE) != 0;
@@ -127,7 +133,10 @@ static struct link_map *object_of(const void *code)
     return dladdr1(code, &info, (void **)&map, RTLD_DL_LINKMAP) ? map : NULL;
 }
 
-/* Those at the end of both lists are the same for everybody: the linker's own search. */
+/*
+ * Returns how many directories are the caller's own. The directories at the end of both lists
+ * are the linker's own search, the same for all objects.
+ */
 static unsigned own_directories(const Dl_serinfo *theirs, const Dl_serinfo *ours)
 {
     unsigned number = theirs->dls_cnt, left = ours->dls_cnt;
@@ -138,7 +147,7 @@ static unsigned own_directories(const Dl_serinfo *theirs, const Dl_serinfo *ours
         number--;
         left--;
     }
-    /* All of ours are among theirs where they have nothing of their own. */
+    /* Where the preload has no directories of its own, all of its list is in the caller's. */
     return number;
 }
 
@@ -153,7 +162,7 @@ static bool needs(const struct elf_object *object, const char *name)
     return false;
 }
 
-/* By the name in itself, by that which another one is linked with, or by its path. */
+/* Compares the DT_SONAME, the DT_NEEDED names and the path. */
 static int is_loaded(struct dl_phdr_info *info, size_t size, void *name)
 {
     struct elf_object object = elf_object(info);
@@ -192,7 +201,7 @@ static bool goes_on(char c)
            c == '_';
 }
 
-/* The length of "$ORIGIN" or "${ORIGIN}" at the start, 0: it is neither. */
+/* Returns the length of "$ORIGIN" or "${ORIGIN}" at the start of text, or 0. */
 static size_t origin_length(const char *text)
 {
     if (strncmp(text, "${ORIGIN}", 9) == 0)
@@ -210,8 +219,9 @@ static bool has_origin(const char *file)
 }
 
 /*
- * The directory of an object; false: it is relative to what was the current directory when it
- * was loaded. dlinfo() knows that of the program only if it was needed.
+ * Gets the directory of an object. Returns false if the path is relative to the current
+ * directory at load time. Not dlinfo(), which knows the program's directory only if the linker
+ * needed it.
  */
 static bool origin_of(const struct link_map *map, char origin[PATH_MAX])
 {
@@ -231,7 +241,7 @@ static bool origin_of(const struct link_map *map, char origin[PATH_MAX])
     return slash && *origin == '/';
 }
 
-/* $LIB and $PLATFORM are the same for everybody, and left to the linker. */
+/* $LIB and $PLATFORM are the same for all callers, and left to the linker. */
 static enum search expanded(const char *file, const struct link_map *map, char path[PATH_MAX])
 {
     struct text text = {path, PATH_MAX, false};
@@ -259,7 +269,7 @@ static enum search search(const char *file, const void *caller, bool here, char 
     if (bare && here && dl_iterate_phdr(is_loaded, (void *)file))
         return SEARCH_SAME;
     map = object_of(caller);
-    /* As the linker does for code that was generated: it belongs to the program. */
+    /* Generated code counts as the program's, as for the linker. */
     if (!map) {
         for (map = object_of((const void *)search_for_caller); map->l_prev;)
             map = map->l_prev;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the dynamic linker would look for a library on behalf of another object. */
+/* Finds where the dynamic linker would look for a library on behalf of another object. */
 #ifndef PRELOAD_LOADER_LIBRARY_PATH_H
 #define PRELOAD_LOADER_LIBRARY_PATH_H
 
@@ -7,16 +7,16 @@
 #include <stdbool.h>
 
 enum search {
-    SEARCH_SAME,   /* the linker finds the same for us as for the caller */
-    SEARCH_NAME,   /* so it does, if it finds anything */
-    SEARCH_PATH,   /* what the caller is to get is at the path */
-    SEARCH_CALLER, /* that is for the linker to say, and only if the caller asks itself */
+    SEARCH_SAME,   /* the linker finds the same file for the preload and the caller */
+    SEARCH_NAME,   /* as SEARCH_SAME, if the linker finds any file */
+    SEARCH_PATH,   /* path holds the file for the caller */
+    SEARCH_CALLER, /* only the linker can tell, in a call from the caller itself */
 };
 
 /*
- * How to open file, as code at caller gave it to dlopen(): by RPATH, RUNPATH and $ORIGIN of
- * that object. here: it is for our own name space, where the linker takes what is loaded
- * under that name. May allocate. Keeps errno.
+ * Returns how to open file, as code at caller gave it to dlopen(): by RPATH, RUNPATH and
+ * $ORIGIN of the caller's object. here: the file is for the preload's own namespace, where the
+ * linker returns an object already loaded under that name. May allocate. Keeps errno.
  */
 enum search search_for_caller(const char *file, const void *caller, bool here,
                               char path[PATH_MAX]);

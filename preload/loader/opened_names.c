@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Entries are added at the head and not removed: readers and forks wait for nobody. */
+/* Entries are added at the head and not removed, so that readers and forks never wait. */
 struct entry {
     struct entry *next;
-    const void *handle; /* the one it was opened as last */
-    const char *path;   /* what the linker calls it; behind the name */
+    const void *handle; /* the last handle by that name */
+    const char *path;   /* the linker's name of the library; stored behind name */
     char name[];
 };
 
@@ -49,7 +49,7 @@ void names_remember(const char *name, const void *handle)
     struct elf_object object = {map->l_addr, map->l_ld};
     struct entry *entry;
 
-    /* The program has no path, and a name in the library itself is found there. */
+    /* The program has no path. The linker finds a DT_SONAME itself. */
     if (!*map->l_name || strlen(map->l_name) >= PATH_MAX ||
         strcmp(elf_soname(&object), name) == 0)
         return;
@@ -60,7 +60,7 @@ void names_remember(const char *name, const void *handle)
         opened_add(name, map->l_name, handle);
 }
 
-/* Another one may have come in its place, of which the linker does not know the name. */
+/* Another library may have been loaded in its place, whose name the linker does not know. */
 static bool is_there(const struct entry *entry)
 {
     void *(*next)(const char *, int) = (void *(*)(const char *, int))real_function(REAL_DLOPEN);

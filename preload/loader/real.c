@@ -27,12 +27,16 @@ static const char *const names[REAL_NUMBER] = {
     [REAL_SETSOCKOPT] = "setsockopt",
 };
 
-/* Weak: it is there without being needed by name, as a library of its own. */
+/*
+ * Weak: _r_debug is there without a DT_NEEDED entry for the dynamic linker, which is a library
+ * of its own.
+ */
 #pragma weak _r_debug
 
 /*
- * The linker's list is read as debuggers do: a sanitizer's run-time before us asks when it has
- * not even its own dl_iterate_phdr(), and what comes up to the C library is never unloaded.
+ * Reads the linker's list like a debugger, because a sanitizer run-time loaded before the
+ * preload calls dlsym() before its own dl_iterate_phdr() works. Objects up to the C library are
+ * never unloaded.
  */
 static dlvsym_function *find_dlvsym(void)
 {
@@ -47,14 +51,14 @@ static dlvsym_function *find_dlvsym(void)
     return (dlvsym_function *)elf_symbol_of(&object, "dlvsym");
 }
 
-/* dlsym itself can be found by its sibling only, and that in the C library's own table. */
+/* dlsym can be found only by dlvsym, and dlvsym only in the C library's own symbol table. */
 dlsym_function *real_dlsym(void)
 {
     static void *cached;
     void *function = __atomic_load_n(&cached, __ATOMIC_RELAXED);
 
     if (!function) {
-        /* Since this version dlsym is in libc itself. */
+        /* Since GLIBC_2.34 dlsym is in libc itself. */
         function = find_dlvsym()(RTLD_NEXT, "dlsym", "GLIBC_2.34");
         __atomic_store_n(&cached, function, __ATOMIC_RELAXED);
     }
@@ -66,7 +70,7 @@ void *real_function(enum real which)
     static void *functions[REAL_NUMBER];
     void *function = __atomic_load_n(&functions[which], __ATOMIC_RELAXED);
 
-    /* Only for calls before our constructor */
+    /* Only for calls before the preload's constructor. */
     if (!function) {
         function = real_dlsym()(RTLD_NEXT, names[which]);
         __atomic_store_n(&functions[which], function, __ATOMIC_RELAXED);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions that ours stand in front of. */
+/* The functions that the preload interposes. */
 #ifndef PRELOAD_LOADER_REAL_H
 #define PRELOAD_LOADER_REAL_H
 
@@ -28,15 +28,17 @@ enum real {
 };
 
 /*
- * At start: finds all of them. Later that would take the linker's lock, for which a thread
- * waits when a library's constructor waits for that thread.
+ * Called at start. Finds all functions. A later lookup would take the linker's lock, and
+ * deadlock when a library's constructor waits for the thread that looks up.
  */
 void real_resolve(void);
 
-/* The next definition after ours. Does not return NULL for what the C library has. */
+/*
+ * Returns the next definition after the preload's, never NULL for a function of the C library.
+ */
 void *real_function(enum real which);
 
-/* The next dlsym. */
+/* Returns the next dlsym. */
 typedef void *dlsym_function(void *handle, const char *name);
 typedef void *dlvsym_function(void *handle, const char *name, const char *version);
 dlsym_function *real_dlsym(void);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions of the linker's that go by who calls them: one of ours answers such a call, or
- * passes it on to the C library as it came, with the caller's return address on the stack.
+ * Interposes functions of the dynamic linker that depend on their caller. The preload's
+ * function answers the call, or passes it on to the C library unchanged, with the caller's
+ * return address on the stack.
  */
 #ifndef PRELOAD_LOADER_TAIL_CALL_H
 #define PRELOAD_LOADER_TAIL_CALL_H
 
-/* In two registers. */
+/* Returned in two registers. */
 struct interposed {
     void *result;
-    void *next; /* not NULL: what is called instead of us, with the same arguments */
+    void *next; /* not NULL: the function to call with the same arguments */
 };
 
 /*
- * Defines name(a, b, c), a function of up to three arguments, all in registers:
- * struct interposed preload_NAME(a, b, c, caller) says what becomes of the call.
+ * Defines name(a, b, c), a function of up to three arguments, all in registers. It calls struct
+ * interposed preload_NAME(a, b, c, caller), which decides what happens to the call.
  */
 /* clang-format off */
 #if defined(__x86_64__)
