@@ -23,8 +23,8 @@ static inline bool sm_guarded(uint32_t page, uint32_t pages)
 }
 
 /*
- * Set and lift the guard whose first page is page and that nobody else uses. Return false if
- * the kernel or a filter refuses, or if there are too many guards. Thread-safe.
+ * Set and lift the guard at page, its first page, which no block uses. Return false if the
+ * kernel or a filter refuses, or if there are too many guards. Thread-safe.
  */
 bool sm_guard_set(uint32_t page);
 bool sm_guard_lift(uint32_t page);

@@ -153,8 +153,8 @@ static void prepare_for(bool by_libc)
     else
         forking.inherits = sm_arena_inherit(true);
     /*
-     * A child to which the kernel does not give the arena must not share either. The parent
-     * does not wait for such a child.
+     * A child that does not get the arena from the kernel cannot copy either, and the parent
+     * does not wait for it.
      */
     if (forking.shared && !forking.inherits) {
         sm_fork_shared_keep(forking.shared);

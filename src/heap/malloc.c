@@ -362,7 +362,10 @@ static void *move(void *p, size_t old, void *to, size_t n)
     return to;
 }
 
-/* The new block keeps the partition of the old one, because it holds the same kind of bytes. */
+/*
+ * The new block is requested in the old block's partition, because it holds the same kind of
+ * bytes.
+ */
 void *sm_realloc(void *p, size_t n)
 {
     size_t old;

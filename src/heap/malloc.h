@@ -6,8 +6,8 @@
 #include "arena/arena.h"
 
 /*
- * Called once per process, at start, after the settings were read. Sets the name that messages
- * carry. Safe to call again.
+ * Starts the allocator. Called once per process, at start, after the settings were read. Safe
+ * to call again.
  */
 void sm_heap_start(void);
 bool sm_heap_started(void);

@@ -303,7 +303,7 @@ struct sm_thread_cache *sm_enter_slow(void)
         cache = new_cache();
     if (!cache)
         return NULL;
-    /* From here on this thread is inside by its cache. It is never outside in between. */
+    /* From here on this thread is inside by its cache, without being outside in between. */
     cache->inside = 1;
     sm_cache = cache;
     sm_leave_slow();

@@ -70,8 +70,8 @@ extern SM_LOCAL __thread struct sm_thread_cache *sm_cache
     __attribute__((tls_model("initial-exec")));
 
 /*
- * Called, if possible, before the program makes any thread key, so that a key is left by which
- * the end of threads is noticed.
+ * Called, if possible, before the program makes any thread key, so that a key is left for the
+ * end-of-thread handler.
  */
 void sm_thread_cache_claim(void);
 

@@ -24,9 +24,9 @@ void sm_unwind_load(void);
 bool sm_unwind_ready(void);
 
 /*
- * Returns the number of return addresses of this library's callers, the nearest first. Only
- * called if ready. Called inside the allocator, so that no fork happens while libunwind holds
- * its own locks.
+ * Stores the return addresses of this library's callers in frames, the nearest first, and
+ * returns their number. Only called if ready. Called inside the allocator, so that no fork
+ * happens while libunwind holds its own locks.
  */
 unsigned sm_unwind_stack(uintptr_t *frames);
 
