@@ -187,7 +187,7 @@ static inline size_t sm_large_size(uint32_t page)
 void sm_arena_seal(void);
 
 /*
- * Reserves the range. Called once, with the heap's start lock held. Returns false if there is
+ * Reserves the range. Called once, with the heap's arena_lock held. Returns false if there is
  * no address space.
  */
 bool sm_arena_init(void);

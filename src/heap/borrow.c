@@ -14,8 +14,8 @@ enum {
 };
 
 /*
- * From row (borrower) to column (lender). Keys go to partitions with other keys, then to
- * PUBLIC, rather than out of secret memory. Keys go to IO only if there is nothing else. Blocks
+ * From row (borrower) to column (lender). Keys may go to the other partition with keys and to
+ * PUBLIC, rather than out of secret memory. Keys go to IO only when the arena is fixed. Blocks
  * without keys go to another partition only when the arena is fixed, so that they do not use up
  * room for keys.
  */

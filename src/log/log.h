@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only file that writes to the user: one line per message, no allocation, no lock. */
+/*
+ * The only file that writes to the user: one line per message, no allocation, no lock except
+ * the helper's.
+ */
 #ifndef SM_LOG_LOG_H
 #define SM_LOG_LOG_H
 

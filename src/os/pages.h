@@ -13,7 +13,7 @@
 
 extern SM_LOCAL size_t sm_os_page; /* bytes */
 
-/* Called at start. Finds the page size and the address space. */
+/* Called at start. Finds the page size. */
 void sm_pages_init(void);
 
 /*
