@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public functions, thin. */
+/* The public functions, as thin wrappers. */
 #include "secretmem.h"
 #include "arena/backing.h"
 #include "base/counters.h"
@@ -21,7 +21,7 @@ extern char **environ;
 
 static bool used;
 
-/* What a setting needs at once, where no allocation is in progress. */
+/* Applies settings that take effect at once. Called where no allocation is in progress. */
 static void library_apply(void)
 {
     sm_exit_report_init(&used);
@@ -30,9 +30,9 @@ static void library_apply(void)
 }
 
 /*
- * The handlers of fork and of a thread's end are never taken back. The shared library is linked
- * so that it is not unloaded; a plugin with the archive in it would be, and the next fork would
- * jump into nothing.
+ * Keeps the object loaded, because the atfork handlers and the thread-end handler are never
+ * removed. The shared library is linked so that it is not unloaded. A plugin that contains the
+ * static archive could be unloaded, and the next fork would jump to unmapped code.
  */
 static void stay_loaded(void)
 {
@@ -40,12 +40,13 @@ static void stay_loaded(void)
 
     if (dladdr(&used, &info) != 0 && info.dli_fname && *info.dli_fname)
         dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-    dlerror(); /* A program that is linked statically has no such object. */
+    dlerror(); /* A statically linked program has no such object. */
 }
 
 /*
- * Before main, so that the handlers of fork are the outermost, and while there is one thread.
- * A wrong value in the environment is not ours to end a program for: it is said and ignored.
+ * Runs before main, so that the atfork handlers are the outermost, and while there is one
+ * thread. A wrong value in the environment is reported and ignored, because this library must
+ * not end a program for it.
  */
 __attribute__((constructor)) static void library_start(void)
 {
@@ -65,7 +66,7 @@ static void first_use(void)
 {
     if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
         !__atomic_exchange_n(&used, true, __ATOMIC_RELAXED)) {
-        sm_heap_start(); /* from a constructor that ran before ours */
+        sm_heap_start(); /* for a constructor that ran before library_start */
         sm_fork_init();
         sm_fork_start();
         sm_heap_seal();
@@ -126,11 +127,13 @@ SM_EXPORT void *secretmem_calloc(size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &bytes))
         return answer(NULL);
     p = secretmem_malloc(bytes);
-    /* What the C library gave, and what was freed under ZERO=0, is not zero. */
+    /*
+     * Cleared, because memory from the C library, and freed memory under ZERO=0, is not zeroed.
+     */
     if (p && (!sm_settings.zero || !sm_arena_owns(p)))
         memset(p, 0, bytes);
     else if (p)
-        sm_memcheck_allow(p, bytes); /* it is zero, which memcheck cannot know */
+        sm_memcheck_allow(p, bytes); /* memcheck cannot know that the block is zeroed */
     return p;
 }
 
@@ -198,7 +201,7 @@ SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
     memcpy(stats, &now, sm_min(size, sizeof(now)));
 }
 
-/* STATS=1 and TRACE=1, as the preload has them. */
+/* Reports for STATS=1 and TRACE=1, as in the preload library. */
 __attribute__((destructor)) static void library_end(void)
 {
     if (used)

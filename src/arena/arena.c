@@ -26,7 +26,10 @@ static size_t bin_bytes(size_t span)
     return sm_round_up(span >> SM_PAGE_SHIFT, sm_os_page);
 }
 
-/* The program needs its address space too, and a child a second arena while it copies. */
+/*
+ * At most an eighth of the limit, because the program needs address space too, and a child
+ * needs a second arena while it copies.
+ */
 static size_t span_allowed(void)
 {
     struct rlimit limit = {0};
@@ -61,17 +64,20 @@ static bool arena_reserve(unsigned shift)
     sm_arena.state_bias = (uintptr_t)table - ((uintptr_t)base >> (SM_GRANULE_SHIFT - 1));
     for (unsigned p = 0; p < SM_PARTS; p++) {
         struct sm_partition *part = &sm_arena.part[p];
-        /* Page 0 of a partition is never used: 0 ends a list, and a guard is below. */
+        /*
+         * Page 0 of a partition is never used, because 0 ends a list, and a guard lies below
+         * the partition.
+         */
         part->first = p * sm_part_pages() + (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
         part->end = (p + 1) * sm_part_pages() - SM_PART_TAIL;
         part->top = part->mapped = part->committed = part->first;
     }
-    /* Last: with it the arena exists for everybody. */
+    /* Stored last, because from then on the arena exists for all threads. */
     __atomic_store_n(&sm_arena.span, span, __ATOMIC_RELEASE);
     return true;
 }
 
-static struct sm_lock seal_lock; /* of the arena's own: it comes, and is sealed, in any order */
+static struct sm_lock seal_lock; /* sm_arena_init() and sm_arena_seal() may run in any order */
 static bool sealed;
 
 static void protect(void)
@@ -93,7 +99,10 @@ bool sm_arena_init(void)
     unsigned shift = SHIFT_MIN;
 
     sm_arena.cap = sm_settings.arena_size;
-    /* A partition may come to the cap but for its last pages: most caps are powers of two. */
+    /*
+     * A partition may reach the cap except for its last pages, because most caps are powers of
+     * two.
+     */
     while (((size_t)1 << shift) < sm_max(sm_arena.cap, PART_SPAN_MIN))
         shift++;
     while (!arena_reserve(shift)) {
@@ -108,7 +117,7 @@ bool sm_arena_init(void)
     return true;
 }
 
-/* Of the pages from one to before another, the parts of all tables. */
+/* Unlocks the parts of all tables for the pages from from to to - 1. */
 static void unlock_tables(uint32_t from, uint32_t to)
 {
     const struct {

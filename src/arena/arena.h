@@ -20,8 +20,9 @@
 #include "os/futex_lock.h"
 
 /*
- * BODY: of a slab or a large block. GUARD: no access; belongs to the run before it. RETAINED: a
- * large block that was freed and keeps its guard for the next one.
+ * BODY: a further page of a slab or a large block. GUARD: a page without access, which belongs
+ * to the run before it. RETAINED: a large block that was freed and keeps its guard page for the
+ * next large block.
  */
 enum sm_use {
     SM_USE_NONE,
@@ -36,24 +37,24 @@ enum sm_use {
 
 struct sm_page {
     union {
-        uint64_t free_slots[SM_SLOTS_MAX / 64]; /* SLAB: a bit for each */
-        uint64_t size;                          /* LARGE: bytes asked for */
+        uint64_t free_slots[SM_SLOTS_MAX / 64]; /* SLAB: a bit for each slot */
+        uint64_t size;                          /* LARGE: the requested size in bytes */
     };
-    uint32_t next, prev; /* in a list of runs; page numbers, 0: none */
-    uint32_t pages;      /* of the run, at its first and last page; without its guard */
+    uint32_t next, prev; /* page numbers in a list of runs, 0: none */
+    uint32_t pages;      /* length of the run, at its first and last page; without the guard */
     uint16_t free_count; /* SLAB */
     uint8_t class;       /* SLAB */
     uint8_t kind;        /* enum sm_kind */
     uint8_t use;         /* enum sm_use */
-    uint8_t back;        /* BODY of a slab: pages back to its first */
+    uint8_t back;        /* BODY of a slab: distance in pages to the slab's first page */
     uint8_t shard;       /* SLAB */
     bool present;        /* may be touched */
-    bool listed;         /* SLAB: on its class's list of those with room */
+    bool listed;         /* SLAB: on its class's list of slabs with free slots */
     bool moved;          /* while a child makes its copy */
-    bool huge;           /* in a chunk of the kernel's whole blocks */
-    bool uncached; /* in a chunk that the kernel gave as uncached, if it is secret still */
+    bool huge;           /* in a chunk that the kernel backs with whole huge blocks */
+    bool uncached;       /* in a chunk that was mapped uncached, if the page is still secret */
 };
-/* One for each page of address space: what is added to it costs. */
+/* There is an entry for each page of address space, so every added byte costs. */
 _Static_assert(sizeof(struct sm_page) == SM_SLOTS_MAX / 8 + 24, "no padding, and no more");
 
 #define SM_RUN_LISTS      24
@@ -62,24 +63,26 @@ _Static_assert(sizeof(struct sm_page) == SM_SLOTS_MAX / 8 + 24, "no padding, and
 struct sm_partition {
     struct sm_lock lock;
     uint32_t first; /* page numbers */
-    bool shrunk;    /* a limit on address space took the rest */
-    uint32_t end;   /* behind the last that may be used: there is room for a guard */
+    bool shrunk;    /* an address space limit took the rest */
+    uint32_t end;   /* behind the last usable page; a guard fits behind it */
     uint32_t top, mapped;
-    uint32_t committed; /* tables are there up to this page */
+    uint32_t committed; /* the tables are committed up to this page */
     uint32_t free_pages;
     uint32_t free[SM_RUN_LISTS]; /* runs of 1, 2, ... 16 pages, then by powers of two */
-    uint32_t retained[SM_RETAINED_PAGES + 1]; /* by length */
-    uint32_t retained_pages;                  /* with their guards */
+    uint32_t retained[SM_RETAINED_PAGES + 1]; /* retained runs by length */
+    uint32_t retained_pages;                  /* retained pages, including guards */
 };
 
 struct sm_arena {
-    /* What every malloc and free reads; read-only once it is known (sm_heap_seal) */
+    /*
+     * Every malloc and free reads these fields. They are read-only once known (sm_heap_seal).
+     */
     union {
         struct {
-            uintptr_t base;       /* 0: none yet */
+            uintptr_t base;       /* 0: no arena yet */
             size_t span;          /* bytes, all partitions */
             uintptr_t state_bias; /* see sm_state_of() */
-            uint8_t *bins;        /* a byte a page: the thread cache's bin of its slots, or 0 */
+            uint8_t *bins; /* a byte a page: the thread cache's bin of the page's slots, or 0 */
             uint16_t *state;
             struct sm_page *pages;
             unsigned part_shift;
@@ -87,20 +90,20 @@ struct sm_arena {
         char own_page[SM_SEAL_PAGE];
     };
 
-    size_t cap;        /* bytes of all partitions that may be mapped */
+    size_t cap;        /* bytes that all partitions together may map */
     size_t mapped;     /* bytes */
-    bool fixed;        /* a seccomp filter forbids to map more */
-    uint32_t external; /* ranges of secret memory outside, which fork/external_pages.c keeps */
+    bool fixed;        /* a seccomp filter forbids to map more memory */
+    uint32_t external; /* secret ranges outside the arena (fork/external_pages.c) */
     struct sm_partition part[SM_PARTS];
 } __attribute__((aligned(SM_SEAL_PAGE)));
 
 extern SM_LOCAL struct sm_arena sm_arena;
 
 /*
- * State of a granule. At the start of a live block the requested size, or LARGE, EMPTY (the
- * size is 0), or WITHHELD (a child was not given the contents); 0: never given out, or
- * interior. A state outlives its page run until a slab takes the pages, so that a late second
- * free is recognised.
+ * State of a granule. At the start of a live block: the requested size, or LARGE, EMPTY (the
+ * size is 0), or WITHHELD (a child was not given the contents). 0: never given out, or in the
+ * interior of a block. A state outlives its page run until a slab takes the pages, so that a
+ * late second free is recognised.
  */
 #define SM_STATE_EMPTY     0x7ffd
 #define SM_STATE_WITHHELD  0x7ffe
@@ -113,7 +116,7 @@ static inline bool sm_state_live(uint16_t state)
     return state && !(state & SM_STATE_FREE);
 }
 
-/* Of a live block in a slab */
+/* The requested size of a live block in a slab. */
 static inline size_t sm_state_size(uint16_t state)
 {
     return state == SM_STATE_EMPTY ? 0 : state;
@@ -144,7 +147,7 @@ static inline char *sm_page_address(uint32_t page)
 /* Pages behind a partition's end that are never used */
 #define SM_PART_TAIL (3 * (uint32_t)(sm_os_page >> SM_PAGE_SHIFT))
 
-/* Of all that it has in the reservation */
+/* All pages of a partition in the reservation, usable or not. */
 static inline uint32_t sm_part_pages(void)
 {
     return (uint32_t)(((size_t)1 << sm_arena.part_shift) >> SM_PAGE_SHIFT);
@@ -155,7 +158,10 @@ static inline unsigned sm_part_of(const void *p)
     return (unsigned)(sm_offset(p) >> sm_arena.part_shift);
 }
 
-/* p is aligned to a granule. A 16th of the offset, 2 bytes each: an eighth of the address. */
+/*
+ * The state entry for p, which is aligned to a granule. The entry's offset is an eighth of the
+ * address: a 16th of the offset, 2 bytes each.
+ */
 static inline uint16_t *sm_state_at(const void *p)
 {
     return (uint16_t *)(sm_arena.state_bias + ((uintptr_t)p >> (SM_GRANULE_SHIFT - 1)));
@@ -166,7 +172,7 @@ static inline uint16_t *sm_state_of(const void *p)
     return sm_state_at((const void *)((uintptr_t)p & ~(uintptr_t)(SM_GRANULE - 1)));
 }
 
-/* The bin of the page that p is in */
+/* The bin of the page that contains p. */
 static inline unsigned sm_bin_at(const void *p)
 {
     return sm_arena.bins[sm_offset(p) >> SM_PAGE_SHIFT];
@@ -177,21 +183,24 @@ static inline size_t sm_large_size(uint32_t page)
     return sm_arena.pages[page].size;
 }
 
-/* From now on, or as soon as there is an arena, where it lies is read-only. */
+/* Makes the base of the arena read-only now, or as soon as there is an arena. */
 void sm_arena_seal(void);
 
-/* Reserves the range. Once, under the heap's start lock. False: no address space. */
+/*
+ * Reserves the range. Called once, with the heap's arena_lock held. Returns false if there is
+ * no address space.
+ */
 bool sm_arena_init(void);
 
 /*
- * After mlockall(): what is reserved and the tables are not to count as locked memory. What is
- * mapped stays as it is. Not inside.
+ * Called after mlockall(), so that the reservation and the tables do not count as locked
+ * memory. Mapped memory stays as it is. Called outside the allocator.
  */
 void sm_arena_unlock(void);
 
 /*
- * The program is about to allow itself no more address space than this: what the arena has
- * reserved beyond an eighth of it, and does not use, is given back for good. Inside.
+ * Called before the program limits its address space to allowed bytes. Gives back for good the
+ * unused part of the reservation beyond an eighth of that limit. Called inside the allocator.
  */
 void sm_arena_shrink(size_t allowed);
 

@@ -11,11 +11,11 @@
 #include <errno.h>
 
 #define CHUNK_MOST   (4 * SM_MIB)
-#define COMMIT_PAGES 1024 /* entries of the tables that are committed at a time */
+#define COMMIT_PAGES 1024 /* table entries committed at a time */
 
-static struct sm_lock present_lock; /* kernel pages larger than ours are shared by runs */
-static bool never_uncached;         /* this machine cannot */
-static int uncached_error;          /* why it was refused though it was required, or 0 */
+static struct sm_lock present_lock; /* runs share kernel pages larger than SM_PAGE */
+static bool never_uncached;         /* this machine has no uncached memory */
+static int uncached_error;          /* the error that refused required uncached memory, or 0 */
 
 bool sm_backing_secret(unsigned part)
 {
@@ -34,12 +34,15 @@ void sm_backing_raise_limit(void)
 {
     static bool raised;
 
-    /* Twice the arena: under the accounting by user a child's copy counts as well. */
+    /* Twice the arena, because under per-user accounting a child's copy counts as well. */
     if (!__atomic_exchange_n(&raised, true, __ATOMIC_RELAXED))
         sm_pages_raise_limit(2 * (sm_arena.span ? sm_arena.cap : sm_settings.arena_size));
 }
 
-/* Not in this kernel, not on this processor, or a privilege that was perhaps given up. */
+/*
+ * The error may mean that this kernel or processor has no uncached memory, or that the process
+ * lacks a privilege, which it perhaps gave up.
+ */
 static bool may_mean_flags(int error)
 {
     return error == -EINVAL || error == -EOPNOTSUPP || error == -EPERM;
@@ -51,7 +54,7 @@ static void say_cached(int error)
              "SECRETSSL_UNCACHED: the kernel refuses uncached "
              "memory (%s): key bytes are in cached secret memory",
              sm_errno_name(error));
-    /* A privilege may come back (seteuid), the others do not. */
+    /* A privilege may come back (seteuid); the other causes stay. */
     if (error != -EPERM)
         __atomic_store_n(&never_uncached, true, __ATOMIC_RELAXED);
 }
@@ -75,7 +78,9 @@ int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
         return refused;
     map->flags = 0;
     sm_pages_map_secret(map);
-    /* A filter gives the same answer to both: it was not the flag, there is no secret memory.
+    /*
+     * A filter gives the same answer to both calls, so the flag was not the cause: there is no
+     * secret memory.
      */
     if (map->error)
         return map->error;
@@ -96,7 +101,9 @@ bool sm_backing_may_degrade(unsigned part)
     return !sm_settings.require && !sm_backing_refused(part);
 }
 
-/* The part of a table, entries of size bytes, that begins at one and ends before another */
+/*
+ * Commits the part of a table, with entries of size bytes, from entry from to before entry to.
+ */
 static int commit_table(const void *table, size_t size, uint32_t from, uint32_t to)
 {
     uintptr_t start = (uintptr_t)table + from * size, end = (uintptr_t)table + to * size;
@@ -105,7 +112,7 @@ static int commit_table(const void *table, size_t size, uint32_t from, uint32_t 
     return sm_pages_commit((void *)start, sm_round_up(end, sm_os_page) - start);
 }
 
-/* Tables up to a page, in steps: few system calls for every 4 MiB of blocks. */
+/* Commits the tables up to a page, in steps: few system calls for every 4 MiB of blocks. */
 static int commit(struct sm_partition *part, uint32_t pages)
 {
     uint32_t from = part->committed;
@@ -127,7 +134,7 @@ static int commit(struct sm_partition *part, uint32_t pages)
     return error;
 }
 
-/* What a chunk is */
+/* The properties of a chunk. */
 struct chunk {
     enum sm_kind kind;
     bool uncached;
@@ -150,7 +157,10 @@ static int map_some(unsigned p, size_t length, struct chunk *chunk)
     return error;
 }
 
-/* How much of a secret chunk is whole blocks: they begin with the file. Copies keep to it. */
+/*
+ * Returns the bytes of a secret chunk that are whole huge blocks. The blocks begin with the
+ * file. Copies keep the blocks.
+ */
 static size_t in_blocks(uintptr_t start, size_t length)
 {
     size_t block = length < SM_HUGE_LEAST ? 0 : sm_secretmem_huge_size();
@@ -158,7 +168,10 @@ static size_t in_blocks(uintptr_t start, size_t length)
     return block == 0 || start % block != 0 ? 0 : length & ~(block - 1);
 }
 
-/* Uncached memory that was refused is the reason, whatever was tried then. */
+/*
+ * Records the reason. If uncached memory was refused, that is the reason, whatever was tried
+ * afterwards.
+ */
 static bool backing_note(unsigned part, int error, size_t length)
 {
     if (!sm_backing_refused(part))
@@ -168,7 +181,7 @@ static bool backing_note(unsigned part, int error, size_t length)
     return false;
 }
 
-/* Returns how many bytes it mapped. */
+/* Returns the number of bytes mapped. */
 static size_t map_chunk(unsigned p, size_t need, size_t wish)
 {
     struct sm_partition *part = &sm_arena.part[p];
@@ -184,7 +197,7 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
     if (error && chunk.kind == SM_KIND_SECRET && sm_backing_may_degrade(p)) {
         refused = error;
         chunk = (struct chunk){SM_KIND_LOCKED, false};
-        /* Short of secret memory now, perhaps not later: little at a time. */
+        /* Maps little at a time, because secret memory is short now but perhaps not later. */
         length = error == -EAGAIN ? sm_max(need, sm_min(wish, SM_CHUNK_FIRST)) : wish;
         error = sm_pages_map_anonymous(sm_page_address(part->mapped), length);
         if (!error)
@@ -202,7 +215,9 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
         page->huge = i << SM_PAGE_SHIFT < blocks;
         page->uncached = chunk.uncached;
     }
-    /* In a handler of fork, after the arena was made inheritable for this child. */
+    /*
+     * This thread is in an atfork handler, after the arena was made inheritable for this child.
+     */
     if (sm_window_is_mine() && !(sm_settings.fork == SM_FORK_DENY && p == SM_PART_BYTES)) {
         error = sm_pages_inherit(sm_page_address(part->mapped), length, true);
         if (error)
@@ -213,8 +228,9 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
 }
 
 /*
- * Where the kernel has blocks for secret memory, a chunk as large as one begins and ends where
- * they do. Smaller ones are let be: the first touch of a block takes all of it.
+ * Where the kernel has huge blocks for secret memory, a chunk as large as a block begins and
+ * ends at block boundaries. Smaller chunks stay unaligned, because the first access to a block
+ * populates all of it.
  */
 static size_t whole_blocks(unsigned p, size_t need, size_t wish)
 {
@@ -223,13 +239,19 @@ static size_t whole_blocks(unsigned p, size_t need, size_t wish)
     uintptr_t at = (uintptr_t)sm_page_address(part->mapped);
     size_t block;
 
-    /* From here on a child's copy has to know as well, when it might be too late to ask. */
+    /*
+     * From this size on, a child's copy needs the block size too, and it might then be too late
+     * to ask the kernel.
+     */
     if (have + wish < SM_HUGE_LEAST || !sm_backing_secret(p))
         return wish;
     block = sm_secretmem_huge_size();
     if (block == 0 || wish < block)
         return wish;
-    /* What is left to the next one, if that will do, and whole ones from there. */
+    /*
+     * Maps the rest up to the next block boundary, if that is enough, so that whole blocks
+     * follow.
+     */
     if (at % block != 0 && sm_round_up(at, block) - at >= need)
         return sm_round_up(at, block) - at;
     return sm_round_up(at + wish, block) - at;
@@ -259,7 +281,7 @@ bool sm_backing_grow(unsigned p, uint32_t pages)
         return sm_short_of(SM_SHORT_CAP);
     if (part->mapped + (need >> SM_PAGE_SHIFT) > end)
         return sm_short_of(part->shrunk ? SM_SHORT_SPACE : SM_SHORT_CAP);
-    /* A small arena is shared by all partitions: small bites. */
+    /* All partitions share the arena, so a small arena is mapped in small chunks. */
     wish = sm_min(wish, sm_round_up(sm_arena.cap / 16, sm_os_page));
     wish = whole_blocks(p, need, sm_max(wish, need));
     wish = sm_min(wish, room & ~(sm_os_page - 1));
@@ -267,7 +289,9 @@ bool sm_backing_grow(unsigned p, uint32_t pages)
     error = commit(part, part->mapped + (uint32_t)(wish >> SM_PAGE_SHIFT));
     if (error)
         return sm_short_by(error, wish);
-    /* Other partitions grow at the same time: first the claim, then the memory. */
+    /*
+     * Other partitions grow at the same time, so the size is claimed before memory is mapped.
+     */
     if (__atomic_add_fetch(&sm_arena.mapped, wish, __ATOMIC_RELAXED) > sm_arena.cap) {
         __atomic_fetch_sub(&sm_arena.mapped, wish, __ATOMIC_RELAXED);
         return sm_short_of(SM_SHORT_CAP);
@@ -290,7 +314,7 @@ static int lock_page(struct sm_page *page, char *at)
     return 0;
 }
 
-/* One kernel page, by its first page entry. */
+/* Makes one kernel page resident, given by its first page entry. */
 static int present_page(struct sm_page *page, char *at)
 {
     int error;
@@ -312,7 +336,7 @@ static int present_page(struct sm_page *page, char *at)
     }
 }
 
-/* After a filter that would kill for it, a secret page does not become present. */
+/* Returns false for a secret page after a filter that would kill for populating it. */
 static bool may_present(const struct sm_page *page)
 {
     return page->kind != SM_KIND_SECRET || !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);

@@ -1,59 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the arena's pages get memory behind them, and what happens when it is short. */
+/* How the arena's pages get memory, and what happens when memory is short. */
 #ifndef SM_ARENA_BACKING_H
 #define SM_ARENA_BACKING_H
 
 #include "arena/arena.h"
 #include "arena/shortage.h"
 
-#define SM_CHUNK_FIRST (64 * SM_KIB) /* what a partition maps first */
+#define SM_CHUNK_FIRST (64 * SM_KIB) /* the first chunk of a partition */
 
 /*
- * Maps more memory at the end of a partition: at least so many pages, more if that is
- * cheap. False: the cap is reached, or nothing may be mapped. The partition is locked.
+ * Maps at least pages more pages at the end of a partition, more if that is cheap. Returns
+ * false if the cap is reached or nothing may be mapped. Called with the partition locked.
  */
 bool sm_backing_grow(unsigned part, uint32_t pages);
 
 /*
- * Makes the pages of a run present. A page for which there is no secret memory becomes
- * locked or, where nothing may be locked, plain memory: counted, and said once; with
- * SECRETSSL_REQUIRE, false instead. The run is the caller's.
+ * Makes the pages of a run resident. A page for which there is no secret memory becomes locked
+ * or, where nothing may be locked, plain memory. Such pages are counted, and reported once.
+ * With SECRETSSL_REQUIRE, returns false instead. The caller owns the run.
  */
 bool sm_backing_populate(uint32_t page, uint32_t pages);
 
-/* Whether a partition's pages are to be secret at all (SECRETSSL_ROUTE). */
+/* Whether a partition's pages should be secret memory at all (SECRETSSL_ROUTE). */
 bool sm_backing_secret(unsigned part);
 
-/* The flags for memfd_secret to try in this partition. */
+/* The memfd_secret flags to try in this partition. */
 unsigned sm_backing_flags(unsigned part);
 
 /*
- * sm_pages_map_secret() for a partition, with its flags. Where the kernel refuses only those,
- * it is cached secret memory, and said once; map->flags is what it was mapped with. Not with
- * SECRETSSL_UNCACHED=require: then it fails. map->address is not NULL. Returns map->error.
+ * Calls sm_pages_map_secret() for a partition, with its flags. If the kernel refuses only the
+ * flags, maps cached secret memory and reports that once; map->flags are the flags used. With
+ * SECRETSSL_UNCACHED=require, fails instead. map->address is not NULL. Returns map->error.
  */
 struct sm_secret_map;
 int sm_backing_map_secret(unsigned part, struct sm_secret_map *map);
 
-/* Uncached memory is required there, and was refused: what does not fit any more fails. */
+/*
+ * Whether uncached memory is required in this partition and was refused. If so, blocks that do
+ * not fit any more fail.
+ */
 bool sm_backing_refused(unsigned part);
 
-/* Whether a partition may have locked memory where there is no secret memory. */
+/* Whether a partition may get locked memory where there is no secret memory. */
 bool sm_backing_may_degrade(unsigned part);
 
-/* Raises RLIMIT_MEMLOCK for this arena, once, as far as that is allowed. */
+/* Raises RLIMIT_MEMLOCK for this arena, once, as far as allowed. */
 void sm_backing_raise_limit(void);
 
-/* Whether a page, if it is present, is in no cache of the CPU's. */
+/* Whether a page, if resident, is in no cache of the CPU. */
 bool sm_backing_uncached(const struct sm_page *page);
 
 /*
- * At start, with SECRETSSL_REQUIRE or SECRETSSL_UNCACHED=require: refuses (exit 78) if
- * this machine cannot do it.
+ * Called at start, with SECRETSSL_REQUIRE or SECRETSSL_UNCACHED=require. Exits with status 78
+ * if this machine cannot meet the requirement.
  */
 void sm_backing_check(void);
 
-/* Memory is only of this kind, for that reason: counted, and said once. */
+/* Counts, and reports once, that memory is only of this kind because of this error. */
 static inline void sm_backing_degraded(enum sm_kind kind, long error)
 {
     sm_short_degraded(kind, error);

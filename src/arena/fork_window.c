@@ -6,11 +6,11 @@
 
 bool (*sm_window_catch_up)(void);
 
-/* This thread forks, and the gate is closed for all others. */
+/* This thread forks, and the gate is closed for all other threads. */
 static __thread bool mine __attribute__((tls_model("initial-exec")));
 
 static bool nothing_to_copy;
-static void *deferred[DEFERRED]; /* in ordinary memory: each process has its own */
+static void *deferred[DEFERRED]; /* in ordinary memory, so each process has its own */
 static unsigned deferred_count;
 
 void sm_window_open(bool empty)

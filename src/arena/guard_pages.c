@@ -4,10 +4,10 @@
 #include "log/lapse.h"
 #include "log/log.h"
 
-/* A guard costs a process two of its mappings, of which Linux grants 65,530. */
+/* A guard costs two mappings, of which Linux grants a process 65,530. */
 #define GUARDS_MAX 8192
 
-/* One of an ancestor that could not be lifted is not counted: it may go below 0. */
+/* May go below 0, because an ancestor's guard that could not be lifted is not counted. */
 static int guards;
 
 static void guard_mark(uint32_t page, enum sm_use use)
@@ -16,7 +16,10 @@ static void guard_mark(uint32_t page, enum sm_use use)
         __atomic_store_n(&sm_arena.pages[page + i].use, use, __ATOMIC_RELAXED);
 }
 
-/* A guard there is to be: is that within the number? It is counted then. */
+/*
+ * Counts a guard that is about to be set. Returns false, without counting, if there are too
+ * many.
+ */
 static bool claim(void)
 {
     if (__atomic_add_fetch(&guards, 1, __ATOMIC_RELAXED) <= GUARDS_MAX)
@@ -67,7 +70,10 @@ static void free_kept(uint32_t page)
 {
     uint32_t pages = sm_arena.pages[page].pages;
 
-    /* What the kernel copied, and not we, still has its guard. One that stays is never used. */
+    /*
+     * A page that the kernel copied, and not this library, still has its guard. A guard that
+     * cannot be lifted stays, and the page is never used.
+     */
     if (sm_pages_protect(sm_page_address(page + pages), sm_os_page, true) == 0)
         guard_mark(page + pages, SM_USE_NONE);
     for (uint32_t i = 0; i < pages; i++)
@@ -82,7 +88,7 @@ void sm_guard_rebuild(unsigned p)
         const struct sm_page *run = &sm_arena.pages[page];
         if (run->use == SM_USE_LARGE && sm_guarded(page, run->pages) &&
             !sm_guard_set(page + run->pages))
-            guard_mark(page + run->pages, SM_USE_BODY); /* nobody's, but not a guard */
+            guard_mark(page + run->pages, SM_USE_BODY); /* unused, but not a guard */
         else if (run->use == SM_USE_RETAINED)
             free_kept(page);
     }

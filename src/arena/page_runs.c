@@ -59,7 +59,10 @@ static uint32_t skip_to(uint32_t page, uint32_t align)
     return (uint32_t)((align - (at & (align - 1))) & (align - 1));
 }
 
-/* How many pages to skip in a free run so that pages fit at the alignment; -1: no room */
+/*
+ * Returns the number of pages to skip in a free run so that pages pages fit at the alignment,
+ * or -1 if there is no room.
+ */
 static long fit(uint32_t page, uint32_t have, uint32_t pages, uint32_t align)
 {
     uint32_t skip = skip_to(page, align);
@@ -106,7 +109,7 @@ static uint32_t take_top(unsigned p, uint32_t pages, uint32_t align)
     return page + skip;
 }
 
-/* Its neighbours are free too? One run of them. */
+/* Gives back a run and coalesces it with free neighbours. */
 static void run_give(struct sm_partition *part, uint32_t page, uint32_t pages)
 {
     struct sm_page *neighbour;
@@ -131,18 +134,18 @@ static void run_give(struct sm_partition *part, uint32_t page, uint32_t pages)
     run_list_add(page, pages);
 }
 
-/* A kept run becomes a free one. */
+/* Turns a retained run into a free run. */
 static void run_release(struct sm_partition *part, unsigned length)
 {
     uint32_t page = part->retained[length], total = length + sm_guard_pages();
 
     part->retained[length] = sm_arena.pages[page].next;
     part->retained_pages -= total;
-    /* If the guard cannot be lifted it stays, and nothing uses it. */
+    /* A guard that cannot be lifted stays, and its page is not used. */
     run_give(part, page, sm_guard_lift(page + length) ? total : length);
 }
 
-/* Free runs, and kept ones where one alone is long enough */
+/* Takes from free runs, and from retained runs where one run is long enough. */
 static uint32_t take_used(struct sm_partition *part, uint32_t pages, uint32_t align)
 {
     uint32_t page = take_listed(part, pages, align);
@@ -165,7 +168,7 @@ static void release_all(struct sm_partition *part)
     }
 }
 
-/* What was used before, before what is mapped and unused, before more is mapped */
+/* Prefers used memory to mapped unused memory, and both to mapping more. */
 static uint32_t run_take(unsigned p, uint32_t pages, uint32_t align)
 {
     struct sm_partition *part = &sm_arena.part[p];
@@ -199,7 +202,7 @@ uint32_t sm_run_take_present(unsigned p, uint32_t pages)
 {
     uint32_t page = sm_run_take(p, pages, 1);
 
-    /* Slow, and nobody else's business: without the lock. */
+    /* Called without the lock, because populating is slow and concerns no other thread. */
     if (page && !sm_backing_populate(page, pages)) {
         sm_run_give(page, pages);
         return 0;
@@ -283,10 +286,10 @@ size_t sm_arena_prefault(unsigned p, size_t bytes)
     size_t mapped = __atomic_load_n(&sm_arena.mapped, __ATOMIC_RELAXED);
     size_t room = (sm_arena.cap - sm_min(mapped, sm_arena.cap)) >> SM_PAGE_SHIFT;
     size_t wanted = sm_round_up(bytes, sm_os_page) >> SM_PAGE_SHIFT;
-    /* What cannot fit is not tried: that would be reported as a full arena. */
+    /* Tries only what fits, because a failure would be reported as a full arena. */
     uint32_t pages = (uint32_t)sm_min(wanted, room + part->mapped - part->top), page = 0;
 
-    /* As much as there is: half the wish is better than nothing. */
+    /* Takes as much as there is, because half the wish is better than nothing. */
     while (pages && !(page = sm_run_take_present(p, pages)))
         pages /= 2;
     if (page)

@@ -16,7 +16,7 @@ __thread struct sm_short sm_short_now __attribute__((tls_model("initial-exec")))
 
 _Static_assert(SM_SHORTAGES <= SM_STATS_SHORTAGES, "a counter for each");
 
-/* What comes of it */
+/* The consequence of a shortage. */
 enum effect { LOCKED, PLAIN, SPILLED, INHERITED, FAILED, KEYS_FAILED, EFFECTS };
 
 static const char *const effects[EFFECTS] = {
@@ -28,7 +28,7 @@ static const char *const effects[EFFECTS] = {
     [KEYS_FAILED] = "allocations of key bytes fail",
 };
 
-/* What stands in brackets behind the words */
+/* The text in brackets behind the words. */
 enum detail { NOTHING, CAP, ERROR };
 
 static const struct {
@@ -65,7 +65,9 @@ static const struct {
                               "raise RLIMIT_NOFILE", ERROR},
     [SM_SHORT_MEMORY] = {"the kernel has no memory", "look at the limits of the cgroup", ERROR},
     [SM_SHORT_LOCK] = {"memory cannot be locked", "raise RLIMIT_MEMLOCK", ERROR},
-    /* The one is said by who starts later, with the number of blocks, the other is no lack. */
+    /*
+     * EARLY is reported at the later start, with the number of blocks. ABSURD is no shortage.
+     */
     [SM_SHORT_EARLY] = {NULL, NULL, NOTHING},
     [SM_SHORT_ABSURD] = {NULL, NULL, NOTHING},
     [SM_SHORT_FORKING] =
@@ -104,7 +106,7 @@ static bool can_map(size_t length, int prot)
     return got != NULL;
 }
 
-/* Three mappings where there was none, which no neighbour is merged with */
+/* Whether one mapping can be split into three. MAP_SHARED prevents a merge with a neighbour. */
 static bool can_split(void)
 {
     char *got = map(3 * sm_os_page, PROT_NONE, MAP_SHARED);
@@ -115,7 +117,7 @@ static bool can_split(void)
     return good;
 }
 
-/* ENOMEM is the answer to four limits: tried out, one by one. */
+/* ENOMEM is the kernel's answer to four limits, so this function tries them one by one. */
 static enum sm_shortage why_no_memory(size_t length)
 {
     if (sm_seccomp_forbids(SM_CALL_MMAP) || sm_seccomp_forbids(SM_CALL_MUNMAP) ||
@@ -222,7 +224,7 @@ void sm_short_spilled(size_t n)
 {
     sm_count(&sm_stats.spilled, 1);
     sm_count(&sm_stats.spilled_bytes, n);
-    if (!sm_settings.require) /* else there is a line of what fails */
+    if (!sm_settings.require) /* otherwise a line reports what fails */
         shortage_say(sm_short_now, sm_short_now.to_child ? INHERITED : SPILLED);
 }
 

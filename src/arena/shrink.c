@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A limit on address space that the program sets for itself while it runs. Nothing but address
- * space is given back: the kernel puts no mapping there of its own accord (sm_pages_reserve),
- * so that an address in the gap is nobody's, and its entries in the tables are not looked up.
+ * The program sets itself a limit on address space while it runs. Only address space is given
+ * back. The kernel puts no mapping in the gap of its own accord (sm_pages_reserve), so no
+ * address there is in use, and its table entries are not looked up.
  */
 #include "arena/arena.h"
 #include "os/pages.h"
@@ -10,7 +10,7 @@
 
 #define LEAST SM_MIB /* of a partition: some of the largest kernel pages */
 
-/* Whole pages of a table, the entries of which are size bytes, between two entries */
+/* Unmaps the whole pages of a table, with entries of size bytes, between two entries. */
 static void unmap_entries(const void *table, size_t size, uint32_t from, uint32_t to)
 {
     uintptr_t start = sm_round_up((uintptr_t)table + from * size, sm_os_page);
@@ -20,7 +20,10 @@ static void unmap_entries(const void *table, size_t size, uint32_t from, uint32_
         sm_pages_unmap((void *)start, end - start);
 }
 
-/* With its lock. Bytes that it may grow to, as far as it has not already. */
+/*
+ * Called with the partition's lock held. Limits the partition to bytes, except for what it
+ * already uses.
+ */
 static void partition_shrink(unsigned p, size_t bytes)
 {
     struct sm_partition *part = &sm_arena.part[p];
@@ -28,7 +31,7 @@ static void partition_shrink(unsigned p, size_t bytes)
     uint32_t last = part->end + SM_PART_TAIL,
              end = part->first + (uint32_t)(bytes >> SM_PAGE_SHIFT);
 
-    /* Tables are committed ahead of what is mapped. */
+    /* Tables are committed ahead of mapped pages. */
     end = (uint32_t)sm_max(end, sm_max(part->mapped, part->committed) + SM_PART_TAIL);
     end = (uint32_t)sm_round_up(end, per_os);
     if (end + SM_PART_TAIL >= last)

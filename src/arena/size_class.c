@@ -4,8 +4,10 @@
 struct sm_class sm_classes[SM_CLASSES];
 uint8_t sm_class_of[SM_SLOT_MAX / SM_GRANULE + 1];
 
-/* 1 to 4 pages: the shortest run that wastes at most a sixteenth, else the one that wastes
- * least */
+/*
+ * Returns 1 to 4 pages: the shortest run that wastes at most a sixteenth, otherwise the run
+ * that wastes least.
+ */
 static unsigned run_pages(size_t size)
 {
     unsigned best = 0;
@@ -16,7 +18,7 @@ static unsigned run_pages(size_t size)
         size_t waste;
         if (bytes < size || bytes / size > SM_SLOTS_MAX)
             continue;
-        waste = bytes % size * 12 / pages; /* of a dozen pages */
+        waste = bytes % size * 12 / pages; /* per dozen pages */
         if (bytes % size * 16 <= bytes)
             return pages;
         if (waste < best_waste) {

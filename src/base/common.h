@@ -7,9 +7,12 @@
 #include <stdint.h>
 
 #define SM_EXPORT __attribute__((visibility("default")))
-/* Of this library's own variables: reached directly, not by a table of addresses */
+/* For this library's own variables: accessed directly, not through the GOT. */
 #define SM_LOCAL __attribute__((visibility("hidden")))
-/* Called from assembly, which a compiler that sees the whole library (-flto) does not read */
+/*
+ * For functions called from assembly, which a compiler that sees the whole library (-flto) does
+ * not read.
+ */
 #if defined(__clang__)
 #define SM_FROM_ASM __attribute__((used))
 #else
@@ -19,7 +22,10 @@
 #define sm_unlikely(x) __builtin_expect(!!(x), 0)
 #define sm_barrier()   __asm__ volatile("" ::: "memory")
 
-/* What is made read-only after the start has pages of its own: of the largest size there is. */
+/*
+ * Data that becomes read-only after start has pages of its own, of the largest page size there
+ * is.
+ */
 #if defined(__x86_64__)
 #define SM_SEAL_PAGE 4096
 #else

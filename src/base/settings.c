@@ -5,8 +5,8 @@
 
 #define PREFIX     "SECRETSSL_"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
-#define NAME_MAX_  40 /* of a wrong name */
-#define SHOWN_MAX  80 /* bytes of a wrong value: what is accepted must fit on the line */
+#define NAME_MAX_  40 /* letters of a wrong name */
+#define SHOWN_MAX  80 /* of a wrong value; the accepted values must fit too */
 
 struct sm_settings sm_settings = {
     .arena_size = 256 * SM_MIB,
@@ -159,7 +159,7 @@ static int setting_apply(const struct setting *s, const char *value, char *error
     return -1;
 }
 
-/* name ends at '=' or at its end; NULL: not one of ours */
+/* Finds a setting. name ends at '=' or at its end. Returns NULL if there is no such setting. */
 static const struct setting *setting_find(const char *name)
 {
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
@@ -171,7 +171,10 @@ static const struct setting *setting_find(const char *name)
     return NULL;
 }
 
-/* Of another program of ours: `secretssl run` says so for which process PREFAULT is. */
+/*
+ * Whether a variable belongs to another program of this project: `secretssl run` names the
+ * process that PREFAULT is for.
+ */
 static bool is_internal(const char *name)
 {
     static const char internal[] = "PREFAULT_PID=";
@@ -179,7 +182,7 @@ static bool is_internal(const char *name)
     return strncmp(name, internal, sizeof(internal) - 1) == 0;
 }
 
-/* Letters to be changed, added or left out to make a name of another */
+/* The number of letters to change, add or leave out to turn one name into the other. */
 static unsigned distance(const char *a, size_t length, const char *b)
 {
     unsigned row[NAME_MAX_ + 1];
@@ -199,7 +202,7 @@ static unsigned distance(const char *a, size_t length, const char *b)
     return row[columns];
 }
 
-/* name without the prefix; ends at '=' or at its end */
+/* Reports an unknown name, without the prefix. name ends at '=' or at its end. */
 static void no_such(const char *name, char *error, size_t size)
 {
     size_t length = strcspn(name, "=");
@@ -209,7 +212,7 @@ static void no_such(const char *name, char *error, size_t size)
 
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         unsigned far = distance(name, sm_min(length, NAME_MAX_), settings[i].name);
-        /* Half a name is nearer to its whole than to another one of its length. */
+        /* A prefix counts as nearer to its full name than to another name of its length. */
         if (length > 2 && strncmp(name, settings[i].name, length) == 0)
             far = 1;
         if (!nearest || far < best) {
@@ -249,14 +252,17 @@ int sm_settings_from_env(char *const *envp, char *error, size_t size)
             continue;
         s = setting_find(*envp + PREFIX_LEN);
         value = strchr(*envp, '=');
-        /* An empty value is an unset one, as for most tools. */
+        /* An empty value counts as unset, as in most tools. */
         if (!value || value[1] == '\0' || is_internal(*envp + PREFIX_LEN))
             continue;
         if (!s)
             no_such(*envp + PREFIX_LEN, to, size);
         if (s && setting_apply(s, value + 1, to, size) == 0)
             continue;
-        /* The first is said; what is right is taken all the same, where that goes on. */
+        /*
+         * Only the first error is reported. Correct settings still apply where the caller
+         * continues.
+         */
         result = -1;
         to = more;
         size = sm_min(size, sizeof(more));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings: from the environment, or by name, into one struct. */
+/* The settings, from the environment or set by name, in one struct. */
 #ifndef SM_BASE_SETTINGS_H
 #define SM_BASE_SETTINGS_H
 
@@ -29,17 +29,20 @@ struct sm_settings {
     char log_path[SM_LOG_PATH_MAX];
 } __attribute__((aligned(SM_SEAL_PAGE)));
 
-/* Written before the first allocation, read-only from then on (sm_heap_seal). */
+/* Written before the first allocation, read-only afterwards (sm_heap_seal). */
 extern SM_LOCAL struct sm_settings sm_settings;
 
 /*
- * Reads every SECRETSSL_ variable of envp. Returns 0, or -1 with one line in error
- * that names the first wrong one: the variable, its value and what is accepted, or that there
- * is none of the name, and the nearest.
+ * Reads every SECRETSSL_ variable of envp. Returns 0, or -1 with one line in error about the
+ * first wrong variable: its name, its value and the accepted values, or that no such variable
+ * exists, with the nearest name.
  */
 int sm_settings_from_env(char *const *envp, char *error, size_t size);
 
-/* Sets one: name with or without the SECRETSSL_ prefix. As above; -2: no such name. */
+/*
+ * Sets one setting. name may have or lack the SECRETSSL_ prefix. Returns as
+ * sm_settings_from_env(), or -2 if there is no such name.
+ */
 int sm_settings_set(const char *name, const char *value, char *error, size_t size);
 
 #endif

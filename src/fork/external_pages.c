@@ -14,10 +14,10 @@
 static struct range {
     char *address; /* NULL: none */
     size_t length;
-    char *copy;  /* where a child's is made */
-    bool locked; /* only that: there was no secret memory for this child */
+    char *copy;  /* where a child's copy is made */
+    bool locked; /* locked memory: this child had no secret memory for the range */
 } ranges[RANGES];
-static struct sm_lock lock; /* taken inside: never held at fork */
+static struct sm_lock lock; /* taken inside the allocator, so never held at fork */
 
 static int present(char *pages, size_t length, volatile uint32_t *progress)
 {
@@ -31,7 +31,9 @@ static int present(char *pages, size_t length, volatile uint32_t *progress)
     return error;
 }
 
-/* Secret pages with the same contents, not in their place yet. progress: counts pages, or NULL.
+/*
+ * Makes secret pages with the same contents, which are not in their place yet. progress: counts
+ * pages, or NULL.
  */
 static int duplicate(const char *from, size_t length, char **to, volatile uint32_t *progress)
 {
@@ -90,7 +92,10 @@ int sm_external_adopt(void *address, size_t length)
     length = sm_round_up(length, sm_os_page);
     if ((uintptr_t)address % sm_os_page || !length)
         return -EINVAL;
-    /* What was there before is not what is moved away: it is cleared when it is unmapped. */
+    /*
+     * Releases the ranges recorded here before. Their pages are not moved, and are cleared when
+     * they are unmapped.
+     */
     sm_external_release(address, length);
     cache = sm_enter();
     sm_lock_take(&lock);
@@ -113,7 +118,7 @@ static void drop(struct range *range)
     __atomic_fetch_sub(&sm_arena.external, 1, __ATOMIC_RELAXED);
 }
 
-/* Without a lock, which a fork may hold while it waits for the caller. */
+/* Takes no lock, because a fork may hold the lock while it waits for the caller. */
 static bool overlaps(const struct range *range, const char *from, const char *to)
 {
     const char *at = __atomic_load_n(&range->address, __ATOMIC_RELAXED);
@@ -121,7 +126,7 @@ static bool overlaps(const struct range *range, const char *from, const char *to
     return at && at < to && from < at + __atomic_load_n(&range->length, __ATOMIC_RELAXED);
 }
 
-/* What is left of a range when this part of it goes. */
+/* Keeps the rest of a range when the part between from and to is unmapped. */
 static void external_cut(struct range *range, char *from, char *to)
 {
     struct range tail = *range, *other;
@@ -192,7 +197,7 @@ bool sm_external_inherit(bool inherit)
             continue;
         if (sm_pages_inherit(range->address, range->length, inherit) == 0)
             continue;
-        /* Unmapped behind our back: there is nothing to copy. */
+        /* The range was unmapped without notice, so there is nothing to copy. */
         if (inherit)
             drop(range);
         else

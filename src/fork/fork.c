@@ -24,36 +24,36 @@
 #include <pthread.h>
 #include <sys/single_threaded.h>
 
-/* Weak: a C library without them is none that locks its streams. */
+/* Weak, because a C library without these functions does not lock its streams. */
 void _IO_list_lock(void) __attribute__((weak));
 void _IO_list_unlock(void) __attribute__((weak));
 void _IO_list_resetlock(void) __attribute__((weak));
 int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 
-#define GATE_DOZES 500 /* 20 us each, until a thread that is inside may want what we hold */
+#define GATE_DOZES 500 /* 20 us each; a thread inside may want the stream lock */
 
 static struct {
-    bool started;   /* a libcrypto has come, and there may be something to copy */
+    bool started;   /* the heap has started, and there may be secrets to copy */
     bool copying;   /* there are secrets to copy */
-    bool inherits;  /* the child has the arena at first */
-    bool caught_up; /* in a child: what our handler does is done already */
-    bool stdio;     /* the C library's list of streams is locked by us */
-    bool answered;  /* how it came out is known: it was no fork() */
-    bool failed;    /* and that is how */
+    bool inherits;  /* the child inherits the arena at first */
+    bool caught_up; /* in a child: the handler's work is already done */
+    bool stdio;     /* this library holds the lock of the C library's stream list */
+    bool answered;  /* the result is known, because this is no fork() */
+    bool failed;    /* the result: the fork failed */
     struct sm_fork_shared *shared;
-    void *kept; /* the page that its parent has for forks: a child unmaps it */
-    int error;  /* its errno */
+    void *kept; /* the parent's page for forks, which a child unmaps */
+    int error;  /* errno before the fork */
 } forking;
 
-/* This thread's fork goes by the handlers below. */
+/* The atfork handlers below handle this thread's fork. */
 static __thread bool announced __attribute__((tls_model("initial-exec")));
 
-/* Its forks while it holds the lock */
+/* Forks of this thread while it holds the lock. */
 static __thread unsigned nested __attribute__((tls_model("initial-exec")));
 
 /*
- * After a fork nobody but this process is to have its secrets. Where the kernel does not do it,
- * for want of mappings, the next fork tries again.
+ * Withholds the secrets from children again, because after a fork only this process should have
+ * its secrets. If the kernel refuses for lack of mappings, the next fork tries again.
  */
 static void withhold_again(void)
 {
@@ -66,9 +66,9 @@ static void withhold_again(void)
 }
 
 /*
- * The lock of the C library's list of streams, which fork() takes itself after all handlers of
- * prepare. Whoever holds it may be in a stream's own write function, and allocate there: so it
- * is taken before the gate is closed, and that thread comes to its end first. The lock is
+ * Takes the lock of the C library's stream list, which fork() itself takes after all prepare
+ * handlers. A thread that holds it may be in a stream's own write function and allocate there.
+ * So the lock is taken before the gate is closed, and that thread finishes first. The lock is
  * recursive.
  */
 static bool stdio_lock(void)
@@ -82,8 +82,8 @@ static bool stdio_lock(void)
 }
 
 /*
- * Where nothing is started, nothing is known of a filter either, and no signal is held back: a
- * handler that forks finds its own thread holding the lock, and there is nothing to copy.
+ * If the heap has not started, no filter is known either, and no signals are blocked. A signal
+ * handler that forks then finds its own thread holding the lock, and there is nothing to copy.
  */
 static void hold_for_fork(void)
 {
@@ -97,9 +97,9 @@ static void hold_for_fork(void)
 }
 
 /*
- * The list of streams, the lock of fork, the gate. A thread that was interrupted inside the
- * allocator by a handler that forks may want the first of them: then all is let go for a
- * moment.
+ * Takes the stream list, the fork lock and the gate, in this order. A thread that was
+ * interrupted inside the allocator by a handler that forks may want the stream list. All three
+ * are then released for a moment.
  */
 static void stop_others(bool by_libc)
 {
@@ -124,9 +124,9 @@ static void prepare_for(bool by_libc)
     int error = errno;
 
     /*
-     * Nothing can be copied in a handler of a signal that came while this thread was in malloc,
-     * nor waited for: another thread's fork may hold the lock, and wait for this one to leave.
-     * And there is nothing to copy in a child that nobody announced.
+     * In a handler of a signal that interrupted this thread in malloc, this library can neither
+     * copy nor wait, because another thread's fork may hold the lock and wait for this thread
+     * to leave. In an unannounced child there is nothing to copy.
      */
     if (sm_fork_holds())
         nested++;
@@ -144,18 +144,26 @@ static void prepare_for(bool by_libc)
     forking.copying = sm_fork_has_secrets();
     if (forking.copying && sm_fork_shared_possible())
         forking.shared = sm_fork_shared_take();
-    /* A child that cannot copy must not share: it finds nothing, and ends (see child). */
+    /*
+     * A child that cannot copy must not share the secrets: it inherits nothing, and ends (see
+     * after_in_child).
+     */
     if (forking.copying && !forking.shared)
         sm_arena_inherit(false);
     else
         forking.inherits = sm_arena_inherit(true);
-    /* Nor one to which the kernel does not give it: nobody waits for that. */
+    /*
+     * A child that does not get the arena from the kernel cannot copy either, and the parent
+     * does not wait for it.
+     */
     if (forking.shared && !forking.inherits) {
         sm_fork_shared_keep(forking.shared);
         forking.shared = NULL;
     }
     sm_window_open(!forking.copying);
-    /* How the parent's handler learns whether there is a child at all: see there. */
+    /*
+     * The parent's handler uses errno to learn whether there is a child (see after_in_parent).
+     */
     errno = 0;
 }
 
@@ -184,8 +192,9 @@ static bool was_born(int failure)
 static void after_in_parent(void)
 {
     /*
-     * fork() runs this handler after a failed clone as well, and says so only to its
-     * caller. But the failed system call set errno, and nothing else did since prepare.
+     * fork() runs this handler after a failed clone as well, and reports the failure only to
+     * its caller. But the failed system call set errno, and no other code set errno since
+     * prepare.
      */
     int failure = errno;
 
@@ -198,7 +207,7 @@ static void after_in_parent(void)
     finish();
 }
 
-/* Whether the handlers are called for a fork that fork_prepare() let pass. */
+/* Whether the handlers are called for a fork that fork_prepare() ignored. */
 static bool passed(void)
 {
     if (nested == 0)
@@ -239,7 +248,7 @@ static void copy_secrets(void)
             sm_exit_refused("%s: this child ends", error);
         on_time = sm_fork_shared_done(shared);
     }
-    /* What was read may have changed since. */
+    /* The data that was read may have changed since. */
     if (!on_time)
         sm_exit_refused(
             "the parent did not wait for this child's copy of the secrets: it ends");
@@ -248,7 +257,10 @@ static void copy_secrets(void)
     if (error)
         sm_fatal(error, NULL);
     sm_stats.fork_pages = copy.pages;
-    /* The next signal would write what the copy left there to this child's stack. */
+    /*
+     * Otherwise the next signal would write the bytes that the copy left in the registers to
+     * this child's stack.
+     */
     sm_clear_vector_registers();
 }
 
@@ -298,7 +310,10 @@ static void child(void)
         _IO_list_resetlock();
 }
 
-/* Nobody takes the list of streams in such a fork, and in a signal handler it may be taken. */
+/*
+ * No stream lock is taken, because such a fork does not lock the stream list, and in a signal
+ * handler the lock may be held already.
+ */
 void sm_fork_begin(void)
 {
     int error = errno;
@@ -323,7 +338,10 @@ void sm_fork_end(long result)
     errno = error;
 }
 
-/* A handler of the program's, called before ours, allocates: it needs what ours makes. */
+/*
+ * Called when an atfork handler of the program that runs before this library's handler
+ * allocates. Does this library's work in the child now.
+ */
 static bool catch_up(void)
 {
     if (!announced || !forking.started || forking.caught_up)
@@ -338,8 +356,8 @@ void sm_fork_init(void)
     static bool registered;
 
     /*
-     * As pthread_atfork() does, but for no object: ours is not unloaded, and its handlers must
-     * not go when exit() runs its destructor, while another thread forks.
+     * As pthread_atfork(), but for no object, because this library is not unloaded. Its
+     * handlers must not be removed when exit() runs its destructor while another thread forks.
      */
     sm_window_catch_up = catch_up;
     if (!registered)

@@ -6,56 +6,68 @@
 #include "arena/arena.h"
 
 /*
- * Registers the handlers, before anybody else's if it is called first; before sm_heap_start()
- * they do nothing. Safe to call again.
+ * Registers the atfork handlers, before any others if this function is called first. The
+ * handlers do nothing before sm_heap_start(). Safe to call again.
  */
 void sm_fork_init(void);
 
-/* At start, when it is known what a filter forbids: what the first fork needs is had now. */
+/*
+ * Called at start, once it is known what a filter forbids. Acquires now what the first fork
+ * needs.
+ */
 void sm_fork_start(void);
 
 /*
- * The same for a fork that runs no handlers, a system call of the program's own: before it, and
- * after it in both processes with its result, 0 in the child or a negative errno value. Keeps
- * errno.
+ * The same work for a fork that runs no atfork handlers, such as a system call of the program:
+ * called before the fork, and after it in both processes with its result (0 in the child, or a
+ * negative errno value). Keeps errno.
  */
 void sm_fork_begin(void);
 void sm_fork_end(long result);
 
 /*
- * Between these no other thread forks, and none starts the allocator or hooks a libcrypto.
- * mask: signals wait meanwhile, where no filter forbids that. Not recursive, and not inside the
- * allocator; a fork of the thread that holds it is one that nobody announced.
+ * Between hold and release, no other thread forks, starts the allocator or hooks a libcrypto.
+ * mask: block signals meanwhile, where no filter forbids that. Not recursive. Not called inside
+ * the allocator. A fork by the holding thread counts as unannounced.
  */
 void sm_fork_hold(bool mask);
 void sm_fork_release(void);
 void sm_fork_release_in_child(void);
 
-/* Whether this thread does: what it calls meanwhile must not wait for itself. */
+/*
+ * Whether this thread holds the fork lock. Code that it calls meanwhile must not wait for that
+ * lock.
+ */
 bool sm_fork_holds(void);
 
-/* fork_copy.c: the copy itself, in the child, while the parent waits. */
+/* fork_copy.c makes the copy, in the child, while the parent waits. */
 struct sm_fork_copy {
-    char *temp[SM_PARTS];        /* where a partition's copy is being made; NULL: none */
-    volatile uint32_t *progress; /* counts pages, for the parent to see */
-    bool threads;                /* the parent has others that may write meanwhile */
+    char *temp[SM_PARTS];        /* where the copy of a partition is made; NULL: none */
+    volatile uint32_t *progress; /* counts pages; the parent reads it */
+    bool threads;                /* the parent has other threads, which may write meanwhile */
     bool deny;                   /* SECRETSSL_FORK=deny */
-    uint64_t pages;              /* out */
+    uint64_t pages;              /* out: pages copied */
 };
 
 /* Whether there are secret pages, which a child would share. */
 bool sm_fork_has_secrets(void);
 
-/* Makes the copy beside the arena. NULL, or why there is none. */
+/* Makes the copy beside the arena. Returns NULL, or the reason why there is no copy. */
 const char *sm_fork_copy_make(struct sm_fork_copy *copy);
 
-/* Puts it in the arena's place. The parent need not wait any more. */
+/* Moves the copy to the arena's place. The parent need not wait any more. Returns as above. */
 const char *sm_fork_copy_place(struct sm_fork_copy *copy);
 
-/* SECRETSSL_FORK=deny: a partition's places stay taken, and a touch is SIGSEGV. */
+/*
+ * For SECRETSSL_FORK=deny: keeps a partition's addresses occupied, so that an access is
+ * SIGSEGV.
+ */
 bool sm_fork_withhold_keys(unsigned part);
 
-/* fork_rebuild.c: in the child, after the copy is in place. What it counted is added. */
+/*
+ * fork_rebuild.c, in the child, after the copy is in place. Adds the live blocks and bytes that
+ * it counted.
+ */
 void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes);
 
 #endif

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #define PASSES_MAX 64
-#define STEP       (256 * SM_KIB) /* after so many bytes the parent is shown progress */
+#define STEP       (256 * SM_KIB) /* bytes after which the parent is shown progress */
 
-/* What is done with the part of a block, or of a run, that lies in live memory */
+/* Called for the part of a block, or of a run, that lies in live memory. */
 typedef void (*visit)(char *block, size_t size, void *arg);
 
 static bool live(uint16_t state)
@@ -35,7 +35,7 @@ static void visit_slab(uint32_t page, visit fn, void *arg)
     }
 }
 
-/* To the end of its pages at most: behind them is the guard. */
+/* Limited to the end of the block's pages, because the guard lies behind them. */
 static size_t large_extent(uint32_t page)
 {
     return sm_min(SM_EXTENT(sm_large_size(page)),
@@ -82,7 +82,7 @@ static size_t part_length(unsigned p)
     return (size_t)(sm_arena.part[p].mapped - sm_arena.part[p].first) << SM_PAGE_SHIFT;
 }
 
-/* Where a page's copy is made */
+/* The address of a page's copy. */
 static char *temp_of(unsigned p, uint32_t page, char *temp)
 {
     return temp + ((size_t)(page - sm_arena.part[p].first) << SM_PAGE_SHIFT);
@@ -90,12 +90,12 @@ static char *temp_of(unsigned p, uint32_t page, char *temp)
 
 struct pass {
     struct sm_fork_copy *copy;
-    char *from, *to; /* the partition, and where its copy is */
+    char *from, *to; /* the partition, and the place of its copy */
     size_t since;    /* bytes copied since the parent was shown progress */
     bool failed, changed;
 };
 
-/* The kernel page of the copy that holds this, present and of a kind that can be had */
+/* Makes the copy's kernel page for page resident, of a kind that is available. */
 static bool temp_page(uint32_t page, char *at)
 {
     struct sm_page *entry = &sm_arena.pages[page];
@@ -119,7 +119,10 @@ static bool temp_page(uint32_t page, char *at)
     return true;
 }
 
-/* The whole run: its free slots may be given out without a further look. */
+/*
+ * Makes the whole run resident, because its free slots may be given out without a further
+ * check.
+ */
 static void present_block(char *block, size_t size, void *arg)
 {
     struct pass *pass = arg;
@@ -148,7 +151,7 @@ static void copy_block(char *block, size_t size, void *arg)
 {
     struct pass *pass = arg;
 
-    /* A block may lie in pages of two kinds: page by page. */
+    /* Copied page by page, because a block may lie in pages of two kinds. */
     while (size) {
         size_t here = sm_min(size, SM_PAGE - ((uintptr_t)block & (SM_PAGE - 1)));
         char *to = pass->to + (block - pass->from);
@@ -158,7 +161,7 @@ static void copy_block(char *block, size_t size, void *arg)
         }
         block += here;
         size -= here;
-        /* Gigabytes take longer than the parent waits for a child that does nothing. */
+        /* Gigabytes take longer than the parent waits for a child without progress. */
         pass->since += here;
         if (pass->since >= STEP) {
             pass->since = 0;
@@ -167,16 +170,17 @@ static void copy_block(char *block, size_t size, void *arg)
     }
 }
 
-/* The size of the kernel's blocks if that matters to a copy, else 0. */
+/* The size of the kernel's huge blocks if it matters to a copy, else 0. */
 static size_t block_for(unsigned p)
 {
     return part_length(p) < SM_HUGE_LEAST ? 0 : sm_secretmem_huge_size();
 }
 
 /*
- * Where the file that holds the copy of a page, its first, ends. The kernel takes a whole
- * block, and charges it, where a file is long enough for one: so whole blocks are those of the
- * parent, and what it has in pages is in files that are too short.
+ * The end of the file that holds the copy of page, its first page. Where a file is long enough
+ * for a huge block, the kernel takes and charges a whole block. So the copy has whole blocks
+ * where the parent has them, and the parent's single pages go to files that are too short for a
+ * block.
  */
 static uint32_t file_end(unsigned p, uint32_t page, size_t block)
 {
@@ -192,7 +196,10 @@ static uint32_t file_end(unsigned p, uint32_t page, size_t block)
     return end;
 }
 
-/* Address space for a copy, in blocks as the partition is: only such can be mapped whole. */
+/*
+ * Reserves address space for a copy, with the block alignment of the partition, because only
+ * such space can be mapped in whole blocks.
+ */
 static char *reserve_temp(unsigned p, size_t block)
 {
     size_t length = part_length(p), before;
@@ -208,7 +215,8 @@ static char *reserve_temp(unsigned p, size_t block)
     return temp + before;
 }
 
-/* A file for the secret pages of a range; where there is no secret memory, what else there is.
+/*
+ * Maps a file for the secret pages of a range, or other memory where there is no secret memory.
  */
 static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
 {
@@ -227,7 +235,7 @@ static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
         entry->moved = copy_is_secret(page);
         if (entry->moved) {
             entry->kind = (uint8_t)kind;
-            /* Of the copy, not of what it is copied from. */
+            /* the property of the copy, not of the original */
             entry->uncached = map.flags == SM_SECRET_UNCACHED;
             entry->present = false;
         }
@@ -235,7 +243,7 @@ static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
     return true;
 }
 
-/* Where the copy of a partition's secret pages is made; none of it is present. */
+/* Maps the copy of a partition's secret pages. None of these pages is resident. */
 static bool temp_map(unsigned p, struct sm_fork_copy *copy)
 {
     struct sm_partition *part = &sm_arena.part[p];
@@ -254,9 +262,9 @@ static bool temp_map(unsigned p, struct sm_fork_copy *copy)
 }
 
 /*
- * Copies, then compares until nothing changed: other threads of the parent may write to
- * live blocks, but soon wait in malloc or free. A pass that finds no difference means that
- * all of the copy is the memory of one moment.
+ * Copies, then compares until nothing changed. Other threads of the parent may write to live
+ * blocks, but soon wait in malloc or free. A pass without a difference means that the whole
+ * copy is the memory of one moment.
  */
 static void copy_all(struct pass *passes, const struct sm_fork_copy *copy)
 {
@@ -288,7 +296,7 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy)
         pass->copy = copy;
         pass->from = sm_page_address(sm_arena.part[p].first);
         pass->to = copy->temp[p];
-        /* The slow part first, so that the copying is short. */
+        /* The slow part comes first, so that the copying is short. */
         visit_live(p, present_block, pass);
         if (pass->failed)
             return "no secret memory for a child's copy of the secrets";
@@ -312,7 +320,7 @@ static bool move_range(uint32_t page, uint32_t end, char *temp)
     return true;
 }
 
-/* What lies in one file */
+/* Moves the pages of one file to their place. */
 static bool place_file(unsigned p, uint32_t page, uint32_t stop, char *temp)
 {
     bool good = true;
@@ -363,7 +371,7 @@ bool sm_fork_withhold_keys(unsigned p)
     visit_live(p, lose_block, NULL);
     for (uint32_t page = part->first; page < part->mapped; page++) {
         if (sm_arena.pages[page].kind != SM_KIND_NONE)
-            sm_arena.mapped -= SM_PAGE; /* not what an ancestor lost already */
+            sm_arena.mapped -= SM_PAGE; /* pages that an ancestor lost already do not count */
         sm_arena.pages[page].use = SM_USE_WITHHELD;
         sm_arena.pages[page].kind = SM_KIND_NONE;
         sm_arena.pages[page].present = false;

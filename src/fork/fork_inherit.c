@@ -10,7 +10,7 @@ bool sm_arena_inherit(bool on)
 {
     bool good = true;
 
-    /* Where madvise is forbidden, what holds since then (sm_sandbox_prepare) has to do. */
+    /* Where madvise is forbidden, the state that sm_sandbox_prepare() set stays. */
     if (sm_seccomp_forbids(SM_CALL_MADVISE))
         return true;
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {

@@ -6,8 +6,8 @@
 #include "base/common.h"
 
 /*
- * Whether the next child inherits the arena (its key bytes only if SECRETSSL_FORK=copy).
- * False: the kernel, or a filter, refuses to change that.
+ * Sets whether the next child inherits the arena (its key bytes only if SECRETSSL_FORK=copy).
+ * Returns false if the kernel or a filter refuses the change.
  */
 bool sm_arena_inherit(bool on);
 

@@ -6,10 +6,10 @@
 #include <signal.h>
 
 static struct sm_lock lock;
-static bool masked;      /* the thread that holds it has all signals blocked */
-static uint64_t signals; /* and this was its mask */
+static bool masked;      /* the thread that holds the lock has all signals blocked */
+static uint64_t signals; /* its signal mask before */
 
-/* This thread has the lock, or is about to wait for it. */
+/* This thread holds the lock, or is about to wait for it. */
 static __thread bool holding __attribute__((tls_model("initial-exec")));
 
 bool sm_fork_holds(void)
@@ -43,6 +43,6 @@ void sm_fork_release(void)
 
 void sm_fork_release_in_child(void)
 {
-    sm_lock_reset(&lock); /* nobody waits for it here */
+    sm_lock_reset(&lock); /* no thread waits for the lock in a child */
     sm_fork_release();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The allocator of a child that has its copy: what can be told from the tables is made anew. */
+/* Rebuilds the allocator of a child that has its copy, as far as the tables describe it. */
 #include "arena/backing.h"
 #include "arena/guard_pages.h"
 #include "arena/page_runs.h"
@@ -21,7 +21,7 @@ static int lock_range(uint32_t page, uint32_t end)
     return sm_pages_lock(sm_page_address(page), (size_t)(end - page) << SM_PAGE_SHIFT, true);
 }
 
-/* What is locked, undumpable memory was copied by the kernel; the locks were not. */
+/* Locks pages again, because the kernel copied locked, undumpable memory, but not the locks. */
 static void lock_again(unsigned p)
 {
     uint32_t page = sm_arena.part[p].first, end;
@@ -49,7 +49,7 @@ static void clear_slot(char *slot, size_t size)
         memset(slot, 0, size);
 }
 
-/* With SECRETSSL_ZERO=0 pages that the kernel copied hold what was freed. */
+/* With SECRETSSL_ZERO=0, pages that the kernel copied still contain freed data. */
 static void clear_free(unsigned p)
 {
     struct sm_partition *part = &sm_arena.part[p];

@@ -13,13 +13,16 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* The word that parent and child share; else the child's thread number and FUTEX_WAITERS. */
+/*
+ * Values of the word that parent and child share. Any other value is the child's thread number
+ * and FUTEX_WAITERS.
+ */
 #define WORD_START     0
 #define WORD_DONE      FUTEX_WAITERS
 #define WORD_ABANDONED FUTEX_TID_MASK
 #define PATIENCE       5  /* seconds without progress */
-#define SLICES         10 /* of a second */
-#define START_SLICES   10 /* for a child to show itself, if one was seen to have died */
+#define SLICES         10 /* slices of a second */
+#define START_SLICES   10 /* for a child to show itself */
 
 struct sm_fork_shared {
     uint32_t word;
@@ -28,12 +31,14 @@ struct sm_fork_shared {
     struct robust_list node;
 };
 
-/* Of a child, which its parent may not see: once it is done the page is used anew. */
+/*
+ * State of a child, kept out of the page because the parent reuses the page once the child is
+ * done.
+ */
 static void *old_list;
 static bool registered;
 
-static long
-    dead_before; /* a child of this process that was dead when the fork began, 0: none */
+static long dead_before; /* a child that was dead when the fork began, 0: none */
 
 bool sm_fork_shared_possible(void)
 {
@@ -41,7 +46,10 @@ bool sm_fork_shared_possible(void)
            !sm_seccomp_forbids(SM_CALL_FUTEX);
 }
 
-/* Nobody to be waited for, dead or alive: then a clone that may have failed did. */
+/*
+ * Whether there is no child to wait for, dead or alive. If there is none, a clone that may have
+ * failed did fail.
+ */
 static bool has_no_children(void)
 {
     siginfo_t info;
@@ -51,7 +59,10 @@ static bool has_no_children(void)
                -ECHILD;
 }
 
-/* The number of a child that is dead and was not waited for; 0: none is. It stays so. */
+/*
+ * Returns the number of a child that is dead and was not waited for, or 0 if there is none.
+ * Does not reap the child.
+ */
 static long dead_child(void)
 {
     siginfo_t info = {0};
@@ -104,7 +115,9 @@ static bool over(uint32_t word)
     return word == WORD_DONE || word & FUTEX_OWNER_DIED;
 }
 
-/* Killed before it could register: nothing tells but that there is a dead child. */
+/*
+ * Whether a child was killed before it could register. Only the dead child itself shows this.
+ */
 static bool new_dead_child(void)
 {
     long dead = dead_child();
@@ -161,7 +174,7 @@ bool sm_fork_shared_used(struct sm_fork_shared *shared, int failure)
     return !word_change(shared, WORD_START, WORD_ABANDONED);
 }
 
-/* If this process dies, the kernel marks the word and wakes the parent. */
+/* Registers the word, so that the kernel marks it and wakes the parent if this process dies. */
 static bool robust_begin(struct sm_fork_shared *shared)
 {
     size_t length;
@@ -174,7 +187,7 @@ static bool robust_begin(struct sm_fork_shared *shared)
     shared->node.next = &shared->robust.list;
     shared->robust.futex_offset = (char *)&shared->word - (char *)&shared->node;
     shared->robust.list_op_pending = NULL;
-    /* A child of a system call has none: NULL, which is put back as well. */
+    /* A child of a raw system call has no list: NULL, which is restored as well. */
     return sm_sys(SYS_get_robust_list, 0, &old_list, &length) == 0 &&
            sm_sys(SYS_set_robust_list, &shared->robust, sizeof(shared->robust)) == 0;
 }
@@ -184,7 +197,9 @@ volatile uint32_t *sm_fork_shared_progress(struct sm_fork_shared *shared)
     return &shared->progress;
 }
 
-/* What a child's word is: by its number the kernel knows whose it is; without it, any will do.
+/*
+ * The value of a child's word. The thread number tells the kernel the owner; without it, any
+ * number will do.
  */
 static uint32_t word_of_child(void)
 {

@@ -7,26 +7,26 @@
 #include "stacktrace/unwind.h"
 #include <string.h>
 
-#define SLOTS (2 * (SM_TRACE_STACKS + 1)) /* of the hash table; a power of two */
+#define SLOTS (2 * (SM_TRACE_STACKS + 1)) /* slots of the hash table; a power of two */
 
 struct stack {
     uint64_t hash;
     uint32_t count;
-    uint32_t at; /* its first frame, in frames[] */
+    uint32_t at; /* index of its first frame in frames[] */
 };
 
 /*
- * Reserved at once, taken as it is written to. A number in slots[] is written behind what it
- * stands for, and nothing is ever removed: it is read without the lock.
+ * Reserved at once, populated on write. A number in slots[] is written after the stack that it
+ * names, and no entry is ever removed, so readers need no lock.
  */
 static struct {
     struct sm_lock lock;
     bool failed, said_full, said_filter;
-    uint16_t *stack_of; /* a number for each granule of the arena; NULL: nothing is there yet */
+    uint16_t *stack_of; /* a number for each granule of the arena; NULL: no tables yet */
     uint16_t *slots;
     struct stack *stacks;
     uintptr_t *frames;
-    uint32_t count, frames_used; /* stacks: the first has number 1 */
+    uint32_t count, frames_used; /* number of stacks; the first stack has number 1 */
 } trace;
 
 static size_t bytes_of_ids(void)
@@ -83,7 +83,7 @@ static bool is_stack(unsigned stack, uint64_t hash, const uintptr_t *frames, uns
            memcmp(&trace.frames[entry->at], frames, count * sizeof(*frames)) == 0;
 }
 
-/* The stack's number; 0 and the slot where it belongs: it is not there. */
+/* Returns the stack's number, or 0 if the stack is not there; then slot is where it belongs. */
 static unsigned stacks_find(uint64_t hash, const uintptr_t *frames, unsigned count,
                             size_t *slot)
 {
@@ -96,7 +96,7 @@ static unsigned stacks_find(uint64_t hash, const uintptr_t *frames, unsigned cou
     }
 }
 
-/* With the lock. */
+/* Called with the lock held. */
 static unsigned stacks_add(uint64_t hash, const uintptr_t *frames, unsigned count, size_t slot)
 {
     unsigned stack = trace.count + 1;
@@ -132,7 +132,10 @@ static unsigned number_of(const uintptr_t *frames, unsigned count)
     return stack;
 }
 
-/* libunwind guards its caches with mutexes and blocked signals, and maps memory for them. */
+/*
+ * libunwind protects its caches with mutexes and blocked signals, and maps memory for the
+ * caches.
+ */
 static bool stacks_allowed(void)
 {
     if (!sm_seccomp_forbids(SM_CALL_SIGPROCMASK) && !sm_seccomp_forbids(SM_CALL_FUTEX) &&

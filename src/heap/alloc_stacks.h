@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SECRETSSL_TRACE=1: which call stack each block of the arena was asked for by. The design is
- * in docs/trace.md.
+ * SECRETSSL_TRACE=1: records the call stack that requested each block of the arena. The design
+ * is in docs/trace.md.
  */
 #ifndef SM_HEAP_ALLOC_STACKS_H
 #define SM_HEAP_ALLOC_STACKS_H
 
 #include "base/common.h"
 
-#define SM_TRACE_STACKS 65535 /* numbers of stacks are below this; 0: none is known */
+#define SM_TRACE_STACKS 65535 /* stack numbers are below this; 0: no stack known */
 
-/* A block got its place or its size. Inside; with no lock. Keeps errno. */
+/*
+ * Records the current stack for a block that was placed or resized. Called inside the
+ * allocator, with no lock held. Keeps errno.
+ */
 void sm_trace_note(const void *p);
 
-/* The number of the stack of a live block. */
+/* Returns the number of the stack of a live block. */
 unsigned sm_trace_stack_of(const void *p);
 
-/* The frames of a stack, the nearest to the block first; how many. */
+/*
+ * Sets frames to the frames of a stack, the nearest to the block first. Returns their number.
+ */
 unsigned sm_trace_frames(unsigned stack, const uintptr_t **frames);
 
-/* How many stacks are known: their numbers are 1 to this. */
+/* Returns the number of known stacks. Their numbers are 1 to this. */
 unsigned sm_trace_stacks(void);
 
 #endif

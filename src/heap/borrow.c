@@ -3,21 +3,21 @@
 #include "arena/backing.h"
 #include "base/settings.h"
 
-/* Under which conditions; all of them must hold, and none means never. */
+/* The conditions for borrowing. All given conditions must hold; no condition means never. */
 enum {
-    FULL = 1, /* as soon as the partition cannot grow */
-    FIXED =
-        2, /* when a filter forbids to map more: any of what there is, is better than none */
-    SECRET = 4,    /* only where the other one is secret memory too (SECRETSSL_ROUTE) */
+    FULL = 1,      /* as soon as the partition cannot grow */
+    FIXED = 2,     /* when a filter forbids to map more: any memory is better than none */
+    SECRET = 4,    /* only where the lender is secret memory too (SECRETSSL_ROUTE) */
     COPIED = 8,    /* not with SECRETSSL_FORK=deny, which treats the two differently */
-    UNCACHED = 16, /* not where uncached memory is required, which the other one is not */
-    CACHED = 32,   /* not where the other one may be uncached, which locks do not stand */
+    UNCACHED = 16, /* not where uncached memory is required, because the lender is cached */
+    CACHED = 32,   /* not where the lender may be uncached, because locks do not work there */
 };
 
 /*
- * From row to column. Keys go among other keys, then among what is public, rather than out of
- * secret memory, but not where record buffers are, unless there is nothing else. What holds no
- * keys goes elsewhere only when the arena is fixed, so that it does not use up room for keys.
+ * From row (borrower) to column (lender). Keys may go to the other partition with keys and to
+ * PUBLIC, rather than out of secret memory. Keys go to IO only when the arena is fixed. Blocks
+ * without keys go to another partition only when the arena is fixed, so that they do not use up
+ * room for keys.
  */
 static const uint8_t lending[SM_PARTS][SM_PARTS] = {
     [SM_PART_BYTES] =

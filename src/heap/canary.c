@@ -9,7 +9,7 @@ uint64_t sm_canary = 0x5ca1ab1e0ddba115; /* until sm_canary_init */
 
 void sm_canary_init(uint64_t random)
 {
-    /* No byte is zero: each has its lowest bit set. */
+    /* Each byte has its lowest bit set, so no byte is zero. */
     sm_canary = random | 0x0101010101010101;
 }
 

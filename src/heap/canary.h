@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is looked at in every malloc and free: the bytes behind a block, and whether a free
- * slot is still clear. The switches are for bench/, which measures what each costs.
+ * The checks in every malloc and free: the bytes behind a block, and whether a free slot is
+ * still zeroed. The switches exist for bench/, which measures the cost of each check.
  */
 #ifndef SM_HEAP_CANARY_H
 #define SM_HEAP_CANARY_H
@@ -9,17 +9,17 @@
 #include "arena/size_class.h"
 
 #ifndef SM_CHECK_REUSE
-#define SM_CHECK_REUSE 1 /* a slot that is given out is clear: nobody wrote after free */
+#define SM_CHECK_REUSE 1 /* a slot that is given out is zeroed: no write after free */
 #endif
 
 /*
- * The canary fills the aligned 8-byte word behind the last byte of a block: one to eight
- * bytes, none of them zero, or a string's terminator one too far would go unseen. A block of
- * n bytes thus extends to SM_EXTENT(n).
+ * The canary fills the rest of the aligned 8-byte word behind the last byte of a block: one to
+ * eight bytes. None of these bytes is zero, because otherwise a string terminator written one
+ * byte too far would go unnoticed. A block of n bytes thus extends to SM_EXTENT(n).
  */
 extern SM_LOCAL uint64_t sm_canary;
 
-/* Once, at start. */
+/* Called once, at start. */
 void sm_canary_init(uint64_t random);
 
 #if SM_CHECK_SLACK
@@ -40,7 +40,7 @@ static inline sm_word *sm_canary_word(void *p, size_t n)
     return (sm_word *)((char *)p + (n & ~(size_t)7));
 }
 
-/* For a new block: what it has of the word is cleared. */
+/* For a new block: the block's own bytes of the word are zeroed. */
 static inline void sm_canary_set(void *p, size_t n)
 {
     if (SM_CHECK_SLACK)
@@ -56,12 +56,13 @@ static inline bool sm_canary_good(void *p, size_t n)
 }
 
 /*
- * Between the canary and the end of a slot, or of a run of pages: an overrun may have jumped
- * over the canary. Cleared memory only (not with SECRETSSL_ZERO=0, nor under Valgrind).
+ * Whether the bytes between the canary and the end of a slot or page run are zero. An overrun
+ * may have jumped over the canary. For zeroed memory only (not with SECRETSSL_ZERO=0, nor under
+ * Valgrind).
  */
 bool sm_rest_good(const char *p, size_t n, size_t size);
 
-/* The same for slots of whole granules: the rest is the last word, or there is none. */
+/* As sm_rest_good(), for slots of whole granules: the rest is the last word, or is empty. */
 static inline bool sm_rest_good_inline(const char *p, size_t n)
 {
     uint64_t last = *(const sm_word *)(p + (n | 15) - 7);
@@ -69,26 +70,26 @@ static inline bool sm_rest_good_inline(const char *p, size_t n)
     return !SM_CHECK_SLACK || (last & ((uint64_t)(n >> 3 & 1) - 1)) == 0;
 }
 
-/* For a live block, whose bytes of the word are kept: the canary comes, and goes. */
+/* Set and remove the canary of a live block, and keep the block's own bytes of the word. */
 void sm_canary_put(void *p, size_t n);
 void sm_canary_drop(void *p, size_t n);
 
 /*
- * A block of old bytes becomes one of n, in place: nobody wrote to what it grows by? Before
- * the canary moves.
+ * Called when a block of old bytes is resized to n in place, before the canary moves. Checks
+ * that nothing was written to the bytes that the block grows by.
  */
 void sm_check_growth(char *p, size_t old, size_t n);
 
 /*
- * Free slots are clear. These look at, or clear, last + 1 granules of 16 bytes; up to 16 of
- * them without a loop, whose end the processor would often predict wrong: what lies in the
- * middle is done twice.
+ * Free slots are zeroed. These functions check or clear last + 1 granules of 16 bytes. Up to 16
+ * granules need no loop, because the processor would often mispredict the loop's end; granules
+ * in the middle are processed twice.
  */
 #define SM_LAST_INLINE 15
 
 static inline void sm_clear(void *p, size_t last)
 {
-    volatile sm_granule *at = p; /* or the compiler makes a call of memset of it */
+    volatile sm_granule *at = p; /* volatile, or the compiler would call memset */
     const sm_granule none = {0};
 
     if (last < 4) {

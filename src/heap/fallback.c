@@ -8,7 +8,7 @@
 
 static const struct sm_c_library ours = {malloc, realloc, free, malloc_usable_size};
 
-/* What the C library gives holds what it held: from here on it does not. */
+/* Clears memory from the C library, which still holds its old contents. */
 static void clear_from(const struct sm_c_library *library, void *p, size_t from)
 {
     size_t size = sm_settings.zero ? library->usable_size(p) : 0;
@@ -46,7 +46,7 @@ void sm_fallback_free_by(const struct sm_c_library *library, void *p)
 {
     if (sm_settings.zero) {
         memset(p, 0, library->usable_size(p));
-        sm_barrier(); /* or the compiler drops the stores before free */
+        sm_barrier(); /* otherwise the compiler drops the stores before free */
     }
     library->free(p);
 }
@@ -63,7 +63,7 @@ void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t
 
     if (!sm_settings.zero)
         return library->realloc(p, n);
-    /* realloc would leave what it moves away from as it is. */
+    /* realloc would not clear the old block when it moves the contents. */
     to = library->malloc(n);
     if (!to)
         return NULL;

@@ -6,11 +6,10 @@
 #include <linux/futex.h>
 #include <time.h>
 
-/* Read by every malloc and free: alone in its cache line. */
+/* Alone in its cache line, because every malloc and free reads it. */
 volatile uint32_t sm_gate __attribute__((aligned(64)));
 static char gate_padding[60] __attribute__((used));
 
-/* Whether the gate stands in this thread's way. The thread that has closed it passes. */
 bool sm_gate_is_closed(void)
 {
     return __atomic_load_n(&sm_gate, __ATOMIC_RELAXED) && !sm_window_is_mine();
@@ -22,7 +21,7 @@ void sm_gate_wait(void)
         sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
 }
 
-/* For as long as another thread's malloc may take; futex, as a filter may forbid to yield. */
+/* Waits on a futex, because a filter may forbid sched_yield. */
 void sm_gate_doze(void)
 {
     static uint32_t never;
@@ -31,7 +30,6 @@ void sm_gate_doze(void)
     sm_sys(SYS_futex, &never, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &pause);
 }
 
-/* Waits until a counter of those inside is 0; false: it took too many dozes. */
 bool sm_gate_wait_for(const volatile uint32_t *inside, unsigned *dozes)
 {
     while (__atomic_load_n(inside, __ATOMIC_SEQ_CST)) {

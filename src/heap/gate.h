@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gate through which every thread enters the allocator, and which a fork closes. Who closes
- * it and looks whether all have left is thread_cache.c, which knows the threads. See
- * docs/fork.md.
+ * The gate through which every thread enters the allocator, and which a fork closes.
+ * thread_cache.c knows the threads, so it closes the gate and checks that all threads have
+ * left. See docs/fork.md.
  */
 #ifndef SM_HEAP_GATE_H
 #define SM_HEAP_GATE_H
 
 #include "base/common.h"
 
-/* Fork closes it; 1: wait outside. */
+/* 1 while a fork has closed the gate: threads wait outside. */
 extern SM_LOCAL volatile uint32_t sm_gate;
 
-/* Whether the gate stands in this thread's way. The thread that has closed it passes. */
+/* Whether the gate is closed for this thread. The thread that has closed the gate passes. */
 bool sm_gate_is_closed(void);
 
-/* Waits until it is open for this thread. */
+/* Waits until the gate is open for this thread. */
 void sm_gate_wait(void);
 
-/* For as long as another thread's malloc may take: 20 us. */
+/* Sleeps for as long as another thread's malloc may take: 20 us. */
 void sm_gate_doze(void);
 
-/* Waits until a counter of those inside is 0; false: it took too many dozes. */
+/*
+ * Waits until a counter of the threads inside is 0. Returns false if this took too many dozes.
+ */
 bool sm_gate_wait_for(const volatile uint32_t *inside, unsigned *dozes);
 
 void sm_gate_open(void);

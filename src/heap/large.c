@@ -13,7 +13,7 @@
 #include "os/zero.h"
 #include <string.h>
 
-/* Whole pages of the kernel's, as the guard behind them is one. */
+/* Rounds up to whole kernel pages, because the guard behind them is a kernel page. */
 static size_t pages_for(size_t n)
 {
     size_t redzone = sm_on_valgrind() ? SM_MEMCHECK_REDZONE : 0;
@@ -37,7 +37,7 @@ static size_t run_bytes(const char *p)
     return (size_t)sm_arena.pages[sm_page_number(p)].pages << SM_PAGE_SHIFT;
 }
 
-/* Bytes between the block's end and its guard? Valgrind has its own. */
+/* Whether there are bytes between the block's end and its guard. Valgrind has its own check. */
 static bool has_slack(const char *p, size_t n)
 {
     return run_bytes(p) > n && !sm_on_valgrind();
@@ -49,7 +49,7 @@ static void slack_begin(char *p, size_t n)
         sm_canary_put(p, n);
 }
 
-/* Somebody wrote behind the block, up to its guard? */
+/* Checks that nothing wrote behind the block, up to its guard, and removes the canary. */
 static void slack_end(char *p, size_t n)
 {
     if (!has_slack(p, n))
@@ -59,7 +59,10 @@ static void slack_end(char *p, size_t n)
     sm_canary_drop(p, n);
 }
 
-/* The runs of a length that this thread keeps. Others take them when they find no memory. */
+/*
+ * The runs of a length that this thread keeps. Other threads take them when they find no
+ * memory.
+ */
 static uint32_t *own_runs(unsigned part, size_t pages)
 {
     return sm_cache && pages <= SM_CACHE_RUN_PAGES ? sm_cache->runs[part][pages] : NULL;
@@ -74,7 +77,7 @@ static uint32_t take_own(unsigned part, size_t pages)
     return page;
 }
 
-/* A run that is clear and has its guard is nobody's. */
+/* Keeps a zeroed run that has its guard, for this thread or for its partition. */
 static void keep(uint32_t page, uint32_t pages)
 {
     uint32_t *runs = own_runs(sm_part_of(sm_page_address(page)), pages);
@@ -105,14 +108,17 @@ static uint32_t large_take(unsigned part, size_t pages, uint32_t align)
         return 0;
     }
     large_mark(page, pages);
-    /* The page that would have been the guard has the canary at least. */
+    /* The page in place of the guard at least has the canary. */
     if (!sm_guard_set(page + (uint32_t)pages)) {
         if (sm_backing_populate(page + (uint32_t)pages, guard))
             large_mark(page, pages += guard);
         else
             sm_run_give(page + (uint32_t)pages, guard);
     }
-    /* The states of what was here before would tell lies about the inside of this block. */
+    /*
+     * Cleared, because the states of earlier blocks would be wrong for the interior of this
+     * block.
+     */
     memset(sm_state_of(sm_page_address(page)), 0,
            pages * SM_STATES_PER_PAGE * sizeof(uint16_t));
     return page;
@@ -131,7 +137,7 @@ void *sm_large_alloc(unsigned part, size_t n, size_t align)
     pages = pages_for(n);
     page = large_take(part, pages, (uint32_t)(sm_max(align, sm_os_page) >> SM_PAGE_SHIFT));
     if (!page) {
-        /* What lies before the aligned place would have filled the arena, not the block. */
+        /* The pages before the aligned place would have filled the arena, not the block. */
         if (sm_short_now.why == SM_SHORT_CAP && align > SM_MIB && align > n)
             sm_short_of(SM_SHORT_ALIGNMENT);
         return NULL;
@@ -155,7 +161,7 @@ void sm_large_free(void *p)
         memset(p, 0, sm_large_size(page));
     else if (sm_settings.zero)
         sm_zero_dirty(p, sm_round_up(sm_large_size(page), SM_GRANULE));
-    /* The sweep has looked at what it cleared. */
+    /* sm_zero_dirty() loaded the cleared bytes into vector registers. */
     sm_clear_vector_registers();
     sm_memcheck_free(p);
     *sm_state_of(p) = SM_STATE_FREE;
@@ -165,7 +171,7 @@ void sm_large_free(void *p)
         sm_run_give(page, pages);
 }
 
-/* The guard moves to the new end. */
+/* Extends a run. The guard moves to the new end. */
 static bool grow(uint32_t page, uint32_t have, uint32_t need)
 {
     uint32_t guard = sm_guarded(page, have) ? sm_guard_pages() : 0;
@@ -173,7 +179,7 @@ static bool grow(uint32_t page, uint32_t have, uint32_t need)
 
     if (!sm_run_extend(page, have + guard, need - have))
         return false;
-    /* First: a page becomes present by a write to it. */
+    /* The guard is lifted first, because a page becomes resident by a write to it. */
     if (guard && !sm_guard_lift(end)) {
         sm_run_give(end + guard, need - have);
         return false;
@@ -199,7 +205,7 @@ static void large_shrink(uint32_t page, uint32_t have, uint32_t need)
     uint32_t guard = sm_guarded(page, have) ? sm_guard_pages() : 0;
 
     if (guard && !sm_guard_lift(page + have))
-        guard = 0; /* It stays where it is. */
+        guard = 0; /* The guard stays where it is. */
     large_mark(page, need);
     if (guard && sm_guard_set(page + need))
         sm_run_give(page + need + guard, have - need);
@@ -221,7 +227,9 @@ bool sm_large_resize(void *p, size_t n)
         slack_begin(p, old);
         return false;
     }
-    /* All of what was free before. What it had behind its end was looked at above. */
+    /*
+     * Checks all memory that was free before. The bytes behind the old end were checked above.
+     */
     if (need > have)
         sm_check_growth(p, old, need << SM_PAGE_SHIFT);
     if (n < old && sm_settings.zero)

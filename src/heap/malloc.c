@@ -22,7 +22,7 @@
 
 static struct sm_lock arena_lock;
 
-/* The range, when the first secret comes. Inside. */
+/* Reserves the range when the first block is requested. Called inside the allocator. */
 static bool have_arena(void)
 {
     static bool failed;
@@ -79,13 +79,15 @@ static void count_free(struct sm_thread_cache *cache, size_t n)
     }
 }
 
-/* Bytes behind a block that are not the program's */
+/* Bytes behind a block that do not belong to the program. */
 static size_t margin(void)
 {
     return sm_on_valgrind() ? SM_MEMCHECK_REDZONE : SM_CHECK_SLACK;
 }
 
-/* A slot from the thread's bin, or from the slabs and some more for the bin */
+/*
+ * Takes a slot from the thread's bin, or from the slabs, together with more slots for the bin.
+ */
 static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned class)
 {
     unsigned b = sm_bin_of(part, class);
@@ -99,7 +101,7 @@ static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned cl
     return slot;
 }
 
-/* As sm_fast_begin and sm_fast_end, for any size */
+/* As sm_fast_begin and sm_fast_end, for any size. */
 static void block_begin(void *p, size_t n, unsigned class)
 {
     if (!sm_on_valgrind()) {
@@ -110,7 +112,7 @@ static void block_begin(void *p, size_t n, unsigned class)
     *sm_state_of(p) = n ? (uint16_t)n : SM_STATE_EMPTY;
 }
 
-/* Nobody wrote past the end of a block in a slab? */
+/* Checks that nothing wrote past the end of a block in a slab. */
 static void check_end(void *p, size_t n)
 {
     if (!sm_on_valgrind() &&
@@ -125,7 +127,7 @@ static void block_end(void *p, size_t n)
     check_end(p, n);
     if (sm_settings.zero && checked) {
         sm_zero_dirty(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
-        /* The sweep has looked at what it cleared. */
+        /* sm_zero_dirty() loaded the cleared bytes into vector registers. */
         sm_clear_vector_registers();
     } else if (sm_settings.zero) {
         memset(p, 0, n);
@@ -143,7 +145,7 @@ static void *small_alloc(struct sm_thread_cache *cache, size_t n, unsigned part,
     return p;
 }
 
-/* Slots of a power of two lie at their own multiples: runs begin at pages. */
+/* Slots of a power-of-two size lie at multiples of the size, because runs begin at pages. */
 static bool slot_is_aligned(size_t size, size_t align)
 {
     return align <= SM_PAGE && size >= align && (size & (size - 1)) == 0;
@@ -180,7 +182,7 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
         p = arena_alloc(cache, n, align, part);
         if (!p && n <= sm_arena.cap && sm_thread_caches_flush_runs())
             p = arena_alloc(cache, n, align, part);
-        why = sm_short_now; /* and not why no other partition helped */
+        why = sm_short_now; /* the reason of this partition, not of the others */
         for (unsigned other = 0; !p && other < SM_PARTS; other++)
             p = sm_may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
         sm_short_now = why;
@@ -229,7 +231,10 @@ void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
 
     if (align <= SM_GRANULE || n > SM_PAGE)
         return align <= SM_GRANULE ? sm_malloc(n, part) : malloc_slow(n, align, part);
-    /* As much as fits: free looks for a slot's class by the size of its block. */
+    /*
+     * Rounds n up so that the block fills its slot, because free finds a slot's class by the
+     * size of its block.
+     */
     while (size < SM_PAGE && size < n + margin())
         size *= 2;
     if (size <= SM_PAGE && size >= n + margin())
@@ -289,7 +294,10 @@ void sm_free(void *p)
     sm_free_fast(p);
 }
 
-/* In place? Inside; the state is live. */
+/*
+ * Resizes in place. Returns false if that is impossible. Called inside the allocator, with a
+ * live state.
+ */
 static bool resize(void *p, uint16_t state, size_t n)
 {
     size_t room = n + margin(), old;
@@ -313,7 +321,7 @@ static bool resize(void *p, uint16_t state, size_t n)
     return true;
 }
 
-/* The same, and counted. Also tells its size before. */
+/* As resize(), and counts the change. Sets old to the size before. */
 static bool resize_counted(void *p, size_t n, size_t *old)
 {
     struct sm_thread_cache *cache = sm_enter();
@@ -324,7 +332,7 @@ static bool resize_counted(void *p, size_t n, size_t *old)
         sm_misuse_pointer("realloc", p);
     sm_die_if_rawfork_child();
     *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
-    /* A child may be about to copy it as it is. */
+    /* A child may be about to copy the block as it is. */
     done = !sm_window_is_mine() && resize(p, state, n);
     if (done) {
         sm_memcheck_resize(p, *old, n);
@@ -346,12 +354,18 @@ static void *move(void *p, size_t old, void *to, size_t n)
         return NULL;
     memcpy(to, p, sm_min(old, n));
     sm_free(p);
-    /* The copy went through them, and the next signal would write them to the stack. */
+    /*
+     * The copy went through the vector registers, and the next signal would write them to the
+     * stack.
+     */
     sm_clear_vector_registers();
     return to;
 }
 
-/* A block stays in the partition it was put in: its bytes are what they were. */
+/*
+ * The new block is requested in the old block's partition, because it holds the same kind of
+ * bytes.
+ */
 void *sm_realloc(void *p, size_t n)
 {
     size_t old;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fast paths of malloc and free, for blocks of less than 256 bytes, inlined where they are
- * called. No lock, no atomic operation; whatever is not at hand is left to malloc.c.
+ * The fast paths of malloc and free, for blocks of less than 256 bytes, inlined into their
+ * callers. They use no lock and no atomic operation, and leave all other cases to malloc.c.
  *
- * Up to there a size class holds the multiples of 16, one each: n / 16 is at once the class
- * and the number of granules behind the first that a slot has.
+ * Up to 256 bytes each multiple of 16 has its own size class. So n / 16 is both the class and
+ * the number of a slot's granules behind the first.
  */
 #ifndef SM_HEAP_MALLOC_FAST_H
 #define SM_HEAP_MALLOC_FAST_H
@@ -25,7 +25,9 @@
 void *sm_malloc_slow(size_t n, unsigned part);
 void sm_free_slow(void *p);
 
-/* A free slot becomes a block: nobody wrote to it since it was freed? */
+/*
+ * Turns a free slot into a block, and checks that nothing wrote to the slot since it was freed.
+ */
 static inline void sm_fast_begin(void *p, size_t n)
 {
     if (SM_CHECK_REUSE && sm_likely(sm_settings.zero) &&
@@ -35,7 +37,10 @@ static inline void sm_fast_begin(void *p, size_t n)
     *sm_state_at(p) = (uint16_t)n;
 }
 
-/* A block becomes a free slot: nobody wrote past its end, nor further in the slot? */
+/*
+ * Turns a block into a free slot, and checks that nothing wrote past the block's end or further
+ * in the slot.
+ */
 static inline void sm_fast_end(void *p, size_t n)
 {
     if (sm_unlikely(!sm_canary_good(p, n)))
@@ -75,7 +80,7 @@ static inline __attribute__((always_inline)) void sm_free_fast(void *p)
     uint16_t n;
     unsigned b;
 
-    __builtin_prefetch(p, 1); /* while its size is looked up */
+    __builtin_prefetch(p, 1); /* fetched while the size is looked up */
     if (sm_unlikely(!sm_arena_owns(p) || (uintptr_t)p % SM_GRANULE || !sm_enter_fast(cache))) {
         sm_free_slow(p);
         return;

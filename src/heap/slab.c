@@ -8,19 +8,22 @@
 #include "os/valgrind.h"
 #include <string.h>
 
-#define STOCK_MAX 512 /* bytes of the largest slots of which an empty run stays */
+#define STOCK_MAX 512 /* an empty run is kept only for slots up to this size in bytes */
 
 struct slab_class {
     struct sm_lock lock;
-    uint32_t partial; /* the first run with room */
-    uint32_t runs;    /* all of them */
-    uint64_t random;  /* 0: not begun */
+    uint32_t partial; /* the first run with free slots */
+    uint32_t runs;    /* number of runs */
+    uint64_t random;  /* 0: not seeded */
 };
 
-/* By shard first: those of one thread share cache lines with few others'. */
+/*
+ * Indexed by shard first, so that the classes of one thread share cache lines with few other
+ * threads.
+ */
 static struct slab_class slab_classes[SM_SHARDS][SM_PARTS][SM_CLASSES];
 
-/* xorshift64*: where the next slot lies is to be no better known than this. */
+/* xorshift64*: the position of the next slot need not be less predictable than this. */
 static uint32_t next_random(struct slab_class *slab, uint32_t below)
 {
     uint64_t x = slab->random;
@@ -68,7 +71,10 @@ static void set_all_free(struct sm_page *run, unsigned slots)
     run->free_count = (uint16_t)slots;
 }
 
-/* first: of its slab class. It is as short as can be, as many programs need no second one. */
+/*
+ * Creates a run. first: the first run of its slab class, which is as short as possible because
+ * many programs need no second run.
+ */
 static uint32_t new_run(unsigned part, unsigned class, unsigned shard, bool first)
 {
     unsigned least = (sm_classes[class].size + SM_PAGE - 1) / SM_PAGE;
@@ -93,7 +99,7 @@ static uint32_t new_run(unsigned part, unsigned class, unsigned shard, bool firs
     return page;
 }
 
-/* Takes the first free slot from a place on, wrapping around. There is one. */
+/* Takes the first free slot at or after at, wrapping around. The run has a free slot. */
 static unsigned take_from(struct sm_page *run, unsigned at)
 {
     unsigned w = at / 64;
@@ -170,7 +176,10 @@ static unsigned slot_of(uint32_t page, const void *p)
     return (unsigned)(offset * sm_classes[sm_arena.pages[page].class].magic >> 32);
 }
 
-/* An empty run leaves, unless it is its class's only stock and little. */
+/*
+ * Puts back a slot. Returns true if the run became empty and was removed from the lists. An
+ * empty run of small slots stays if it is the only run with free slots.
+ */
 static bool put_slot(struct slab_class *slab, uint32_t page, const void *p)
 {
     struct sm_page *run = &sm_arena.pages[page];
@@ -198,7 +207,10 @@ void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count)
         sm_lock_take(&slab->lock);
         do {
             uint32_t page = run_of(slots[i]);
-            /* Under the slab's lock: a run that was empty is out of the lists, and ours. */
+            /*
+             * Under the slab's lock: an empty run is out of the lists, so only this thread uses
+             * it.
+             */
             if (put_slot(slab, page, slots[i])) {
                 memset(sm_arena.bins + page, 0, sm_arena.pages[page].pages);
                 sm_run_give(page, sm_arena.pages[page].pages);

@@ -1,46 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Slots of one size class in page runs. What is free is a bitmap beside the pages; what is
- * live is the state table. Every function here is called inside (sm_enter).
+ * Slots of one size class in page runs. A bitmap in the page table records the free slots; the
+ * state table records the live blocks. Every function here is called inside the allocator
+ * (sm_enter).
  */
 #ifndef SM_HEAP_SLAB_H
 #define SM_HEAP_SLAB_H
 
 #include "arena/arena.h"
 
-/* Runs belong to shards; threads of different shards get slots of different runs. */
+/* Each run belongs to a shard. Threads of different shards get slots of different runs. */
 #define SM_SHARDS 4
 
 /*
- * Up to want free slots, in random order, from a shard's runs; clear unless SECRETSSL_ZERO=0.
- * Returns how many; 0: out of memory. Thread-safe.
+ * Fetches up to want free slots from a shard's runs, in random order, zeroed unless
+ * SECRETSSL_ZERO=0. Returns their number; 0 means out of memory. Thread-safe.
  */
 unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slots,
                        unsigned want);
 
-/* Takes free slots back. Their states say FREE. Thread-safe. */
+/* Takes back free slots, whose states are FREE. Thread-safe. */
 void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count);
 
-/* How many slots a run has: runs of a class differ in length. */
+/* The number of slots in a run. Runs of a class differ in length. */
 static inline unsigned sm_slab_slots(const struct sm_page *run)
 {
     return (unsigned)((uint64_t)run->pages * SM_PAGE * sm_classes[run->class].magic >> 32);
 }
 
-/* The class of the slab that p is in. */
+/* The class of the slab that contains p. */
 unsigned sm_slab_class(const void *p);
 
 /*
- * In a child: rebuilds the slabs from the state table. Slots that other threads' caches
- * held are free. Adds up what is live; before sm_partition_rebuild().
+ * Called in a child, before sm_partition_rebuild(). Rebuilds the slabs from the state table and
+ * adds up the live blocks and bytes. Slots that other threads' caches held become free.
  */
 void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes);
 
-/* Fork: all of this file's locks, in order. */
+/* For fork: take and drop all locks of this file, in order. */
 void sm_slab_lock_all(void);
 void sm_slab_unlock_all(void);
 
-/* In a child: no other thread is left that could hold one. */
+/* Called in a child, where no other thread is left that could hold a lock. */
 void sm_slab_reset_locks(void);
 
 #endif

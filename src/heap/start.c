@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The start of the allocator, and what is read-only from then on. */
+/* The start of the allocator, and the data that is read-only from then on. */
 #include "arena/arena.h"
 #include "base/settings.h"
 #include "heap/canary.h"
@@ -22,7 +22,7 @@ void sm_heap_start(void)
         sm_zero_init();
         sm_vector_registers_init();
         sm_seccomp_probe();
-        sm_canary_init(sm_pages_random()); /* which a filter may forbid */
+        sm_canary_init(sm_pages_random()); /* before a filter may forbid getrandom */
         sm_thread_cache_init();
         __atomic_store_n(&started, true, __ATOMIC_RELEASE);
     }

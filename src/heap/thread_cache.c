@@ -17,21 +17,21 @@
 #include <sys/single_threaded.h>
 #include <time.h>
 
-#define KEYS 32 /* of pthread_key_create(), whose values lie in the thread */
+#define KEYS 32 /* of pthread_key_create(), with values in the thread structure */
 
 __thread struct sm_thread_cache *sm_cache __attribute__((tls_model("initial-exec")));
-/* This thread is at its end, or cannot have a cache: it uses the locks. */
+/* This thread is at its end, or cannot have a cache, so it uses the locks. */
 static __thread bool no_cache __attribute__((tls_model("initial-exec")));
-/* A thread without a cache is inside so many times. */
+/* How many times a thread without a cache is inside. */
 static __thread uint32_t inside_depth __attribute__((tls_model("initial-exec")));
 
 static struct sm_lock list_lock;
 static struct sm_thread_cache *all;
-static unsigned caches;         /* made, ever */
+static unsigned caches;         /* ever made */
 static uint32_t inside_without; /* threads without a cache that are inside */
 struct sm_own *sm_own;
 static bool enabled;
-static bool refused; /* tried, and there are to be none; else the start is to come yet */
+static bool refused; /* start has run, and there are no caches */
 static bool have_key;
 static pthread_key_t key;
 
@@ -81,7 +81,7 @@ void sm_bin_flush(struct sm_thread_cache *cache, unsigned part, unsigned class, 
     sm_slab_return(part, class, sm_bin_top(cache, b) + 1, count - keep);
 }
 
-/* Whether there were any */
+/* Retains the runs that the cache keeps. Returns whether there were any. */
 static bool flush_runs(struct sm_thread_cache *cache)
 {
     bool any = false;
@@ -95,7 +95,7 @@ static bool flush_runs(struct sm_thread_cache *cache)
     return any;
 }
 
-/* A thread ends: its slots go back, its cache to whoever comes next. */
+/* Called at the end of a thread: gives its slots back, and its cache to the next thread. */
 static void retire(void *arg)
 {
     struct sm_thread_cache *cache = arg;
@@ -122,9 +122,10 @@ static void retire(void *arg)
 }
 
 /*
- * Not beyond KEYS: there the C library allocates when a value is set. Each name space (dlmopen)
- * has a C library that numbers its keys from 0, but a thread has only one place for the value
- * of a number: ours is the last, which nobody else comes to.
+ * Uses only keys below KEYS, because beyond that the C library allocates when a value is set.
+ * Each link-map namespace (dlmopen) has a C library that numbers its keys from 0, but a thread
+ * has only one place for the value of a number. This library uses the last key, which no other
+ * user reaches.
  */
 static bool make_key(void)
 {
@@ -152,8 +153,8 @@ void sm_thread_cache_claim(void)
 }
 
 /*
- * Without membarrier a thread's "inside" may not be seen in time; Valgrind is told of every
- * block on the slow path.
+ * Without membarrier, a thread's "inside" may not be seen in time. Under Valgrind, every block
+ * takes the slow path, which tells Valgrind about the block.
  */
 static bool possible(void)
 {
@@ -176,7 +177,7 @@ bool sm_thread_cache_init(void)
     return enabled;
 }
 
-/* In fresh memory: what lies before each bin is NULL. */
+/* Called with fresh memory, so the word before each bin is NULL. */
 static void set_up(struct sm_thread_cache *cache)
 {
     uint32_t at = offsetof(struct sm_thread_cache, slots);
@@ -196,7 +197,7 @@ _Static_assert(offsetof(struct sm_thread_cache, frees) ==
                        offsetof(struct sm_thread_cache, allocations) + 16,
                "read from outside as three numbers in a row");
 
-/* The list is walked from outside as well: by `secretssl stat`, which is told how. */
+/* `secretssl stat` also walks the list, from outside; sm_stats tells it how. */
 static void set_all(struct sm_thread_cache *first)
 {
     all = first;
@@ -214,7 +215,7 @@ static struct sm_thread_cache *take_unused(void)
     return cache;
 }
 
-/* Inside, as a thread without a cache. */
+/* Called inside the allocator, as a thread without a cache. */
 static struct sm_thread_cache *new_cache(void)
 {
     struct sm_thread_cache *cache;
@@ -223,7 +224,9 @@ static struct sm_thread_cache *new_cache(void)
         no_cache = true;
         sm_count(&sm_stats.threads_without_cache, 1);
     }
-    /* What is traced takes the slow path: the fast one knows nothing of call stacks. */
+    /*
+     * With tracing, threads take the slow path, because the fast path records no call stacks.
+     */
     if (!enabled || no_cache || sm_settings.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
         sm_seccomp_forbids(SM_CALL_MADVISE))
         return NULL;
@@ -269,9 +272,9 @@ static void enter_without(void)
             (sm_window_is_mine() && !sm_is_rawfork_child()))
             return;
         __atomic_fetch_sub(&inside_without, 1, __ATOMIC_SEQ_CST);
-        sm_die_if_rawfork_child(); /* In a raw fork's child nobody would open it. */
+        sm_die_if_rawfork_child(); /* In a rawfork child no thread would open the gate. */
         sm_gate_wait();
-        inside_depth = 1; /* A child that has caught up begins with none. */
+        inside_depth = 1; /* A child that has caught up starts with depth 0. */
     }
 }
 
@@ -288,7 +291,7 @@ struct sm_thread_cache *sm_enter_slow(void)
     if (cache) { /* The gate is closed. */
         do {
             cache->inside = 0;
-            sm_die_if_rawfork_child(); /* In a raw fork's child nobody would open it. */
+            sm_die_if_rawfork_child(); /* In a rawfork child no thread would open the gate. */
             sm_gate_wait();
             cache->inside = 1;
             sm_barrier();
@@ -300,7 +303,7 @@ struct sm_thread_cache *sm_enter_slow(void)
         cache = new_cache();
     if (!cache)
         return NULL;
-    /* From here on this thread is inside by its cache; never outside in between. */
+    /* From here on this thread is inside by its cache, without being outside in between. */
     cache->inside = 1;
     sm_cache = cache;
     sm_leave_slow();
@@ -315,7 +318,7 @@ bool sm_inside_now(void)
 bool sm_gate_close(unsigned dozes)
 {
     __atomic_store_n(&sm_gate, 1, __ATOMIC_SEQ_CST);
-    /* A filter that came later may forbid it: then time must do what it does. */
+    /* If a later filter forbids membarrier, waiting has to replace it. */
     if (enabled && (sm_seccomp_forbids(SM_CALL_MEMBARRIER) ||
                     sm_sys(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) != 0)) {
         for (int i = 0; i < 100; i++)
@@ -335,7 +338,10 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
 {
     own_begin();
     sm_lock_reset(&list_lock);
-    /* The lists were in the caches, and those are wiped. Their memory is small: keep ours. */
+    /*
+     * The wiped caches contained the list. Only the calling thread's cache is kept, because the
+     * memory of the others is small.
+     */
     set_all(NULL);
     inside_without = 0;
     inside_depth = 0;
@@ -365,8 +371,9 @@ void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_
 }
 
 /*
- * Whoever forks before there is an arena loses nothing: the child begins as its parent did. But
- * for locks, which another thread may have held.
+ * A process that forks before there is an arena loses nothing, and its child starts as it did.
+ * Locks are the exception, because another thread may have held one; so the process must be
+ * single-threaded.
  */
 static bool starts_afresh(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything short of what was promised, other than a shortage of memory (shortage.h): the only
- * list of it, with what it harms. Each is counted in struct sm_stats and said in one line, and
- * `secretssl stat` calls no process protected in which a harm other than LESSER was counted.
+ * The only list of lapses: every failure to keep a promise other than a shortage of memory
+ * (shortage.h), with its harm. Each lapse is counted in struct sm_stats and reported in one
+ * line. `secretssl stat` calls no process protected that counted a harm other than LESSER.
  */
 #ifndef SM_LOG_LAPSE_H
 #define SM_LOG_LAPSE_H
@@ -10,15 +10,15 @@
 #include "base/common.h"
 
 /*
- * EXPOSED: secrets are, or were, outside of the memory that was promised. REFUSED: the program
- * was refused something it needs. LESSER: a check, an aid or a convenience is missing, or what
- * OpenSSL does by another way; secrets lie where they should.
+ * EXPOSED: secrets are or were outside of the promised memory. REFUSED: the program was refused
+ * something it needs. LESSER: a check, an aid or a convenience is missing, or a feature that
+ * OpenSSL replaces by another way; the secrets are in the promised memory.
  */
 enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
 
 /*
- * entry(NAME, harm, what it is, for `secretssl stat`). Only added to at the end: the counters
- * are numbered so, and the tool of a later release reads them.
+ * entry(NAME, harm, text for `secretssl stat`). Entries are only added at the end, because the
+ * counters are numbered by them and the tool of a later release reads these counters.
  */
 /* clang-format off */
 #define SM_LAPSE_LIST(entry) \
@@ -52,15 +52,15 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
 enum sm_lapse { SM_LAPSE_LIST(SM_LAPSE_ENUM) SM_LAPSES };
 #undef SM_LAPSE_ENUM
 
-/* One happened: counted, and the first of its kind is said. Keeps errno. Async-signal-safe. */
+/* Counts a lapse, and reports the first of its kind. Keeps errno. Async-signal-safe. */
 void sm_lapse(enum sm_lapse which, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* One happened of which each is said, since it has a name in it or a child of its own. */
+/* Counts a lapse and reports each one, because the line contains a name or concerns a child. */
 void sm_lapse_each(enum sm_lapse which, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* One happened that is no news, or of which somebody else speaks. */
+/* Counts a lapse that is no news, or that other code reports. */
 void sm_lapse_count(enum sm_lapse which);
 
 #endif

@@ -18,9 +18,9 @@
 static struct {
     const char *speaker;
     bool stderr_known; /* fd 2 was open at start */
-    bool pipe;         /* and is a pipe or a socket */
-    bool good_at_seal; /* fd 2 was still the same file when a filter came */
-    bool full_at_seal; /* and might not grow */
+    bool pipe;         /* and was a pipe or a socket */
+    bool good_at_seal; /* fd 2 was still the same file when the filter came */
+    bool full_at_seal; /* the file on fd 2 might not grow when the filter came */
     int pid_at_seal;
     dev_t dev;
     ino_t ino;
@@ -44,7 +44,10 @@ void sm_log_init(const char *speaker)
     }
 }
 
-/* Beyond RLIMIT_FSIZE a write ends the process (SIGXFSZ); sandboxes set it to 0. */
+/*
+ * Whether a write would exceed RLIMIT_FSIZE, which ends the process (SIGXFSZ). Sandboxes set
+ * this limit to 0.
+ */
 static bool may_not_grow(int fd, size_t length)
 {
     struct rlimit limit = {0};
@@ -67,11 +70,14 @@ static void write_all(int fd, struct line *line)
 {
     if (may_not_grow(fd, line->length))
         return;
-    /* One write, so that lines of several processes do not mix. */
+    /* A single write, so that lines of several processes do not mix. */
     line->written = sm_sys(SYS_write, fd, line->text, line->length) == (long)line->length;
 }
 
-/* A program may have closed descriptor 2 and got a data file as its next one. */
+/*
+ * Whether fd 2 is still the original file. A program may have closed descriptor 2 and then
+ * opened a data file as descriptor 2.
+ */
 static bool stderr_is_original(void)
 {
     struct stat st = {0};
@@ -82,7 +88,9 @@ static bool stderr_is_original(void)
            st.st_ino == report.ino;
 }
 
-/* A pipe whose reader is gone would end the process; in a helper it ends nothing. */
+/*
+ * A write to a pipe without a reader would end the process. In a helper the write ends nothing.
+ */
 static void write_stderr(void *arg)
 {
     write_all(2, arg);
@@ -102,11 +110,14 @@ static int current_pid(void)
     return (int)sm_sys(SYS_getpid);
 }
 
-/* In the helper, which has a descriptor table of its own. */
+/* Runs in the helper, which has its own descriptor table. */
 static void write_file(void *arg)
 {
     struct line *line = arg;
-    /* Not by a symbolic link, which who may write to the directory points anywhere. */
+    /*
+     * Does not follow a symbolic link, because a user who may write to the directory could
+     * point it anywhere.
+     */
     long fd = sm_sys(
         SYS_openat, AT_FDCWD, sm_settings.log_path,
         O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0600);
@@ -117,7 +128,10 @@ static void write_file(void *arg)
     sm_sys(SYS_close, fd);
 }
 
-/* Whether it arrived anywhere. name_start: what is before it is for a syslog daemon. */
+/*
+ * Returns whether the message arrived anywhere. Only a syslog daemon gets the text before
+ * name_start.
+ */
 static bool emit(char *text, size_t length, size_t name_start)
 {
     struct line line = {text + name_start, length - name_start, false};
@@ -131,7 +145,7 @@ static bool emit(char *text, size_t length, size_t name_start)
         line.written = sm_syslog(text, length - 1);
         text[length - 1] = '\n';
     }
-    /* Better in the wrong place than lost. */
+    /* A message in the wrong place is better than a lost message. */
     if (!line.written && stderr_is_original() &&
         !(report.pipe && sm_helper_force(write_stderr, &line)))
         write_stderr(&line);

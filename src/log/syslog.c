@@ -23,7 +23,10 @@ static long open_socket(int type)
     return fd;
 }
 
-/* Some daemons listen to streams: there a record ends with a zero byte, which the text has. */
+/*
+ * Some daemons listen on a stream socket. There a record ends with a zero byte, which the text
+ * has.
+ */
 static long send_to_stream(const struct record *record, const struct sockaddr_un *log)
 {
     long fd = open_socket(SOCK_STREAM), result;
@@ -38,7 +41,9 @@ static long send_to_stream(const struct record *record, const struct sockaddr_un
     return result;
 }
 
-/* In a helper, which has a descriptor table of its own: nothing is kept open between records.
+/*
+ * Runs in a helper, which has its own descriptor table, so no descriptor stays open between
+ * records.
  */
 static void send_record(void *arg)
 {

@@ -6,8 +6,8 @@
 #include "base/common.h"
 
 /*
- * One record to /dev/log, "<priority>text", without a newline. Waits for nothing. False: there
- * is no daemon, it is not reachable from here, or it is busy.
+ * Sends one record to /dev/log, "<priority>text", without a newline. Never waits. Returns false
+ * if there is no daemon, or if the daemon is unreachable from here or busy.
  */
 bool sm_syslog(const char *text, size_t length);
 

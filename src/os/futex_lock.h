@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A private futex lock. The C library's mutexes are not used: its fork and its own
- * locks must never wait for ours, nor ours for theirs.
+ * A private futex lock. The C library's mutexes are not used, because the C library's fork and
+ * locks must never wait for this library's locks, nor the reverse.
  */
 #ifndef SM_OS_FUTEX_LOCK_H
 #define SM_OS_FUTEX_LOCK_H
@@ -10,7 +10,7 @@
 #include "os/syscall.h"
 #include <linux/futex.h>
 
-/* 0 free, 1 held, 2 held and perhaps waited for */
+/* 0: free, 1: held, 2: held, perhaps with waiters. */
 struct sm_lock {
     uint32_t word;
 };

@@ -28,7 +28,7 @@ static _Noreturn int helper_main(void *arg)
 {
     struct job *job = arg;
 
-    in_helper = true; /* The caller's own variable: it waits until we are gone. */
+    in_helper = true; /* the caller's variable; the caller waits for the helper to end */
     job->fn(job->arg);
     in_helper = false;
     job->done = true;
@@ -49,7 +49,7 @@ bool sm_helper_free_a_slot(void)
         return false;
     if (sm_sys(SYS_close, 0) == 0)
         return true;
-    /* The helper's own limit: it is a process. */
+    /* The limit is the helper's own, because the helper is a process. */
     if (sm_sys(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit) != 0 ||
         limit.rlim_cur == limit.rlim_max)
         return false;
@@ -59,7 +59,7 @@ bool sm_helper_free_a_slot(void)
 
 static bool helper_allowed(void)
 {
-    /* Valgrind and ThreadSanitizer do not know such a process. */
+    /* Valgrind and ThreadSanitizer do not support such a process. */
     return !sm_on_valgrind() && !SM_TSAN && !sm_seccomp_forbids(SM_CALL_CLONE) &&
            !sm_seccomp_forbids(SM_CALL_WAIT4) && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
 }
@@ -87,7 +87,9 @@ bool sm_helper_force(void (*fn)(void *), void *arg)
 
 void sm_helper_run(void (*fn)(void *), void *arg)
 {
-    /* With one thread nobody can see, inherit or close a descriptor of ours. */
+    /*
+     * With one thread, no other thread can see, inherit or close a descriptor of this library.
+     */
     if (alone || __libc_single_threaded || !sm_helper_force(fn, arg))
         fn(arg);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The size of the blocks that a patched kernel has for secret memory: what sysfs says. */
+/* The size of a patched kernel's huge blocks for secret memory, read from sysfs. */
 #include "os/helper_process.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
@@ -45,7 +45,7 @@ size_t sm_secretmem_huge_size(void)
     }
     for (long i = 0; i < read.length && read.text[i] >= '0' && read.text[i] <= '9'; i++)
         size = size * 10 + (size_t)(read.text[i] - '0');
-    /* What is not a power of two is none that alignment could be asked of. */
+    /* Alignment needs a power of two. */
     if (size < sm_os_page || (size & (size - 1)) != 0)
         size = 0;
     __atomic_store_n(&sm_secretmem_huge_known, size, __ATOMIC_RELAXED);

@@ -35,7 +35,10 @@ uint64_t sm_pages_random(void)
 
     if (sm_seccomp_forbids(SM_CALL_GETRANDOM) ||
         sm_sys(SYS_getrandom, &value, sizeof(value), GRND_NONBLOCK) != sizeof(value)) {
-        /* Not a secret, only a place: what the kernel gave this process must do. */
+        /*
+         * The value is not a secret, only a place, so the kernel's random bytes for this
+         * process suffice.
+         */
         const uint64_t *seed = (const uint64_t *)getauxval(AT_RANDOM);
         value = ((uintptr_t)&value >> 4) * 0x9e3779b97f4a7c15ULL;
         value ^= seed ? seed[0] * 0xd1342543de82ef95ULL : 0;
@@ -50,7 +53,7 @@ static void *reserve_at(uintptr_t at, size_t length, int prot, int flags)
     if (failed(result))
         return NULL;
     sm_pages_unlock((void *)result, length);
-    /* Gigabytes of nothing: gcore would write them. */
+    /* gcore would otherwise write gigabytes of empty pages. */
     if (!sm_seccomp_forbids(SM_CALL_MADVISE))
         sm_sys(SYS_madvise, result, length, MADV_DONTDUMP);
     return (void *)result;
@@ -74,9 +77,9 @@ void *sm_pages_hidden(size_t length, bool wipe)
 void *sm_pages_reserve_table(size_t length)
 {
     /*
-     * Read-only is not charged, and any index may be looked up. In a program that has locked
-     * its future memory, what can be read is filled with pages at once, in minutes for a large
-     * table: so it becomes readable when it is not locked any more.
+     * Read-only memory is not charged, and any index may be looked up. In a program that has
+     * locked its future memory, readable memory is populated at once, which takes minutes for a
+     * large table. So the table becomes readable only after it is unlocked.
      */
     char *place = NULL;
 
@@ -113,8 +116,8 @@ void *sm_pages_reserve(size_t length)
         return reserve_at(0, length, PROT_NONE, 0);
     for (int i = 0; i < 16; i++) {
         /*
-         * The kernel places mappings downwards from near the stack and executables at
-         * two thirds: an eighth to a half is nobody's, and a child that lost the arena
+         * The kernel places mappings downwards from near the stack, and executables at two
+         * thirds. The range from an eighth to a half is unused, and a child that lost the arena
          * to MADV_DONTFORK gets none of its mappings there.
          */
         uintptr_t at = low + sm_pages_random() % (span - length);
@@ -122,7 +125,7 @@ void *sm_pages_reserve(size_t length)
                                MAP_FIXED_NOREPLACE);
         if (got && (uintptr_t)got >= low && (uintptr_t)got < low + span)
             return got;
-        if (got) /* a kernel older than the flag took it as a hint */
+        if (got) /* a kernel without the flag takes the address as a hint */
             sm_pages_unmap(got, length);
     }
     return reserve_at(0, length, PROT_NONE, 0);
@@ -193,7 +196,7 @@ static bool file_size_limited(size_t length)
            sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.rlim_cur < length;
 }
 
-/* ftruncate beyond the limit raises SIGXFSZ; a helper has signals blocked and its own limit. */
+/* ftruncate beyond the limit raises SIGXFSZ. A helper has signals blocked and its own limit. */
 static void raise_file_size(void)
 {
     struct rlimit limit = {0};
@@ -226,7 +229,7 @@ static void map_secret(void *arg)
     sm_sys(SYS_close, fd);
 }
 
-/* Of nothing, which is EFAULT where no filter has an answer of its own */
+/* Tries mremap of nothing, which returns EFAULT unless a filter returns an error of its own. */
 static bool move_is_refused(void)
 {
     long result;
@@ -250,7 +253,7 @@ void sm_pages_map_secret(struct sm_secret_map *map)
         sm_helper_run(map_secret, map);
     if (map->error == -EMFILE)
         sm_helper_force(map_secret, map);
-    /* mmap over a range that was not inheritable makes one that is. */
+    /* mmap over a range that was not inheritable creates an inheritable mapping. */
     if (map->error == 0) {
         map->error = sm_pages_inherit(map->address, map->length, false);
         if (map->error)
@@ -261,8 +264,8 @@ void sm_pages_map_secret(struct sm_secret_map *map)
 int sm_pages_populate(void *page)
 {
     /*
-     * A touch may raise SIGBUS where pages are charged when they are faulted; a system
-     * call that writes there gets EFAULT instead. This one writes the signal mask.
+     * A write may raise SIGBUS where pages are charged at the fault. A system call that writes
+     * there gets EFAULT instead. This system call writes the signal mask.
      */
     long result = sm_sys(SYS_rt_sigprocmask, 0, NULL, page, sizeof(uint64_t));
 
@@ -284,7 +287,9 @@ int sm_pages_map_anonymous(void *address, size_t length)
         return (int)result;
     if (!sm_seccomp_forbids(SM_CALL_MADVISE)) {
         sm_sys(SYS_madvise, address, length, MADV_DONTDUMP);
-        /* A merged neighbour could be swapped out or dumped with it: harmless, both are ours.
+        /*
+         * A merged neighbour could be swapped out or dumped together with this range. This is
+         * harmless, because both belong to this library.
          */
         sm_pages_inherit(address, length, false);
     }
@@ -314,7 +319,7 @@ int sm_pages_discard(void *address, size_t length)
     return failed(result) ? (int)result : 0;
 }
 
-static bool withheld; /* some memory was, at some time; any thread that maps sets it */
+static bool withheld; /* some memory was once withheld; any mapping thread sets this */
 
 static bool was_withheld(void)
 {
@@ -330,7 +335,7 @@ int sm_pages_inherit(void *address, size_t length, bool inherit)
     result = sm_sys(SYS_madvise, address, length, inherit ? MADV_DOFORK : MADV_DONTFORK);
     if (result == 0 && !inherit)
         __atomic_store_n(&withheld, true, __ATOMIC_RELAXED);
-    /* What was never withheld is inherited. */
+    /* Memory that was never withheld is inherited. */
     return inherit && !was_withheld() ? 0 : (int)result;
 }
 
@@ -342,7 +347,7 @@ int sm_pages_move(void *from, void *to, size_t length)
         result = sm_sys(SYS_mremap, from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
         return failed(result) ? (int)result : 0;
     }
-    /* What is to be moved then is no secret memory: see sm_pages_map_secret(). */
+    /* In this case the memory to move is not secret memory (see sm_pages_map_secret()). */
     result = sm_pages_map_anonymous(to, length);
     if (result == 0)
         memcpy(to, from, length);
@@ -357,7 +362,10 @@ void sm_pages_raise_limit(size_t more)
     if (sm_seccomp_forbids(SM_CALL_PRLIMIT) ||
         sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, NULL, &limit) != 0)
         return;
-    /* The hard limit is the administrator's, and children of this process inherit it. */
+    /*
+     * The hard limit stays, because it belongs to the administrator, and children of this
+     * process inherit it.
+     */
     wanted = limit.rlim_cur > RLIM_INFINITY - more ? RLIM_INFINITY : limit.rlim_cur + more;
     wanted = sm_min(wanted, limit.rlim_max);
     if (wanted <= limit.rlim_cur)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory from the kernel, for all that comes and goes with the arena. Knows nothing of
- * size classes or partitions. Failures are negative errno values; errno is kept.
+ * Memory from the kernel, for the arena and everything around it. Uses no size classes or
+ * partitions. Failures are negative errno values; errno is kept.
  */
 #ifndef SM_OS_PAGES_H
 #define SM_OS_PAGES_H
@@ -13,32 +13,35 @@
 
 extern SM_LOCAL size_t sm_os_page; /* bytes */
 
-/* At start. Finds the page size and the address space. */
+/* Called at start. Finds the page size. */
 void sm_pages_init(void);
 
-/* Address space without access, far from where mmap goes if that can be had. NULL: none. */
+/*
+ * Reserve address space without access, far from where mmap allocates if possible. Return NULL
+ * if there is none.
+ */
 void *sm_pages_reserve(size_t length);
 
 void *sm_pages_reserve_anywhere(size_t length);
 
 /*
- * Address space that reads as zero, and part of it becoming ordinary memory. At a random place
- * between inaccessible pages, as what sm_pages_hidden() gives: no overrun of a neighbour's
- * comes there.
+ * Reserve address space that reads as zero, and turn part of it into ordinary memory. As with
+ * sm_pages_hidden(), the range lies at a random place between inaccessible pages, so that no
+ * overrun of a neighbour reaches it.
  */
 void *sm_pages_reserve_table(size_t length);
 int sm_pages_commit(void *address, size_t length);
 
-/* Ordinary memory that reads as zero and is taken as it is written to. NULL: none. */
+/* Ordinary memory that reads as zero and is populated on write. NULL: none. */
 void *sm_pages_lazy(size_t length);
 
-/* Ordinary memory of its own; wipe: a child of fork sees zeroes. NULL: none. */
+/* Private ordinary memory. wipe: a child of fork sees it zeroed. NULL: none. */
 void *sm_pages_private(size_t length, bool wipe);
 
-/* The same between inaccessible pages, where such a place can be had. Never unmapped. */
+/* The same between inaccessible pages, where such a place is available. Never unmapped. */
 void *sm_pages_hidden(size_t length, bool wipe);
 
-/* From now on; as far as a filter lets it be. Whole pages. */
+/* Makes whole pages read-only from now on, as far as a filter allows. */
 void sm_pages_read_only(void *address, size_t length);
 
 /* Memory that a child of fork shares. NULL: none. */
@@ -46,60 +49,64 @@ void *sm_pages_shared(size_t length);
 void sm_pages_unmap(void *address, size_t length);
 
 /*
- * Secret pages at a fixed place (NULL: anywhere) of a reservation. None is present yet, and
- * none may be touched before sm_pages_populate() said so.
+ * Maps secret pages at a fixed place of a reservation (NULL: anywhere). No page is resident
+ * yet, and none may be touched before sm_pages_populate() returned 0.
  */
 struct sm_secret_map {
-    void *address; /* in: where, or NULL; out: where it is */
+    void *address; /* in: the place, or NULL; out: the mapping's address */
     size_t length;
     unsigned flags; /* 0 or SM_SECRET_UNCACHED */
-    bool to_move;   /* in: sm_pages_move() brings it to its place later */
+    bool to_move;   /* in: sm_pages_move() moves the mapping to its place later */
     int error;      /* out: 0, or a negative errno value */
 };
 void sm_pages_map_secret(struct sm_secret_map *map);
 
 /*
- * Bytes in the blocks that the kernel has for secret memory (a patched one does); 0: none. Asks
- * the kernel once, and never where a seccomp filter would kill for it. Tests set what is known.
+ * Returns the size in bytes of the kernel's huge blocks for secret memory (a patched kernel has
+ * them), or 0 if there are none. Asks the kernel once, and never where a seccomp filter would
+ * kill for the call. Tests set the known value.
  */
 size_t sm_secretmem_huge_size(void);
 #define SM_HUGE_NOT_ASKED ((size_t)1)
-#define SM_HUGE_LEAST     (2 * SM_MIB) /* no kernel has smaller ones */
+#define SM_HUGE_LEAST     (2 * SM_MIB) /* no kernel has smaller blocks */
 extern SM_LOCAL size_t sm_secretmem_huge_known;
 
-/* Makes one page of secret memory present without risk of SIGBUS. 0, or -EFAULT: limit. */
+/*
+ * Makes one page of secret memory resident without risk of SIGBUS. Returns 0, or -EFAULT at the
+ * limit.
+ */
 int sm_pages_populate(void *page);
 
-/* Anonymous memory, undumpable and not inherited, over what is there. */
+/* Maps anonymous memory, undumpable and not inherited, over the present mapping. */
 int sm_pages_map_anonymous(void *address, size_t length);
-/* on_fault: what is not there yet is locked when it comes */
+/* Locks memory. on_fault: pages that are not resident are locked once they are. */
 int sm_pages_lock(void *address, size_t length, bool on_fault);
 
 /*
- * What a program's mlockall() has locked is no longer: address space counts as locked memory
- * too, and the kernel goes through all of it. Secret pages stay locked, by their nature.
+ * Unlocks memory that the program's mlockall() locked, because address space counts as locked
+ * memory too, and the kernel goes through all of it. Secret pages always stay locked.
  */
 void sm_pages_unlock(void *address, size_t length);
 
-/* Access or none; contents are kept. */
+/* Gives or removes access. Keeps the contents. */
 int sm_pages_protect(void *address, size_t length, bool access);
 
-/* No access any more, and the contents gone: a touch is SIGSEGV. */
+/* Removes access and discards the contents. An access is SIGSEGV. */
 int sm_pages_discard(void *address, size_t length);
 
-/* Whether the next child inherits the range. */
+/* Sets whether the next child inherits the range. */
 int sm_pages_inherit(void *address, size_t length, bool inherit);
 
-/* Moves pages of one mapping to a place, over what is there. */
+/* Moves pages of one mapping to a place, over the mapping there. */
 int sm_pages_move(void *from, void *to, size_t length);
 
-/* Raises the soft RLIMIT_MEMLOCK by this much, to the hard one at most. */
+/* Raises the soft RLIMIT_MEMLOCK by more bytes, at most to the hard limit. */
 void sm_pages_raise_limit(size_t more);
 
-/* 0 if memfd_secret with these flags works now, else a negative errno value. */
+/* Returns 0 if memfd_secret with these flags works now, else a negative errno value. */
 int sm_pages_probe(unsigned flags);
 
-/* A number that differs from run to run. */
+/* Returns a number that differs from run to run. */
 uint64_t sm_pages_random(void);
 
 #endif

@@ -9,12 +9,13 @@ bool sm_pages_readable(const void *address, size_t length)
 {
     uintptr_t at = (uintptr_t)address, end = at + length;
 
-    /* No set of signals, which is what NULL means to the call, is no mistake. */
+    /* NULL is refused here, because the system call accepts it as "no signal set". */
     if (sm_seccomp_forbids(SM_CALL_SIGPROCMASK) || end < at || !address)
         return false;
     /*
-     * The call reads eight bytes before it finds that what is to be done with them is wrong.
-     * The last eight of each page and of the range are enough; a range of fewer has its first.
+     * The system call reads eight bytes before it finds that its first argument is wrong.
+     * Probing the last eight bytes of each page and of the range is enough. A range with fewer
+     * bytes is probed at its first byte.
      */
     for (; at < end; at = (at | (sm_os_page - 1)) + 1) {
         uintptr_t last = sm_min((at | (sm_os_page - 1)) + 1, end);

@@ -6,8 +6,8 @@
 #include "base/common.h"
 
 /*
- * Whether the program may read these bytes; false too where a filter forbids to ask. Does not
- * touch them, and raises no signal.
+ * Whether the program may read these bytes. Returns false too where a filter forbids the check.
+ * Does not touch the bytes, and raises no signal.
  */
 bool sm_pages_readable(const void *address, size_t length);
 

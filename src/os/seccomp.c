@@ -25,8 +25,8 @@
 #endif
 
 /*
- * The arguments that we use, as far as filters look at them; with these the calls do
- * nothing, or fail harmlessly, when they are tried.
+ * The arguments that this library uses, as far as filters check them. With these arguments, the
+ * calls do nothing or fail harmlessly when they are tried.
  */
 static const struct {
     int nr;
@@ -64,7 +64,7 @@ static const struct {
     [SM_CALL_MUNLOCK] = {SYS_munlock, {0, 0}},
 };
 
-/* A limit of 1 byte means none at all, also where dumps go to a program. */
+/* A limit of 1 byte prevents dumps, also where dumps go to a program. */
 static void no_core(void)
 {
     struct rlimit limit = {1, 1};
@@ -81,7 +81,7 @@ static void try_calls(volatile uint32_t *at)
         if (*at == SM_CALL_PRLIMIT + 1)
             no_core();
         if (*at == SM_CALL_CLONE)
-            continue; /* We are the proof. */
+            continue; /* This process itself proves that clone is allowed. */
         sm_sys6(calls[*at].nr, (long)calls[*at].args[0], (long)calls[*at].args[1],
                 (long)calls[*at].args[2], (long)calls[*at].args[3], (long)calls[*at].args[4],
                 (long)calls[*at].args[5]);
@@ -91,8 +91,8 @@ static void try_calls(volatile uint32_t *at)
 }
 
 /*
- * Whether a file has a text. It is read in pieces: the list of a process's groups alone, which
- * stands before the line about seccomp, can be longer than any buffer.
+ * Whether a file contains a text. The file is read in pieces, because the list of a process's
+ * groups alone, which precedes the line about seccomp, can be longer than any buffer.
  */
 static bool file_has(long fd, const char *text)
 {
@@ -104,7 +104,7 @@ static bool file_has(long fd, const char *text)
         have += (size_t)got;
         if (memmem(piece, have, text, keep + 1))
             return true;
-        /* What may be the beginning of the text is looked at with the next piece. */
+        /* The possible beginning of the text is checked again with the next piece. */
         if (have > keep) {
             memmove(piece, piece + have - keep, keep);
             have = keep;
@@ -114,15 +114,15 @@ static bool file_has(long fd, const char *text)
 }
 
 /*
- * From /proc, with system calls that the dynamic linker has just made: prctl may be one of
- * those that kill.
+ * Reads /proc, with system calls that the dynamic linker has just made, because the filter may
+ * kill for prctl.
  */
 static bool under_filter(void)
 {
     long fd = sm_sys(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC);
     bool has;
 
-    if (fd < 0) /* no /proc: a chroot */
+    if (fd < 0) /* no /proc, as in a chroot */
         return sm_sys(SYS_prctl, PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
     has = file_has(fd, "\nSeccomp:\t2\n");
     sm_sys(SYS_close, fd);
@@ -146,7 +146,7 @@ void sm_seccomp_probe(void)
         if (pid == 0)
             try_calls(at);
         if (pid < 0) {
-            /* Nothing can be tried, and what is not known to be harmless is not done. */
+            /* Nothing can be tried, so every call counts as fatal. */
             sm_seccomp_fatal = ~0U;
             break;
         }

@@ -71,7 +71,7 @@ static bool bpf_load(struct machine *m, const struct sock_filter *f,
     }
 }
 
-/* Executes one instruction; false: not valid */
+/* Executes one instruction. Returns false if it is not valid. */
 static bool step(struct machine *m, const struct sock_filter *f,
                  const struct seccomp_data *data, size_t *pc)
 {
@@ -110,7 +110,7 @@ static bool step(struct machine *m, const struct sock_filter *f,
     }
 }
 
-/* What the kernel does not know, it kills for. */
+/* The kernel kills for unknown actions. */
 static bool harmless(uint32_t action)
 {
     return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG ||
@@ -122,7 +122,7 @@ bool sm_bpf_kills(const struct sock_fprog *program, const struct seccomp_data *d
 {
     struct machine m = {0};
 
-    /* Jumps only go forward, so this ends. */
+    /* Jumps only go forward, so the loop ends. */
     for (size_t pc = 0; pc < program->len; pc++) {
         const struct sock_filter *f = &program->filter[pc];
         if (BPF_CLASS(f->code) == BPF_RET) {

@@ -7,7 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-/* True if the filter kills or traps for that call, or is none that the kernel would take. */
+/* Returns true if the filter kills or traps for that call, or if the kernel would refuse it. */
 bool sm_bpf_kills(const struct sock_fprog *program, const struct seccomp_data *data);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The system calls that the libraries make, and which of them would end the process
- * (seccomp.h). */
+/*
+ * The system calls that the libraries make, and which of these calls would end the process
+ * (seccomp.h).
+ */
 #ifndef SM_OS_SECCOMP_CALLS_H
 #define SM_OS_SECCOMP_CALLS_H
 
 #include "base/common.h"
 
 enum sm_call {
-    SM_CALL_PRLIMIT, /* first: what is tried after it leaves no core dumps */
+    SM_CALL_PRLIMIT, /* first: later attempts leave no core dumps */
     SM_CALL_MEMFD_SECRET,
     SM_CALL_FTRUNCATE,
     SM_CALL_MMAP,
@@ -42,7 +44,7 @@ enum sm_call {
 
 #define SM_CALL_BIT(call) (1U << (call))
 
-/* What it takes to map secret memory and to make it present: pages.c asks, sandbox.c plans. */
+/* The calls that map secret memory and make it resident: pages.c asks, sandbox.c plans. */
 #define SM_CALLS_TO_MAP                                                                        \
     (SM_CALL_BIT(SM_CALL_MEMFD_SECRET) | SM_CALL_BIT(SM_CALL_FTRUNCATE) |                      \
      SM_CALL_BIT(SM_CALL_MMAP) | SM_CALL_BIT(SM_CALL_CLOSE) | SM_CALL_BIT(SM_CALL_MADVISE) |   \
@@ -50,7 +52,7 @@ enum sm_call {
 
 extern SM_LOCAL uint32_t sm_seccomp_fatal; /* one bit for each enum sm_call */
 
-/* By this process, whatever it allows */
+/* Whether this process installed a filter, whatever the filter allows. */
 extern SM_LOCAL bool sm_seccomp_installed;
 
 static inline bool sm_seccomp_forbids(enum sm_call call)
@@ -58,7 +60,7 @@ static inline bool sm_seccomp_forbids(enum sm_call call)
     return sm_unlikely(sm_seccomp_fatal >> call & 1);
 }
 
-/* Whether it is one of several, SM_CALL_BIT of each. */
+/* Whether any of several calls, SM_CALL_BIT of each, is forbidden. */
 static inline bool sm_seccomp_forbids_any(uint32_t calls)
 {
     return sm_unlikely((sm_seccomp_fatal & calls) != 0);

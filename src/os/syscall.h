@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls without the C library: they leave errno alone, are no cancellation
- * points, and cannot be interposed. Each returns what the kernel returns, a negative
- * errno value on failure.
+ * System calls without the C library: they keep errno, are no cancellation points, and cannot
+ * be interposed. Each returns the kernel's result, a negative errno value on failure.
  */
 #ifndef SM_OS_SYSCALL_H
 #define SM_OS_SYSCALL_H
@@ -51,7 +50,7 @@ static inline long sm_sys6(long nr, long a, long b, long c, long d, long e, long
 
 #define SM_SYS_ARGS_(nr, a, b, c, d, e, f, ...)                                                \
     sm_sys6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-/* Whether a call's answer is a negative errno value */
+/* Whether a system call's result is a negative errno value. */
 static inline bool sm_failed(long result)
 {
     return (unsigned long)result > (unsigned long)-4096;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Valgrind's memcheck is told about blocks; nothing without its header. */
+/* Tells Valgrind's memcheck about blocks. Does nothing without the header of memcheck. */
 #ifndef SM_OS_VALGRIND_H
 #define SM_OS_VALGRIND_H
 
@@ -35,7 +35,7 @@ static inline void sm_memcheck_resize(void *p, size_t from, size_t to)
     VALGRIND_RESIZEINPLACE_BLOCK(p, from, to, SM_MEMCHECK_REDZONE);
 }
 
-/* The allocator itself is about to write there. */
+/* Called before the allocator itself writes to the bytes. */
 static inline void sm_memcheck_allow(void *p, size_t n)
 {
     VALGRIND_MAKE_MEM_DEFINED(p, n);

@@ -30,7 +30,9 @@ void sm_clear_vector_registers(void)
                              : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
                                "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
                                "xmm15");
-    /* Writing the low part clears the rest; the narrow form costs no clock frequency. */
+    /*
+     * Writing the low part clears the rest. The narrow form does not lower the clock frequency.
+     */
     if (avx512)
         __asm__ volatile("vpxord %xmm16, %xmm16, %xmm16\n\tvpxord %xmm17, %xmm17, %xmm17\n\t"
                          "vpxord %xmm18, %xmm18, %xmm18\n\tvpxord %xmm19, %xmm19, %xmm19\n\t"
@@ -46,7 +48,7 @@ void sm_vector_registers_init(void)
 {
 }
 
-/* The low halves of v8 to v15 are the caller's. */
+/* Keeps the low halves of v8 to v15, which belong to the caller. */
 void sm_clear_vector_registers(void)
 {
     __asm__ volatile(

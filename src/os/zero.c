@@ -13,8 +13,9 @@ typedef uint64_t __attribute__((may_alias, vector_size(64), aligned(16))) widest
 #define IS_ZERO_64(v) (_mm512_test_epi64_mask((__m512i)(v), (__m512i)(v)) == 0)
 
 /*
- * The two functions for one width. Four vectors at a time; the rest, less than that, in
- * granules. Neither calls anything: a compiler would forget to leave the wide state.
+ * The two functions for one width. They process four vectors at a time, and the rest in
+ * granules. Neither calls another function, because a compiler would forget to leave the wide
+ * state.
  */
 /* NOLINTBEGIN(bugprone-macro-parentheses): a type and attributes cannot have any */
 #define SWEEP(width, features, vector)                                                         \
@@ -52,7 +53,7 @@ SWEEP(64, __attribute__((target("avx512f"))), widest)
 #endif
 /* NOLINTEND(bugprone-macro-parentheses) */
 
-/* A number, and no pointers to functions, which would be writable for ever */
+/* A number instead of function pointers, which would stay writable. */
 static enum { WIDTH_16, WIDTH_32, WIDTH_64 } width;
 
 void sm_zero_init(void)

@@ -7,7 +7,10 @@
 #include "process/leak_report.h"
 #include <stdlib.h>
 
-/* The C library's, below atexit(3). object: with whose destructors it runs; NULL: on its own */
+/*
+ * The C library's function below atexit(3). object: the handler runs with the destructors of
+ * this object; NULL: on its own.
+ */
 int __cxa_atexit(void (*handler)(void *), void *arg, void *object);
 
 static const bool *anything;
@@ -34,7 +37,7 @@ void sm_stats_print(void)
 static void summary_say(void *arg)
 {
     (void)arg;
-    /* A child of _Fork or a raw fork has neither blocks nor locks of its own. */
+    /* A rawfork child has neither blocks nor locks of its own. */
     if (sm_is_rawfork_child())
         return;
     if (sm_settings.stats)
@@ -45,7 +48,10 @@ static void summary_say(void *arg)
         sm_leaks_report();
 }
 
-/* Nobody had a chance to free anything: what is live is no news. */
+/*
+ * Prints no leak report, because after quick_exit() the program had no chance to free its
+ * blocks.
+ */
 static void say_quickly(void)
 {
     if (sm_settings.stats && *anything && !sm_is_rawfork_child())
@@ -65,7 +71,10 @@ void sm_exit_report_register(void)
 {
     if (!sm_settings.stats && !sm_settings.trace)
         return;
-    /* Destructors run in a handler of exit(): one that is added now comes after them all. */
+    /*
+     * Destructors run in a handler of exit(), so a handler that is added now runs after all
+     * destructors.
+     */
     if (__cxa_atexit(summary_say, NULL, NULL) != 0)
         summary_say(NULL);
 }

@@ -8,7 +8,7 @@
 #include "os/pages.h"
 #include "stacktrace/symbolize.h"
 
-#define PLACES_MAX 20 /* with their call stacks */
+#define PLACES_MAX 20 /* reported with their call stacks */
 
 struct group {
     uint64_t bytes, blocks;
@@ -16,7 +16,7 @@ struct group {
 
 struct leaks {
     struct group all;
-    struct group *stacks; /* by number, up to known; 0: without a stack */
+    struct group *stacks; /* by number, up to known; 0: blocks without a stack */
     unsigned known;
 };
 
@@ -31,7 +31,7 @@ static void add_block(struct leaks *leaks, const void *p, size_t bytes)
     unsigned stack = sm_trace_stack_of(p);
 
     leak_add(&leaks->all, bytes);
-    /* Another thread's, that is new */
+    /* The stack may be another thread's new stack. */
     leak_add(&leaks->stacks[stack <= leaks->known ? stack : 0], bytes);
 }
 
@@ -61,7 +61,10 @@ static void walk(unsigned p, struct leaks *leaks)
     }
 }
 
-/* Other threads may be at work yet: runs stay what they are meanwhile. */
+/*
+ * Takes the locks, because other threads may still be running. The runs do not change
+ * meanwhile.
+ */
 static void walk_all(struct leaks *leaks)
 {
     sm_slab_lock_all();
@@ -73,7 +76,7 @@ static void walk_all(struct leaks *leaks)
     sm_slab_unlock_all();
 }
 
-/* The stack with the most bytes, then blocks; 0: there is no more. */
+/* Returns the stack with the most bytes, then the most blocks, or 0 if there is no more. */
 static unsigned largest(const struct leaks *leaks)
 {
     const struct group *stacks = leaks->stacks;

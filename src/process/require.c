@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a process that must be protected asks of the machine before it goes on. */
+/* The requirements of a process that must be protected, checked before it continues. */
 #include "arena/backing.h"
 #include "base/settings.h"
 #include "log/log.h"
@@ -19,8 +19,9 @@ static size_t locked_limit(void)
 }
 
 /*
- * Whether the kernel grants what even a small program takes: by one mapping, as lengths may be
- * counted, and, where the limit is low enough to matter, by touching it, as pages may be.
+ * Whether the kernel grants the memory that even a small program needs. Maps it in one mapping,
+ * because the kernel may count lengths. Where the limit is low enough to matter, also touches
+ * it, because the kernel may count pages.
  */
 static int first_memory(void)
 {

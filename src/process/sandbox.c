@@ -9,7 +9,7 @@
 #include "os/seccomp.h"
 #include "os/syscall.h"
 
-/* Enough for a few dozen TLS connections; a program that needs more sets SECRETSSL_PREFAULT. */
+/* Enough for a few dozen TLS connections. A program that needs more sets SECRETSSL_PREFAULT. */
 static const size_t reserve[SM_PARTS] = {
     [SM_PART_BYTES] = 128 * SM_KIB,
     [SM_PART_KEY] = 512 * SM_KIB,
@@ -28,7 +28,10 @@ void sm_sandbox_reserve(void)
     }
 }
 
-/* A child of vfork shares its parent's memory, and so the number in there. */
+/*
+ * Compares the process ID, because a child of vfork shares its parent's memory, including the
+ * recorded ID.
+ */
 bool sm_sandbox_is_home(void)
 {
     if (!sm_own || !sm_own->home || sm_seccomp_forbids(SM_CALL_GETPID))
@@ -42,7 +45,7 @@ void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program)
 
     seal->killing = sm_seccomp_fatal;
     seal->fixed = sm_arena.fixed;
-    /* A child of _Fork has a memory of its own, and so its own idea of what is forbidden. */
+    /* A child of _Fork has its own memory, so it keeps its own record of forbidden calls. */
     seal->foreign =
         !sm_heap_started() || (!sm_sandbox_is_home() && !sm_is_rawfork_child()) ||
         (program && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK) && !sm_seccomp_readable(program));
@@ -51,11 +54,16 @@ void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program)
     sm_log_seal();
     killing = sm_seccomp_evaluate(program);
     if (sm_is_rawfork_child()) {
-        /* It has no secrets; the locks that it inherited may be held for ever. */
+        /*
+         * A rawfork child has no secrets, and the locks that it inherited may be held for ever.
+         */
         sm_arena.fixed = sm_arena.fixed || killing & GROW_CALLS;
     } else if (killing & GROW_CALLS && !sm_arena.fixed) {
         sm_sandbox_reserve();
-        /* A fork that is announced must be able to copy: there is no lifting it then. */
+        /*
+         * An announced fork must be able to copy, and after the filter the withholding cannot
+         * be lifted.
+         */
         if (killing & SM_CALL_BIT(SM_CALL_MADVISE) && sm_arena.span)
             sm_arena_inherit(true);
         sm_arena.fixed = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What must be done before a seccomp filter takes effect. See docs/seccomp.md. */
+/* The work before a seccomp filter takes effect. See docs/seccomp.md. */
 #ifndef SM_PROCESS_SANDBOX_H
 #define SM_PROCESS_SANDBOX_H
 
@@ -8,27 +8,27 @@
 struct sock_fprog;
 
 struct sm_seal {
-    uint32_t killing; /* what was forbidden before */
+    uint32_t killing; /* the calls that were forbidden before */
     bool fixed;
-    bool foreign; /* nothing was noted: this is not the process that has the arena */
+    bool foreign; /* nothing was recorded: this process does not own the arena */
 };
 
-/* Whether this is that process. True too where a filter forbids to ask. */
+/* Whether this process owns the arena. Returns true too where a filter forbids to ask. */
 bool sm_sandbox_is_home(void);
 
 /*
- * Before the filter: if it would kill the process for asking for more secret memory, gets
- * what may still be needed now. program NULL: strict mode. Does nothing before
+ * Called before the filter. If the filter would kill the process for mapping more secret
+ * memory, maps now what may still be needed. program NULL: strict mode. Does nothing before
  * sm_heap_start().
  */
 void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program);
 
-/* After it: installed says whether the kernel took it. */
+/* Called after the filter. installed: whether the kernel accepted it. */
 void sm_sandbox_confirm(const struct sm_seal *seal, bool installed);
 
 /*
- * Before limits that forbid to map more, as a filter would: gets what may still be needed.
- * After sm_heap_start().
+ * Called, after sm_heap_start(), before limits that forbid to map more memory, as a filter
+ * would. Maps now what may still be needed.
  */
 void sm_sandbox_reserve(void);
 

@@ -14,7 +14,10 @@
 
 typedef int (*backtrace_fn)(void **frames, int most);
 
-/* The kernel's: a signal for the process after a while, whatever holds this thread up */
+/*
+ * Sets a kernel timer that sends the process a signal after a while, whatever blocks this
+ * thread.
+ */
 static void end_later(void)
 {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGABRT};

@@ -4,8 +4,8 @@
 #define SM_STACKTRACE_FATAL_H
 
 /*
- * The heap was misused, or a promise cannot be kept any more: one line, SIGABRT. With an
- * address, that of a misused block, the call stack behind the line.
+ * Called when the heap was misused, or a promise cannot be kept any more: one line, SIGABRT.
+ * With an address, that of a misused block, prints the call stack behind the line.
  */
 _Noreturn void sm_fatal(const char *kind, const void *address);
 

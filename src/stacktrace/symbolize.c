@@ -6,7 +6,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-#define NAME_MAX_ 128 /* of C++ there are longer ones, which are cut */
+#define NAME_MAX_ 128 /* longer names, as in C++, are cut */
 
 struct name {
     const char *text; /* NULL: none */
@@ -45,8 +45,8 @@ static bool symbol_load(void)
 }
 
 /*
- * The nearest symbol below an address may be that of some other function, where the one that
- * is meant has been stripped: it must be where the function begins.
+ * Looks up the function that contains at. If its symbol was stripped, the nearest symbol below
+ * the address may belong to another function. So the symbol must be at the function's start.
  */
 static void look_in_file(const char *at, struct name *name)
 {
@@ -87,7 +87,7 @@ void sm_symbol_report(int number, const void *address, bool thorough)
     struct name name = {.text = NULL};
     Dl_info info = {0};
 
-    /* The call is before the address that it returns to. */
+    /* The call instruction lies before the return address. */
     if (dladdr(at - 1, &info) == 0 || !info.dli_fname) {
         sm_log("#%d %p", number, address);
         return;

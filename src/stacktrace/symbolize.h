@@ -6,10 +6,9 @@
 #include "base/common.h"
 
 /*
- * One line: "#number address name+offset (file+offset)", as far as that is known. at: a return
- * address. thorough: looks for the names of functions that are not exported, too, by libunwind
- * in the files; for a process that is at its end and in good health. Takes locks of the dynamic
- * linker.
+ * Prints one line: "#number address name+offset (file+offset)", as far as known. at: a return
+ * address. thorough: also looks up functions that are not exported, by libunwind in the files;
+ * for a process that is at its end and in good health. Takes locks of the dynamic linker.
  */
 void sm_symbol_report(int number, const void *at, bool thorough);
 

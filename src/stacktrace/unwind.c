@@ -26,8 +26,8 @@ static bool said_threads;
 #include <sys/auxv.h>
 
 /*
- * The library for other processes, whose memory, registers and tables the caller reads for it:
- * the one for the own process asks the dynamic linker, which takes a lock for that.
+ * libunwind's library for other processes, which reads memory, registers and tables through its
+ * caller. The library for the own process asks the dynamic linker, which takes a lock.
  */
 #define TEXT_(x)      #x
 #define TEXT(x)       TEXT_(x)
@@ -36,13 +36,13 @@ static bool said_threads;
 #define STACK_MAX     (8 * SM_MIB) /* between the first and the last frame */
 #define CACHED_FRAMES 1024
 #define OBJECTS_MAX   256
-#define HEAD_BYTES    1024 /* of an object: in its first page */
+#define HEAD_BYTES    1024 /* of an object, in its first page */
 
-/* What libunwind is given to know of the thread */
+/* The state of the thread that libunwind may use. */
 struct thread {
     unw_word_t registers[UNW_REG_LAST + 1];
-    uintptr_t low, high; /* of its stack, as far as it may be read */
-    uintptr_t from, to;  /* the object that the frame is in */
+    uintptr_t low, high; /* the readable part of its stack */
+    uintptr_t from, to;  /* the object that contains the frame */
 };
 
 static struct {
@@ -57,10 +57,10 @@ static struct {
     int (*get_reg)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
     int (*find_object)(void *, struct dl_find_object *); /* the C library's; takes no lock */
     unw_addr_space_t space;
-    uintptr_t from, to; /* this library; empty if it is in the program itself */
+    uintptr_t from, to; /* this library; empty if it is part of the program itself */
 } lib;
 
-/* The objects that frames were in: another one at the same place makes caches stale. */
+/* The objects that frames were in. Another object at the same place makes caches stale. */
 static struct {
     struct sm_lock lock;
     unsigned count;
@@ -71,8 +71,9 @@ static struct {
 } objects;
 
 /*
- * What is loaded in place of another object may have everything at the same addresses. It
- * begins with its headers, and the notes behind them with the number of the build.
+ * A hash of the object's first bytes, because an object loaded in place of another may have
+ * everything at the same addresses. The first bytes hold the headers, and behind them the notes
+ * with the build ID.
  */
 __attribute__((no_sanitize("address", "thread"))) static uint64_t
 print_of(const struct dl_find_object *found)
@@ -102,7 +103,10 @@ static bool unwind_is_known(const struct object *object)
     return false;
 }
 
-/* Its place may have been another's, of which libunwind remembers the frames. */
+/*
+ * Records an object. Another object may have been at its place, and libunwind may remember that
+ * object's frames.
+ */
 static void make_known(struct object object)
 {
     sm_lock_take(&objects.lock);
@@ -119,7 +123,7 @@ static void make_known(struct object object)
     sm_lock_drop(&objects.lock);
 }
 
-/* The object that has this code, and a table of its frames. */
+/* Finds the object that contains this code and has a table of its frames. */
 static bool find_object(uintptr_t ip, struct dl_find_object *found)
 {
     struct object object;
@@ -133,7 +137,7 @@ static bool find_object(uintptr_t ip, struct dl_find_object *found)
     return true;
 }
 
-/* The table that linkers make: sorted, of pairs of 32-bit offsets from its own begin */
+/* The linker's table: sorted pairs of 32-bit offsets from the table's own start. */
 #define TABLE_VERSION 1
 #define TABLE_COUNT   0x03 /* DW_EH_PE_udata4 */
 #define TABLE_ENTRIES 0x3b /* DW_EH_PE_datarel | DW_EH_PE_sdata4 */
@@ -176,7 +180,7 @@ static int get_dyn_info_list_addr(unw_addr_space_t space, unw_word_t *list, void
     return -UNW_ENOINFO;
 }
 
-/* Whatever the tables say, nothing is read but the stack and the object itself. */
+/* Reads only the stack and the object itself, whatever the tables say. */
 __attribute__((no_sanitize("address", "thread"))) static int
 access_mem(unw_addr_space_t space, unw_word_t at, unw_word_t *value, int write, void *arg)
 {
@@ -216,7 +220,10 @@ static int resume(unw_addr_space_t space, unw_cursor_t *cursor, void *arg)
     return -UNW_EINVAL;
 }
 
-/* This library's own frames are left out, unless it is a part of the program. */
+/*
+ * Finds this library's own code, whose frames are left out unless the library is part of the
+ * program.
+ */
 static void find_own(void)
 {
     struct dl_find_object found;
@@ -233,8 +240,8 @@ static void find_own(void)
 static bool unwind_load(void)
 {
     /*
-     * Newer versions of libunwind.so.8 have more members and copy as many as they know, so the
-     * struct stands in a larger space, all of it zero but for what is named here.
+     * Newer versions of libunwind.so.8 have more members and copy as many as they know. So the
+     * struct lies in a larger space, which is zeroed except for the members named here.
      */
     union {
         unw_accessors_t accessors;
@@ -269,7 +276,10 @@ static bool unwind_load(void)
     return true;
 }
 
-/* What the tables of frames are about: the registers that a callee keeps, and where we are. */
+/*
+ * Reads the registers that the frame tables describe: the callee-saved registers, the stack
+ * pointer and the instruction pointer.
+ */
 #if defined(__x86_64__)
 static inline __attribute__((always_inline)) void read_registers(unw_word_t *registers)
 {
@@ -300,7 +310,7 @@ static bool next_frame(unw_cursor_t *cursor, struct sm_frame *frame)
         lib.get_reg(cursor, UNW_REG_SP, &sp) != 0 || !ip)
         return false;
     *frame = (struct sm_frame){ip, sp};
-    /* Code without a table: libunwind would guess. */
+    /* Without a table for the code, libunwind would guess. */
     return find_object(ip - 1, &found);
 }
 
@@ -327,7 +337,7 @@ __attribute__((noinline)) unsigned sm_unwind_stack(uintptr_t *frames)
 
     read_registers(thread.registers);
     thread.low = thread.registers[UNW_REG_SP];
-    /* A thread's own data lie at the end of its stack, but for the first thread's. */
+    /* A thread's own data lies at the end of its stack, except for the first thread. */
     thread.high = thread.low + STACK_MAX;
     if ((uintptr_t)pthread_self() > thread.low)
         thread.high = sm_min(thread.high, (uintptr_t)pthread_self());
@@ -382,7 +392,7 @@ bool sm_unwind_ready(void)
         return true;
     if (now != UNTRIED)
         return false;
-    /* Another thread may hold the linker's lock, and wait for what this one holds. */
+    /* Another thread may hold the linker's lock, and wait for a lock that this thread holds. */
     if (__libc_single_threaded)
         sm_unwind_load();
     else

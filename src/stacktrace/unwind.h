@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Call stacks by libunwind, taken where malloc takes them: without a lock of the dynamic
- * linker, and without a read outside the stack and the objects that the frames are in. The
- * design is in docs/trace.md.
+ * Call stacks by libunwind, taken in malloc: without a lock of the dynamic linker, and without
+ * a read outside the stack and the objects of the frames. The design is in docs/trace.md.
  */
 #ifndef SM_STACKTRACE_UNWIND_H
 #define SM_STACKTRACE_UNWIND_H
@@ -12,17 +11,22 @@
 #define SM_UNWIND_MAX 32 /* frames; those nearest to the caller are kept */
 
 /*
- * Loads libunwind, once; what cannot be is said. Takes locks of the dynamic linker: only where
- * the program may be expected to take them, and with none of ours.
+ * Loads libunwind, once, and reports failures. Takes locks of the dynamic linker, so it is
+ * called only where the program may be expected to take these locks, and with none of this
+ * library's locks held.
  */
 void sm_unwind_load(void);
 
-/* Whether stacks can be taken. Loads libunwind if this is the only thread. Inside. */
+/*
+ * Whether stacks can be taken. Loads libunwind if this is the only thread. Called inside the
+ * allocator.
+ */
 bool sm_unwind_ready(void);
 
 /*
- * The return addresses of the callers of this library, the nearest first; how many. Only if
- * ready. Inside, so that no fork happens while libunwind holds its own locks.
+ * Stores the return addresses of this library's callers in frames, the nearest first, and
+ * returns their number. Only called if ready. Called inside the allocator, so that no fork
+ * happens while libunwind holds its own locks.
  */
 unsigned sm_unwind_stack(uintptr_t *frames);
 

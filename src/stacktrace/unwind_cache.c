@@ -3,18 +3,18 @@
 #include <string.h>
 
 #define WALKS       64
-#define WALK_ENOUGH (SM_UNWIND_MAX + 16) /* with this library's own */
+#define WALK_ENOUGH (SM_UNWIND_MAX + 16) /* including this library's own frames */
 
 #if defined(__x86_64__)
 #define ABOVE_RETURN_ADDRESS sizeof(void *)
 #else
-#define ABOVE_RETURN_ADDRESS 0 /* it lies anywhere */
+#define ABOVE_RETURN_ADDRESS 0 /* the return address lies anywhere */
 #endif
 
 static struct sm_walk {
     uint32_t busy;
     unsigned count;
-    bool cut; /* there are more above */
+    bool cut; /* there are more frames above */
     struct sm_frame frames[SM_WALK_MAX];
 } walks[WALKS];
 
@@ -32,8 +32,9 @@ void sm_walk_drop(struct sm_walk *walk)
 }
 
 /*
- * Below the end of this stack every place can be read. The old walk may be of another one,
- * which was larger or was at the same place.
+ * Whether the frames of a walk are still on the stack. All memory below the end of this stack
+ * is readable. The old walk may belong to another stack, which was larger or was at the same
+ * place.
  */
 __attribute__((no_sanitize("address", "thread"))) static bool
 is_still_there(const struct sm_walk *walk, unsigned from, uintptr_t end)
@@ -47,7 +48,10 @@ is_still_there(const struct sm_walk *walk, unsigned from, uintptr_t end)
     return true;
 }
 
-/* The old walk must have come to the end, or far enough for what is kept of a new one. */
+/*
+ * The old walk must have reached the end of the stack, or far enough for the frames that are
+ * kept of a new walk.
+ */
 bool sm_walk_joins(const struct sm_walk *old, const struct sm_frame *last, unsigned count,
                    unsigned *at, uintptr_t end)
 {
