@@ -102,9 +102,9 @@ void start_now(void)
     sm_backing_check();
     sm_fork_start();
     sm_heap_seal();
+    session_key_make(); /* before any thread can ask for it */
     __atomic_store_n(&start_done, true, __ATOMIC_RELEASE);
     check_early();
-    session_key_make();
     if (sm_settings.prefault && prefaults)
         prefault();
 }

@@ -14,6 +14,7 @@
 #include "exports/mlock_secure_heap.h"
 #include "fork/external_pages.h"
 #include "heap/thread_cache.h"
+#include "hooks/own_secure_heap.h"
 #include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
@@ -36,6 +37,7 @@ bool memlock_take(const void *caller, const void *address, size_t length)
     error = guarded_heap(address, length);
     if (error == -EINVAL)
         return false;
+    own_secure_heap_seen();
     if (error == 0)
         error = sm_external_adopt((void *)address, length);
     if (error == 0)

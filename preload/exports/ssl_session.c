@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/settings.h"
+#include "exports/ssl_session_library.h"
 #include "exports/ssl_session_seal.h"
 #include "heap/malloc.h"
 #include "hooks/mem_hooks.h"
@@ -12,8 +13,7 @@
 #include "session_key.h"
 #include <string.h>
 
-#define LIBRARIES 8
-#define CALLER    __builtin_return_address(0)
+#define CALLER __builtin_return_address(0)
 
 typedef int serialise(const void *session, unsigned char **to);
 typedef void *parse(void **session, const unsigned char **from, long length);
@@ -24,138 +24,6 @@ int i2d_SSL_SESSION(const void *session, unsigned char **to);
 void *d2i_SSL_SESSION(void **session, const unsigned char **from, long length);
 void *d2i_SSL_SESSION_ex(void **session, const unsigned char **from, long length, void *library,
                          const char *properties);
-
-struct library {
-    struct elf_object object;
-    struct range code;
-};
-
-/*
- * The libssls that were the only one of the process at some time. An entry is claimed by the
- * count, written once, and read once it is complete.
- */
-static struct {
-    struct library library;
-    bool complete;
-} seen_alone[LIBRARIES];
-static unsigned seen_number;
-
-/*
- * The number of the only libssl's entry, from 1 on, as this thread found it, plus 16 times the
- * count of objects loaded and unloaded at that time. OpenSSL calls these functions for each
- * ticket, and a search each time would cost a handshake about a hundredth of its time. One
- * word, because every thread of every program has this variable.
- */
-static __thread uint32_t only __attribute__((tls_model("initial-exec")));
-_Static_assert(LIBRARIES < 16, "four bits");
-
-static uint32_t only_at(unsigned long long changes, unsigned number)
-{
-    return (uint32_t)changes << 4 | number;
-}
-
-/* A search for the libssl of a caller */
-struct search {
-    const void *caller;
-    struct elf_object user;     /* the object that the caller is in */
-    bool inside;                /* user is a libssl itself */
-    unsigned long long changes; /* objects that were loaded and unloaded, ever */
-    struct library found[LIBRARIES];
-    unsigned number;
-};
-
-static bool session_is_ours(const struct elf_object *object)
-{
-    return elf_symbol_of(object, "i2d_SSL_SESSION") == (void *)i2d_SSL_SESSION;
-}
-
-static int see_counters(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void)size;
-    *(unsigned long long *)arg = info->dlpi_adds + info->dlpi_subs;
-    return 1;
-}
-
-static int session_visit(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    struct library library = {.object = elf_object(info)};
-    struct search *search = arg;
-    bool defines =
-        elf_symbol_of(&library.object, "i2d_SSL_SESSION") && !session_is_ours(&library.object);
-
-    (void)size;
-    search->changes = info->dlpi_adds + info->dlpi_subs;
-    library.code = elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum);
-    if (elf_range_has(library.code, search->caller))
-        search->user = library.object;
-    if (defines && search->number < LIBRARIES)
-        search->found[search->number++] = library;
-    return 0;
-}
-
-static bool is_linked_with(const struct elf_object *user, const struct elf_object *library)
-{
-    const char *name;
-
-    for (unsigned i = 0; user->dynamic && (name = elf_needed(user, i)); i++) {
-        if (elf_same(name, elf_soname(library)))
-            return true;
-    }
-    return false;
-}
-
-/* Returns the number of the library's entry, from 1 on, or 0 if there is no room. */
-static unsigned remembered(const struct library *library)
-{
-    unsigned claimed = sm_min(__atomic_load_n(&seen_number, __ATOMIC_ACQUIRE), LIBRARIES);
-
-    for (unsigned i = 0; i < claimed; i++) {
-        if (__atomic_load_n(&seen_alone[i].complete, __ATOMIC_ACQUIRE) &&
-            elf_object_same(&seen_alone[i].library.object, &library->object))
-            return i + 1;
-    }
-    if (claimed == LIBRARIES)
-        return 0;
-    claimed = __atomic_fetch_add(&seen_number, 1, __ATOMIC_ACQ_REL);
-    if (claimed >= LIBRARIES)
-        return 0;
-    seen_alone[claimed].library = *library;
-    __atomic_store_n(&seen_alone[claimed].complete, true, __ATOMIC_RELEASE);
-    return claimed + 1;
-}
-
-static void session_look(struct search *search)
-{
-    unsigned long long now = 0;
-    unsigned number = only % 16;
-
-    dl_iterate_phdr(see_counters, &now);
-    if (number && only == only_at(now, number)) {
-        search->found[0] = seen_alone[number - 1].library;
-        search->number = 1;
-        return;
-    }
-    dl_iterate_phdr(session_visit, search);
-    number = search->number == 1 ? remembered(&search->found[0]) : 0;
-    only = only_at(search->changes, number);
-}
-
-/* Returns the libssl of the caller, or NULL if there is none; then no code can have called. */
-static const struct elf_object *library_of(struct search *search)
-{
-    unsigned best = 0;
-
-    session_look(search);
-    for (unsigned i = 0; i < search->number; i++) {
-        if (elf_range_has(search->found[i].code, search->caller)) {
-            search->inside = true;
-            return &search->found[i].object;
-        }
-        if (is_linked_with(&search->user, &search->found[i].object))
-            best = i;
-    }
-    return search->number ? &search->found[best].object : NULL;
-}
 
 /*
  * Returns the libcrypto of a libssl, or of a program that contains both; NULL if it is not
@@ -173,12 +41,17 @@ static const struct elf_object *crypto_of(const struct elf_object *library)
 }
 
 /*
- * Calls by OpenSSL itself are for tickets, which OpenSSL encrypts, and PEM files, which other
- * programs read. Calls by the program are for caches.
+ * Calls by libssl are for tickets, which OpenSSL encrypts, and by libcrypto's PEM functions for
+ * files, which other programs read. All other calls are the program's, also those by way of
+ * libcrypto (i2d_SSL_SESSION_bio()).
  */
-static bool is_for_a_cache(const struct search *search)
+static bool is_for_a_cache(const struct ssl_library *library, const void *caller)
 {
-    return !search->inside && !libcrypto_contains(search->caller);
+    unsigned of = registry_of_code(caller);
+
+    return !library->inside &&
+           (of == LIBCRYPTO_NONE ||
+            !elf_range_has(elf_function_of(&known[of].object, "PEM_ASN1_write_bio"), caller));
 }
 
 /*
@@ -221,16 +94,16 @@ static int seal_session(serialise *plainly, const struct elf_object *crypto,
 /* As i2d_SSL_SESSION(3). */
 SM_EXPORT int i2d_SSL_SESSION(const void *session, unsigned char **to)
 {
-    struct search search = {.caller = CALLER};
-    const struct elf_object *library = library_of(&search);
-    serialise *plainly =
-        library ? (serialise *)elf_symbol_of(library, "i2d_SSL_SESSION") : NULL;
+    struct ssl_library library;
+    serialise *plainly = NULL;
 
+    if (ssl_library_of(CALLER, &library))
+        plainly = (serialise *)elf_symbol_of(&library.object, "i2d_SSL_SESSION");
     if (!plainly)
         return -1;
-    if (!session_key || !is_for_a_cache(&search))
+    if (!session_key || !is_for_a_cache(&library, CALLER))
         return plainly(session, to);
-    return seal_session(plainly, crypto_of(library), session, to);
+    return seal_session(plainly, crypto_of(&library.object), session, to);
 }
 
 /* The arguments with which a call is passed on */
@@ -246,37 +119,37 @@ struct parsing {
 static void *parse_plainly(const struct elf_object *library, const struct parsing *parsing,
                            const unsigned char **from, long length)
 {
-    void *found =
-        elf_symbol_of(library, parsing->in_library ? "d2i_SSL_SESSION_ex" : "d2i_SSL_SESSION");
+    parse *older = (parse *)elf_symbol_of(library, "d2i_SSL_SESSION");
+    parse_in *newer = NULL;
 
-    if (!found)
-        return NULL;
     if (parsing->in_library)
-        return ((parse_in *)found)(parsing->session, from, length, parsing->library,
-                                   parsing->properties);
-    return ((parse *)found)(parsing->session, from, length);
+        newer = (parse_in *)elf_symbol_of(library, "d2i_SSL_SESSION_ex");
+    if (newer)
+        return newer(parsing->session, from, length, parsing->library, parsing->properties);
+    /* A program may have found the preload's function by dlsym() where libssl has only this. */
+    return older ? older(parsing->session, from, length) : NULL;
 }
 
 static void *parse_session(const void *caller, const struct parsing *parsing)
 {
-    struct search search = {.caller = caller};
-    const struct elf_object *library = library_of(&search), *crypto;
+    struct ssl_library library;
+    const struct elf_object *crypto;
     const unsigned char *at, **from = parsing->from;
     unsigned char *plain;
     size_t n = 0;
     void *session = NULL;
 
-    if (!library)
+    if (!ssl_library_of(caller, &library))
         return NULL;
     if (session_key && from && *from && parsing->length > 0)
         n = session_sealed_length(*from, (size_t)parsing->length);
     if (!n)
-        return parse_plainly(library, parsing, from, parsing->length);
-    crypto = crypto_of(library);
+        return parse_plainly(&library.object, parsing, from, parsing->length);
+    crypto = crypto_of(&library.object);
     plain = sm_malloc(n, SM_PART_KEY);
     if (plain && crypto && session_unseal(crypto, session_key, *from, n, plain)) {
         at = plain;
-        session = parse_plainly(library, parsing, &at, (long)n);
+        session = parse_plainly(&library.object, parsing, &at, (long)n);
         *from += session ? n + SEAL_OVERHEAD : 0;
     } else {
         sm_lapse(SM_LAPSE_SESSION_LOST,

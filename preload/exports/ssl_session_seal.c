@@ -9,9 +9,16 @@
 #define EVP_CTRL_AEAD_GET_TAG 0x10
 #define EVP_CTRL_AEAD_SET_TAG 0x11
 
+/* An OCTET STRING of DER, so that OpenSSL's functions for streams read one as a whole */
+static const unsigned char tag_and_size[2] = {0x04, 0x84}; /* a length of four bytes follows */
 static const unsigned char magic[8] = {0, 'S', 'M', 's', 'e', 'a', 'l', 1};
 
+#define LENGTH_AT sizeof(tag_and_size)
+#define MAGIC_AT  (LENGTH_AT + 4)
+
 struct cipher {
+    int (*mark)(void);
+    int (*to_mark)(void);
     void *(*context_new)(void);
     void (*context_free)(void *);
     int (*control)(void *, int type, int n, void *);
@@ -25,8 +32,9 @@ struct cipher {
 static bool find_cipher(const struct elf_object *libcrypto, struct cipher *cipher)
 {
     static const char *const names[] = {
-        "EVP_CIPHER_CTX_new", "EVP_CIPHER_CTX_free", "EVP_CIPHER_CTX_ctrl", "EVP_aes_256_gcm",
-        "EVP_CipherInit_ex",  "EVP_CipherUpdate",    "EVP_CipherFinal_ex",
+        "ERR_set_mark",        "ERR_pop_to_mark",     "EVP_CIPHER_CTX_new",
+        "EVP_CIPHER_CTX_free", "EVP_CIPHER_CTX_ctrl", "EVP_aes_256_gcm",
+        "EVP_CipherInit_ex",   "EVP_CipherUpdate",    "EVP_CipherFinal_ex",
     };
     void *found[sizeof(names) / sizeof(names[0])];
 
@@ -42,20 +50,25 @@ static bool find_cipher(const struct elf_object *libcrypto, struct cipher *ciphe
 
 static void write_header(unsigned char *header, size_t n)
 {
-    memcpy(header, magic, sizeof(magic));
-    for (int i = 0; i < 4; i++)
-        header[sizeof(magic) + (size_t)i] = (unsigned char)(n >> (24 - 8 * i));
+    size_t length = n + SEAL_OVERHEAD - MAGIC_AT;
+
+    memcpy(header, tag_and_size, sizeof(tag_and_size));
+    for (unsigned i = 0; i < 4; i++)
+        header[LENGTH_AT + i] = (unsigned char)(length >> (24 - 8 * i));
+    memcpy(header + MAGIC_AT, magic, sizeof(magic));
 }
 
 size_t session_sealed_length(const unsigned char *sealed, size_t length)
 {
+    const size_t more = SEAL_OVERHEAD - MAGIC_AT; /* than the plain text, in the string */
     size_t n = 0;
 
-    if (length <= SEAL_OVERHEAD || memcmp(sealed, magic, sizeof(magic)) != 0)
+    if (length <= SEAL_OVERHEAD || memcmp(sealed, tag_and_size, sizeof(tag_and_size)) != 0 ||
+        memcmp(sealed + MAGIC_AT, magic, sizeof(magic)) != 0)
         return 0;
-    for (size_t i = sizeof(magic); i < SEAL_HEADER; i++)
-        n = n << 8 | sealed[i];
-    return n <= SEAL_MOST && n <= length - SEAL_OVERHEAD ? n : 0;
+    for (unsigned i = 0; i < 4; i++)
+        n = n << 8 | sealed[LENGTH_AT + i];
+    return n > more && n - more <= SEAL_MOST && n <= length - MAGIC_AT ? n - more : 0;
 }
 
 /*
@@ -88,10 +101,13 @@ bool session_seal(const struct elf_object *libcrypto, const unsigned char *key,
     if (n > SEAL_MOST || !find_cipher(libcrypto, &cipher))
         return false;
     write_header(sealed, n);
+    /* An error of the cipher is none of the program's: SSL_get_error() would tell of it. */
+    cipher.mark();
     context = cipher.context_new();
     good = context && session_random(sealed + SEAL_HEADER, SEAL_NONCE) &&
            pass(&cipher, context, key, sealed, plain, text, n, text + n, true);
     cipher.context_free(context);
+    cipher.to_mark();
     return good;
 }
 
@@ -107,8 +123,11 @@ bool session_unseal(const struct elf_object *libcrypto, const unsigned char *key
     if (!find_cipher(libcrypto, &cipher))
         return false;
     memcpy(tag, text + n, sizeof(tag));
+    /* An error of the cipher is none of the program's: SSL_get_error() would tell of it. */
+    cipher.mark();
     context = cipher.context_new();
     good = context && pass(&cipher, context, key, sealed, text, plain, n, tag, false);
     cipher.context_free(context);
+    cipher.to_mark();
     return good;
 }

@@ -9,7 +9,7 @@
 #include "base/common.h"
 #include "loader/elf_symbols.h"
 
-#define SEAL_HEADER   12
+#define SEAL_HEADER   14
 #define SEAL_NONCE    12
 #define SEAL_TAG      16
 #define SEAL_OVERHEAD (SEAL_HEADER + SEAL_NONCE + SEAL_TAG)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks/partition.h"
+#include "hooks/own_secure_heap.h"
 #include "log/lapse.h"
 #include <string.h>
 
@@ -56,6 +57,15 @@ static bool rule_fits(const char *file, const char *path)
     return false;
 }
 
+/* Once for each file name, and each copy of it: the answer is remembered. */
+static void watch_secure_heap(const char *file)
+{
+    if (rule_fits(file, "crypto/mem_sec.c"))
+        own_secure_heap_begins();
+    else
+        own_secure_heap_check();
+}
+
 unsigned partition_classify(const char *file)
 {
     if (file && !*file)
@@ -83,6 +93,8 @@ static unsigned partition_slow(const char *file)
     while ((entry >> 8 != key || !entry) && ++way < PARTITION_WAYS);
     if (way == PARTITION_WAYS) {
         entry = key << 8 | partition_classify(file);
+        if (file && *file)
+            watch_secure_heap(file);
         way = 1 + (unsigned)(key >> 4) % (PARTITION_WAYS - 1);
     }
     front = __atomic_exchange_n(&set[0], entry, __ATOMIC_RELAXED);

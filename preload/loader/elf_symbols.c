@@ -105,7 +105,7 @@ struct elf_object elf_object(const struct dl_phdr_info *info)
     return object;
 }
 
-void *elf_symbol_of(const struct elf_object *object, const char *name)
+static const ElfW(Sym) * find_symbol(const struct elf_object *object, const char *name)
 {
     struct table table;
     uint32_t index = 0;
@@ -116,7 +116,22 @@ void *elf_symbol_of(const struct elf_object *object, const char *name)
         index = find_gnu(&table, name);
     else if (table.sysv_hash)
         index = find_sysv(&table, name);
-    return index ? (void *)(object->base + table.symbols[index].st_value) : NULL;
+    return index ? &table.symbols[index] : NULL;
+}
+
+void *elf_symbol_of(const struct elf_object *object, const char *name)
+{
+    const ElfW(Sym) *symbol = find_symbol(object, name);
+
+    return symbol ? (void *)(object->base + symbol->st_value) : NULL;
+}
+
+struct range elf_function_of(const struct elf_object *object, const char *name)
+{
+    const ElfW(Sym) *symbol = find_symbol(object, name);
+    uintptr_t from = symbol ? object->base + symbol->st_value : 0;
+
+    return symbol ? (struct range){from, from + symbol->st_size} : (struct range){0, 0};
 }
 
 const char *elf_soname(const struct elf_object *object)

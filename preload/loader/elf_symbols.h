@@ -57,4 +57,7 @@ static inline bool elf_object_same(const struct elf_object *one, const struct el
     return one->base == other->base && one->dynamic == other->dynamic;
 }
 
+/* The code of a function that the object defines and exports; nothing if it does not. */
+struct range elf_function_of(const struct elf_object *object, const char *name);
+
 #endif

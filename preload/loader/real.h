@@ -9,6 +9,7 @@ enum real {
     REAL_DLVSYM,
     REAL_FCLOSE,
     REAL_FGETS,
+    REAL_FIND_OBJECT,
     REAL_FOPEN,
     REAL_FOPEN64,
     REAL_FREAD,

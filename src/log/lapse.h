@@ -45,7 +45,8 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(JOB_STACK, LESSER, "stacks of OpenSSL's jobs are in ordinary memory, as all stacks") \
     entry(SESSIONS, EXPOSED, "sessions in shared caches are not sealed") \
     entry(SESSION_LOST, LESSER, "a session of a shared cache was of no use") \
-    entry(AFALG, LESSER, "the engine afalg was refused")
+    entry(AFALG, LESSER, "the engine afalg was refused") \
+    entry(SECURE_HEAP, EXPOSED, "OpenSSL's secure heap is in ordinary memory")
 /* clang-format on */
 
 #define SM_LAPSE_ENUM(name, harm, what) SM_LAPSE_##name,

@@ -3,7 +3,7 @@
 
 import sys
 
-from harness import keys, memory, process, report, tls
+from harness import figures, keys, memory, process, report, tls
 
 NODE_SERVER = """
 const https = require('https'), fs = require('fs'), crypto = require('crypto');
@@ -114,6 +114,25 @@ def scenario_node(env, rep):
         linked = any("libcrypto.so" in mapping.name for mapping in memory.mappings(node.pid))
         rep.equal(len(whole), int(protected and not linked), f"{title}: secret pages under its heap")
         rep.equal(node.stop().err, "", f"{title}: no message")
+
+
+def scenario_beyond_reach(env, rep):
+    """A libcrypto opened with RTLD_DEEPBIND makes its secure heap by itself, of ordinary memory:
+    that is said, `stat` calls the process degraded, and with SECRETSSL_REQUIRE=1 it ends."""
+    code = ("import ctypes, os, sys, time; mode = getattr(os, sys.argv[2]) | os.RTLD_NOW\n"
+            "print(ctypes.CDLL(sys.argv[1], mode=mode).plug(), flush=True); time.sleep(60)")
+    plugin = env.helper("libsecure_plugin.so")
+    said = "secure heap of a libcrypto opened with RTLD_DEEPBIND or dlmopen"
+    for mode, state in ("RTLD_LOCAL", "protected"), ("RTLD_DEEPBIND", "degraded"):
+        child = process.Child(env, ["/usr/bin/python3", "-c", code, plugin, mode], env.preloaded())
+        child.wait_for("^1$")
+        rep.equal(figures.of(env, child.pid)["state"], state, f"{mode}: {state}")
+        result = child.stop()
+        process.expect_messages(rep, result.messages, [said] if state == "degraded" else [], mode)
+    result = process.run(env, ["/usr/bin/python3", "-c", code, plugin, "RTLD_DEEPBIND"],
+                         env.preloaded(SECRETSSL_REQUIRE="1"), seconds=20)
+    rep.equal(result.status, 78, "required: the process ends")
+    process.expect_messages(rep, result.messages, ["RTLD_DEEPBIND or dlmopen.* has a secure heap"], "required")
 
 
 if __name__ == "__main__":

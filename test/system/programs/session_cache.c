@@ -120,6 +120,20 @@ static void files(SSL_SESSION *session)
     BIO_free(memory);
 }
 
+/* By OpenSSL's functions for streams, which call back */
+static void streams(SSL_SESSION *session, int length)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    char *bytes;
+
+    check(i2d_SSL_SESSION_bio(memory, session) == 1 &&
+              BIO_get_mem_data(memory, &bytes) == length &&
+              memmem(bytes, (size_t)length, master, MASTER) == NULL,
+          "a stream has it sealed");
+    check(is_same(d2i_SSL_SESSION_bio(memory, NULL)), "and is read again");
+    BIO_free(memory);
+}
+
 static void relatives(SSL_SESSION *session, unsigned char *bytes, int length)
 {
     unsigned char *shared =
@@ -171,6 +185,7 @@ static void sealed(void)
     relatives(session, bytes, length);
     strangers(bytes, length);
     files(session);
+    streams(session, length);
     SSL_SESSION_free(session);
 }
 
