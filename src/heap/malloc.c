@@ -85,9 +85,7 @@ static size_t margin(void)
     return sm_on_valgrind() ? SM_MEMCHECK_REDZONE : SM_CHECK_SLACK;
 }
 
-/*
- * Takes a slot from the thread's bin, or from the slabs, together with more slots for the bin.
- */
+/* Takes a slot from the thread's bin, or from the slabs with more slots for the bin. */
 static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned class)
 {
     unsigned b = sm_bin_of(part, class);
@@ -231,10 +229,7 @@ void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
 
     if (align <= SM_GRANULE || n > SM_PAGE)
         return align <= SM_GRANULE ? sm_malloc(n, part) : malloc_slow(n, align, part);
-    /*
-     * Rounds n up so that the block fills its slot, because free finds a slot's class by the
-     * size of its block.
-     */
+    /* The block fills its slot, because free finds the class by the block's size. */
     while (size < SM_PAGE && size < n + margin())
         size *= 2;
     if (size <= SM_PAGE && size >= n + margin())
@@ -294,10 +289,7 @@ void sm_free(void *p)
     sm_free_fast(p);
 }
 
-/*
- * Resizes in place. Returns false if that is impossible. Called inside the allocator, with a
- * live state.
- */
+/* Resizes in place, or returns false. Called inside the allocator, with a live state. */
 static bool resize(void *p, uint16_t state, size_t n)
 {
     size_t room = n + margin(), old;
@@ -354,18 +346,12 @@ static void *move(void *p, size_t old, void *to, size_t n)
         return NULL;
     memcpy(to, p, sm_min(old, n));
     sm_free(p);
-    /*
-     * The copy went through the vector registers, and the next signal would write them to the
-     * stack.
-     */
+    /* The copy went through vector registers, which a signal would write to the stack. */
     sm_clear_vector_registers();
     return to;
 }
 
-/*
- * The new block is requested in the old block's partition, because it holds the same kind of
- * bytes.
- */
+/* The new block holds the same kind of bytes, so it is requested in the same partition. */
 void *sm_realloc(void *p, size_t n)
 {
     size_t old;

@@ -224,9 +224,7 @@ static struct sm_thread_cache *new_cache(void)
         no_cache = true;
         sm_count(&sm_stats.threads_without_cache, 1);
     }
-    /*
-     * With tracing, threads take the slow path, because the fast path records no call stacks.
-     */
+    /* The fast path records no call stacks, so tracing takes the slow one. */
     if (!enabled || no_cache || sm_settings.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
         sm_seccomp_forbids(SM_CALL_MADVISE))
         return NULL;
@@ -338,10 +336,7 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
 {
     own_begin();
     sm_lock_reset(&list_lock);
-    /*
-     * The wiped caches contained the list. Only the calling thread's cache is kept, because the
-     * memory of the others is small.
-     */
+    /* The wiped caches contained the list. Only this thread's cache is kept. */
     set_all(NULL);
     inside_without = 0;
     inside_depth = 0;

@@ -103,10 +103,7 @@ static bool unwind_is_known(const struct object *object)
     return false;
 }
 
-/*
- * Records an object. Another object may have been at its place, and libunwind may remember that
- * object's frames.
- */
+/* Records an object. libunwind may remember frames of one that was at its place. */
 static void make_known(struct object object)
 {
     sm_lock_take(&objects.lock);
@@ -220,10 +217,7 @@ static int resume(unw_addr_space_t space, unw_cursor_t *cursor, void *arg)
     return -UNW_EINVAL;
 }
 
-/*
- * Finds this library's own code, whose frames are left out unless the library is part of the
- * program.
- */
+/* Finds this library's own code, whose frames are left out of reports. */
 static void find_own(void)
 {
     struct dl_find_object found;
