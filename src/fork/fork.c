@@ -30,7 +30,8 @@ void _IO_list_unlock(void) __attribute__((weak));
 void _IO_list_resetlock(void) __attribute__((weak));
 int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 
-#define GATE_DOZES 500 /* 20 us each; a thread inside may want the stream lock */
+#define YIELD_DOZES 10
+#define GATE_DOZES  500 /* 20 us each; a thread inside may want the stream lock */
 
 static struct {
     bool started;   /* the heap has started, and there may be secrets to copy */
@@ -116,6 +117,9 @@ static void stop_others(bool by_libc)
         sm_fork_release();
         if (stdio)
             _IO_list_unlock();
+        /* The C library's lock is not fair: a thread that waits for it needs time to wake. */
+        for (int i = 0; i < YIELD_DOZES; i++)
+            sm_gate_doze();
     }
 }
 

@@ -53,8 +53,10 @@ SWEEP(64, __attribute__((target("avx512f"))), widest)
 #endif
 /* NOLINTEND(bugprone-macro-parentheses) */
 
+#if defined(__x86_64__)
 /* A number instead of function pointers, which would stay writable. */
 static enum { WIDTH_16, WIDTH_32, WIDTH_64 } width;
+#endif
 
 void sm_zero_init(void)
 {

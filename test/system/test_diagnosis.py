@@ -213,7 +213,7 @@ def scenario_file_size(env, rep):
 
 def scenario_unreached(env, rep):
     """TLS that cannot be reached is named."""
-    hidden = os.path.join(env.build, "test", "scan", "unreached_hidden.so")
+    hidden = os.path.join(env.build, "test", "tool", "unreached_hidden.so")
     code = f"import ctypes, time; ctypes.CDLL({hidden!r}); print('ready', flush=True); time.sleep(100)"
     child = process.Child(env, [sys.executable, "-c", code], env.preloaded())
     child.wait_for("^ready")

@@ -40,7 +40,7 @@ def scenario_sparse(env, rep):
 
 def scenario_budget(env, rep):
     """Files that do not answer cost so much time in all, however many processes a user has."""
-    with open(os.path.join(env.build, "test", "scan", "unreached_hidden.so"), "rb") as file:
+    with open(os.path.join(env.build, "test", "tool", "unreached_hidden.so"), "rb") as file:
         content = file.read()
     served = [fuse.Served(env.path(f"served-{number}"), content) for number in range(8)]
     try:

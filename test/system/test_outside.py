@@ -74,7 +74,7 @@ def scenario_liars(env, rep):
 
 def scenario_silent_file(env, rep):
     """A process whose file lies where its owner answers when it pleases him."""
-    with open(os.path.join(env.build, "test", "scan", "unreached_hidden.so"), "rb") as file:
+    with open(os.path.join(env.build, "test", "tool", "unreached_hidden.so"), "rb") as file:
         served = fuse.Served(env.path("served"), file.read())
     code = (f"import mmap, time; f = open({served.file!r}, 'rb')\n"
             "m = mmap.mmap(f.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)\n"
@@ -174,7 +174,7 @@ def scenario_other_user(env, rep):
 
 def scenario_unreached(env, rep):
     """A copy of OpenSSL that exports nothing, in a process with and without the preload."""
-    hidden = os.path.join(env.build, "test", "scan", "unreached_hidden.so")
+    hidden = os.path.join(env.build, "test", "tool", "unreached_hidden.so")
     code = f"import ctypes, time; ctypes.CDLL({hidden!r}); print('ready', flush=True); time.sleep(100)"
     for environ, libraries in (env.plain(), []), (env.preloaded(), ["libsecretssl.so"]):
         child = process.Child(env, [sys.executable, "-c", code], environ)
@@ -199,7 +199,7 @@ def scenario_unlike_openssl(env, rep):
     """What exports OpenSSL's hook, or has its name, is OpenSSL, without any text of Debian's build."""
     libressl = env.helper("libfake_libressl.so")
     named = env.path("libcrypto.so.9")
-    shutil.copy(os.path.join(env.build, "test", "scan", "libscan_any_object.so"), named)
+    shutil.copy(os.path.join(env.build, "test", "tool", "libscan_any_object.so"), named)
     renamed = env.path("libssl.so.9")
     shutil.copy(named, renamed)
     for library in libressl, named, renamed:
@@ -258,7 +258,7 @@ def scenario_copies(env, rep):
 def scenario_beside(env, rep):
     """TLS that is not reached, beside OpenSSL that is: each form of the figures names it."""
     from prometheus_client.parser import text_string_to_metric_families
-    hidden = os.path.join(env.build, "test", "scan", "unreached_hidden.so")
+    hidden = os.path.join(env.build, "test", "tool", "unreached_hidden.so")
     twin = env.path("twin.so")
     shutil.copy(hidden, twin)
     child = loaded(env, env.preloaded(), "libcrypto.so.3", "libgnutls.so.30", hidden, twin)

@@ -94,7 +94,10 @@ def caches(env, rep, name, start):
         for _ in range(8):
             tls.connect(server.port, client).close()
         result = scan(env, log, server.processes())
-        rep.equal(result.status, status, f"{name}, {sessions}: secrets in its processes")
+        # 2: a process ended meanwhile, or could not be read as a whole
+        rep.ok(result.status in (status, 2) and
+               ("session CLIENT_RANDOM" in result.out) == (status == 1),
+               f"{name}, {sessions}: secrets in its processes", result)
         rep.note(result.out)
         server.stop()
 

@@ -84,7 +84,7 @@ def scenario_strict(env, rep):
 
 def scenario_strict_others(env, rep):
     """A protected process with TLS beside OpenSSL that is not reached."""
-    other = os.path.join(env.build, "test", "scan", "unreached_go.so")
+    other = os.path.join(env.build, "test", "tool", "unreached_go.so")
     code = ("import ctypes, hashlib, ssl, time; ssl.create_default_context(); "
             "import sys; sys.argv[1:] and ctypes.CDLL(sys.argv[1]); print('there', flush=True); time.sleep(100)")
     for arguments, status in ([], 0), ([other], 1):
@@ -101,7 +101,7 @@ def scenario_erlang(env, rep):
     """Erlang's TLS is its own, and has libcrypto's primitives only: a library where Erlang has it."""
     place = env.path("lib/crypto-5.1/priv/lib")
     os.makedirs(place)
-    library = os.path.join(env.build, "test", "scan", "libscan_any_object.so")
+    library = os.path.join(env.build, "test", "tool", "libscan_any_object.so")
     code = ("import ctypes, ssl, sys, time; ssl.create_default_context(); ctypes.CDLL(sys.argv[1]); "
             "print('there', flush=True); time.sleep(100)")
     for name, named in (os.path.join(place, "crypto.so"), True), (env.path("crypto.so"), False):

@@ -40,7 +40,9 @@ static void init(void)
 #endif
     /* The one that the library takes here is the widest. */
     sm_zero_init();
+#if defined(__x86_64__)
     cr_assert_eq((unsigned)width, count - 1);
+#endif
     widths[count++] = (struct width){"chosen", look_chosen, clear_chosen};
 }
 

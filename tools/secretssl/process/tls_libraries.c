@@ -140,6 +140,8 @@ static unsigned tls_look_into(int fd)
      * Tests the symbol as well, because not every build has OpenSSL's mark: a build can leave
      * out file names, and other builds never had the mark.
      */
+    if (has & OURS)
+        has &= ~(unsigned)OPENSSL;
     if (!(has & OURS) && (has & OPENSSL || !(has & RELATIVES)) &&
         file_exports(fd, reaching_symbol))
         has = (has & ~(unsigned)OPENSSL) | REACHED;
