@@ -117,24 +117,24 @@ bool sm_arena_init(void)
     return true;
 }
 
-/* Unlocks the parts of all tables for the pages from from to to - 1. */
-static void unlock_tables(uint32_t from, uint32_t to)
+struct sm_table_pages sm_table_pages(unsigned table, uint32_t from, uint32_t to, bool whole)
 {
     const struct {
-        const void *table;
+        const void *entries;
         size_t size;
-    } tables[] = {
+    } tables[SM_TABLES] = {
         {sm_arena.pages, sizeof(*sm_arena.pages)},
         {sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state)},
         {sm_arena.bins, sizeof(*sm_arena.bins)},
     };
+    uintptr_t start = (uintptr_t)tables[table].entries + from * tables[table].size;
+    uintptr_t end = (uintptr_t)tables[table].entries + to * tables[table].size;
+    uintptr_t above = sm_round_up(whole ? start : end, sm_os_page);
+    uintptr_t below = (whole ? end : start) & ~(sm_os_page - 1);
 
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        uintptr_t start = (uintptr_t)tables[i].table + from * tables[i].size;
-        uintptr_t end = (uintptr_t)tables[i].table + to * tables[i].size;
-        start &= ~(sm_os_page - 1);
-        sm_pages_unlock((void *)start, sm_round_up(end, sm_os_page) - start);
-    }
+    start = whole ? above : below;
+    end = whole ? below : above;
+    return (struct sm_table_pages){(void *)start, start < end ? end - start : 0};
 }
 
 void sm_arena_unlock(void)
@@ -144,7 +144,11 @@ void sm_arena_unlock(void)
         sm_lock_take(&part->lock);
         sm_pages_unlock(sm_page_address(part->mapped),
                         (size_t)(part->end + SM_PART_TAIL - part->mapped) << SM_PAGE_SHIFT);
-        unlock_tables(p * sm_part_pages(), part->end + SM_PART_TAIL);
+        for (unsigned t = 0; t < SM_TABLES; t++) {
+            struct sm_table_pages pages =
+                sm_table_pages(t, p * sm_part_pages(), part->end + SM_PART_TAIL, false);
+            sm_pages_unlock(pages.start, pages.length);
+        }
         sm_lock_drop(&part->lock);
     }
 }

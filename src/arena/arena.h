@@ -183,6 +183,19 @@ static inline size_t sm_large_size(uint32_t page)
     return sm_arena.pages[page].size;
 }
 
+#define SM_TABLES 3 /* pages, state and bins */
+
+struct sm_table_pages {
+    void *start;
+    size_t length; /* bytes; 0: none */
+};
+
+/*
+ * Returns the kernel pages that hold a table's entries from page `from` to before page `to`;
+ * with whole, only the kernel pages that hold no other entries.
+ */
+struct sm_table_pages sm_table_pages(unsigned table, uint32_t from, uint32_t to, bool whole);
+
 /* Makes the base of the arena read-only now, or as soon as there is an arena. */
 void sm_arena_seal(void);
 

@@ -101,34 +101,21 @@ bool sm_backing_may_degrade(unsigned part)
     return !sm_settings.require && !sm_backing_refused(part);
 }
 
-/*
- * Commits the part of a table, with entries of size bytes, from entry from to before entry to.
- */
-static int commit_table(const void *table, size_t size, uint32_t from, uint32_t to)
-{
-    uintptr_t start = (uintptr_t)table + from * size, end = (uintptr_t)table + to * size;
-
-    start &= ~(sm_os_page - 1);
-    return sm_pages_commit((void *)start, sm_round_up(end, sm_os_page) - start);
-}
-
 /* Commits the tables up to a page, in steps: few system calls for every 4 MiB of blocks. */
 static int commit(struct sm_partition *part, uint32_t pages)
 {
     uint32_t from = part->committed;
     uint32_t last = part->end + SM_PART_TAIL;
     uint32_t to;
-    int error;
+    int error = 0;
 
     if (pages <= part->committed && part->committed > part->first)
         return 0;
     to = (uint32_t)sm_min(sm_round_up(pages + 1, COMMIT_PAGES), last);
-    error = commit_table(sm_arena.pages, sizeof(*sm_arena.pages), from, to);
-    if (!error)
-        error = commit_table(sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state), from,
-                             to);
-    if (!error)
-        error = commit_table(sm_arena.bins, sizeof(*sm_arena.bins), from, to);
+    for (unsigned t = 0; t < SM_TABLES && !error; t++) {
+        struct sm_table_pages table = sm_table_pages(t, from, to, false);
+        error = sm_pages_commit(table.start, table.length);
+    }
     if (!error)
         part->committed = to - 1;
     return error;

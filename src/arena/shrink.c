@@ -10,16 +10,6 @@
 
 #define LEAST SM_MIB /* of a partition: some of the largest kernel pages */
 
-/* Unmaps the whole pages of a table, with entries of size bytes, between two entries. */
-static void unmap_entries(const void *table, size_t size, uint32_t from, uint32_t to)
-{
-    uintptr_t start = sm_round_up((uintptr_t)table + from * size, sm_os_page);
-    uintptr_t end = ((uintptr_t)table + to * size) & ~(sm_os_page - 1);
-
-    if (start < end)
-        sm_pages_unmap((void *)start, end - start);
-}
-
 /*
  * Called with the partition's lock held. Limits the partition to bytes, except for what it
  * already uses.
@@ -40,19 +30,22 @@ static void partition_shrink(unsigned p, size_t bytes)
     part->shrunk = true;
     end += SM_PART_TAIL;
     sm_pages_unmap(sm_page_address(end), (size_t)(last - end) << SM_PAGE_SHIFT);
-    unmap_entries(sm_arena.pages, sizeof(*sm_arena.pages), end, last);
-    unmap_entries(sm_arena.state, SM_STATES_PER_PAGE * sizeof(*sm_arena.state), end, last);
-    unmap_entries(sm_arena.bins, sizeof(*sm_arena.bins), end, last);
+    for (unsigned t = 0; t < SM_TABLES; t++) {
+        struct sm_table_pages pages = sm_table_pages(t, end, last, true);
+        if (pages.length)
+            sm_pages_unmap(pages.start, pages.length);
+    }
 }
 
 void sm_arena_shrink(size_t allowed)
 {
     size_t bytes = sm_max(sm_min(allowed / 8, sm_arena.span) / SM_PARTS, LEAST);
 
+    if (sm_seccomp_forbids(SM_CALL_MUNMAP))
+        return;
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
         sm_lock_take(&sm_arena.part[p].lock);
-        if (!sm_seccomp_forbids(SM_CALL_MUNMAP))
-            partition_shrink(p, bytes);
+        partition_shrink(p, bytes);
         sm_lock_drop(&sm_arena.part[p].lock);
     }
 }
