@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/settings.h"
 #include "exports/ssl_session_library.h"
 #include "exports/ssl_session_seal.h"
 #include "heap/malloc.h"
 #include "hooks/mem_hooks.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/linkage.h"
 #include "libcrypto/registry.h"
-#include "libcrypto/resolve.h"
 #include "log/lapse.h"
-#include "log/log.h"
 #include "session_key.h"
 #include <string.h>
 
@@ -95,12 +91,11 @@ static int seal_session(serialise *plainly, const struct elf_object *crypto,
 SM_EXPORT int i2d_SSL_SESSION(const void *session, unsigned char **to)
 {
     struct ssl_library library;
-    serialise *plainly = NULL;
+    serialise *plainly;
 
-    if (ssl_library_of(CALLER, &library))
-        plainly = (serialise *)elf_symbol_of(&library.object, "i2d_SSL_SESSION");
-    if (!plainly)
+    if (!ssl_library_of(CALLER, &library))
         return -1;
+    plainly = (serialise *)library.serialise;
     if (!session_key || !is_for_a_cache(&library, CALLER))
         return plainly(session, to);
     return seal_session(plainly, crypto_of(&library.object), session, to);
@@ -119,7 +114,7 @@ struct parsing {
 static void *parse_plainly(const struct elf_object *library, const struct parsing *parsing,
                            const unsigned char **from, long length)
 {
-    parse *older = (parse *)elf_symbol_of(library, "d2i_SSL_SESSION");
+    parse *older;
     parse_in *newer = NULL;
 
     if (parsing->in_library)
@@ -127,6 +122,7 @@ static void *parse_plainly(const struct elf_object *library, const struct parsin
     if (newer)
         return newer(parsing->session, from, length, parsing->library, parsing->properties);
     /* A program may have found the preload's function by dlsym() where libssl has only this. */
+    older = (parse *)elf_symbol_of(library, "d2i_SSL_SESSION");
     return older ? older(parsing->session, from, length) : NULL;
 }
 

@@ -7,13 +7,10 @@
 #define OBJECTS  128 /* of the process, that are looked at */
 #define BINDINGS 32
 
-/* The beginning of the preload itself, by the linker */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
-
 struct loaded {
     struct elf_object object;
     const char *path;
-    bool defines; /* is a libssl */
+    void *serialise; /* i2d_SSL_SESSION(), if it is a libssl */
 };
 
 struct search {
@@ -31,7 +28,6 @@ struct search {
 struct binding {
     const void *user, *library; /* link maps, by which both are recognised */
     const void *user_start;
-    const void *function; /* in the libssl */
     struct ssl_library is;
     bool complete;
 };
@@ -50,8 +46,9 @@ static int search_visit(struct dl_phdr_info *info, size_t size, void *arg)
     here->object = elf_object(info);
     here->path = info->dlpi_name;
     /* The preload has the function as well. */
-    here->defines = here->object.base != (uintptr_t)&__ehdr_start &&
-                    elf_symbol_of(&here->object, "i2d_SSL_SESSION") != NULL;
+    here->serialise = elf_object_is_preload(&here->object)
+                          ? NULL
+                          : elf_symbol_of(&here->object, "i2d_SSL_SESSION");
     if (elf_range_has(elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum),
                       search->caller))
         search->user = search->number;
@@ -90,7 +87,7 @@ static unsigned needed_by(const struct search *search, unsigned user)
     queued[user] = true;
     for (unsigned at = 0; at < end; at++) {
         const struct loaded *here = &search->objects[queue[at]];
-        if (here->defines)
+        if (here->serialise)
             return queue[at];
         for (unsigned i = 0; (name = elf_needed(&here->object, i)); i++) {
             unsigned next = by_name(search, name);
@@ -111,12 +108,13 @@ static bool search_list(const void *caller, struct ssl_library *library)
     dl_iterate_phdr(search_visit, &search);
     found = needed_by(&search, search.user);
     for (unsigned i = 0; found == OBJECTS && i < search.number; i++) {
-        if (search.objects[i].defines)
+        if (search.objects[i].serialise)
             found = i;
     }
     if (found == OBJECTS)
         return false;
     library->object = search.objects[found].object;
+    library->serialise = search.objects[found].serialise;
     library->inside = found == search.user;
     return true;
 }
@@ -146,18 +144,17 @@ static bool binding_holds(const struct binding *binding, const struct dl_find_ob
     return __atomic_load_n(&binding->complete, __ATOMIC_ACQUIRE) &&
            binding->user == user->dlfo_link_map &&
            binding->user_start == user->dlfo_map_start &&
-           finder()((void *)binding->function, &library) == 0 &&
+           finder()(binding->is.serialise, &library) == 0 &&
            binding->library == library.dlfo_link_map;
 }
 
 static void binding_remember(const struct dl_find_object *user, const struct ssl_library *is)
 {
-    void *function = elf_symbol_of(&is->object, "i2d_SSL_SESSION");
     struct dl_find_object library;
     unsigned place;
 
     if (__atomic_load_n(&binding_count, __ATOMIC_RELAXED) >= BINDINGS ||
-        finder()(function, &library) != 0)
+        finder()(is->serialise, &library) != 0)
         return;
     place = __atomic_fetch_add(&binding_count, 1, __ATOMIC_RELAXED);
     if (place >= BINDINGS)
@@ -165,7 +162,6 @@ static void binding_remember(const struct dl_find_object *user, const struct ssl
     bindings[place].user = user->dlfo_link_map;
     bindings[place].user_start = user->dlfo_map_start;
     bindings[place].library = library.dlfo_link_map;
-    bindings[place].function = function;
     bindings[place].is = *is;
     __atomic_store_n(&bindings[place].complete, true, __ATOMIC_RELEASE);
 }

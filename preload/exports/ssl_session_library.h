@@ -11,7 +11,8 @@
 
 struct ssl_library {
     struct elf_object object;
-    bool inside; /* the caller is code of that libssl itself */
+    void *serialise; /* its i2d_SSL_SESSION() */
+    bool inside;     /* the caller is code of that libssl itself */
 };
 
 /*

@@ -90,25 +90,36 @@ static bool pass(const struct cipher *cipher, void *context, const unsigned char
            (!encrypts || cipher->control(context, EVP_CTRL_AEAD_GET_TAG, SEAL_TAG, tag) == 1);
 }
 
-bool session_seal(const struct elf_object *libcrypto, const unsigned char *key,
-                  const unsigned char *plain, size_t n, unsigned char *sealed)
+/* The same, with a context of its own. */
+static bool pass_once(const struct elf_object *libcrypto, const unsigned char *key,
+                      const unsigned char *sealed, const unsigned char *from, unsigned char *to,
+                      size_t n, unsigned char *tag, bool encrypts)
 {
-    unsigned char *text = sealed + SEAL_HEADER + SEAL_NONCE;
     struct cipher cipher;
     void *context;
     bool good;
 
-    if (n > SEAL_MOST || !find_cipher(libcrypto, &cipher))
+    if (!find_cipher(libcrypto, &cipher))
         return false;
-    write_header(sealed, n);
     /* An error of the cipher is none of the program's: SSL_get_error() would tell of it. */
     cipher.mark();
     context = cipher.context_new();
-    good = context && session_random(sealed + SEAL_HEADER, SEAL_NONCE) &&
-           pass(&cipher, context, key, sealed, plain, text, n, text + n, true);
+    good = context && pass(&cipher, context, key, sealed, from, to, n, tag, encrypts);
     cipher.context_free(context);
     cipher.to_mark();
     return good;
+}
+
+bool session_seal(const struct elf_object *libcrypto, const unsigned char *key,
+                  const unsigned char *plain, size_t n, unsigned char *sealed)
+{
+    unsigned char *text = sealed + SEAL_HEADER + SEAL_NONCE;
+
+    if (n > SEAL_MOST)
+        return false;
+    write_header(sealed, n);
+    return session_random(sealed + SEAL_HEADER, SEAL_NONCE) &&
+           pass_once(libcrypto, key, sealed, plain, text, n, text + n, true);
 }
 
 bool session_unseal(const struct elf_object *libcrypto, const unsigned char *key,
@@ -116,18 +127,7 @@ bool session_unseal(const struct elf_object *libcrypto, const unsigned char *key
 {
     const unsigned char *text = sealed + SEAL_HEADER + SEAL_NONCE;
     unsigned char tag[SEAL_TAG];
-    struct cipher cipher;
-    void *context;
-    bool good;
 
-    if (!find_cipher(libcrypto, &cipher))
-        return false;
     memcpy(tag, text + n, sizeof(tag));
-    /* An error of the cipher is none of the program's: SSL_get_error() would tell of it. */
-    cipher.mark();
-    context = cipher.context_new();
-    good = context && pass(&cipher, context, key, sealed, text, plain, n, tag, false);
-    cipher.context_free(context);
-    cipher.to_mark();
-    return good;
+    return pass_once(libcrypto, key, sealed, text, plain, n, tag, false);
 }

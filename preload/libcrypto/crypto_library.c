@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/crypto_library.h"
 
-/* The beginning of the preload's own object, defined by the linker */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
-
 /* BoringSSL comes first, because it has functions of OpenSSL and more. */
 static const struct crypto_library *const rows[] = {&boringssl, &libressl, &old_openssl,
                                                     &openssl};
@@ -13,7 +10,7 @@ static const struct crypto_library *const rows[] = {&boringssl, &libressl, &old_
 bool crypto_library_resembles(const struct elf_object *object)
 {
     /* The preload exports the same functions. */
-    if (object->base == (uintptr_t)&__ehdr_start)
+    if (elf_object_is_preload(object))
         return false;
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i]->resembles(object))

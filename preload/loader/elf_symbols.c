@@ -94,6 +94,14 @@ static uint32_t find_sysv(const struct table *table, const char *name)
     return 0;
 }
 
+/* The beginning of this object, defined by the linker */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+bool elf_object_is_preload(const struct elf_object *object)
+{
+    return object->base == (uintptr_t)&__ehdr_start;
+}
+
 struct elf_object elf_object(const struct dl_phdr_info *info)
 {
     struct elf_object object = {.base = info->dlpi_addr};

@@ -60,4 +60,7 @@ static inline bool elf_object_same(const struct elf_object *one, const struct el
 /* The code of a function that the object defines and exports; nothing if it does not. */
 struct range elf_function_of(const struct elf_object *object, const char *name);
 
+/* Whether it is the object that this code is in: the preload. */
+bool elf_object_is_preload(const struct elf_object *object);
+
 #endif
