@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fork/fork.h"
-#include "arena/backing.h"
 #include "arena/fork_window.h"
-#include "arena/guard_pages.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
 #include "fork/fork_inherit.h"
 #include "fork/fork_shared.h"
 #include "heap/malloc.h"
-#include "heap/slab.h"
 #include "heap/thread_cache.h"
 #include "log/lapse.h"
 #include "log/log.h"
@@ -146,7 +143,7 @@ static void prepare_for(bool by_libc)
     forking.kept = sm_own ? sm_own->spare : NULL;
     forking.inherits = false;
     forking.copying = sm_fork_has_secrets();
-    if (forking.copying && sm_fork_shared_possible())
+    if (forking.copying)
         forking.shared = sm_fork_shared_take();
     /*
      * A child that cannot copy must not share the secrets: it inherits nothing, and ends (see

@@ -40,7 +40,8 @@ static bool registered;
 
 static long dead_before; /* a child that was dead when the fork began, 0: none */
 
-bool sm_fork_shared_possible(void)
+/* Whether no filter forbids what parent and child need. */
+static bool shared_is_possible(void)
 {
     return !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP) &&
            !sm_seccomp_forbids(SM_CALL_FUTEX);
@@ -77,9 +78,11 @@ struct sm_fork_shared *sm_fork_shared_take(void)
 {
     struct sm_fork_shared *shared = sm_own ? sm_own->spare : NULL;
 
+    if (!shared_is_possible())
+        return NULL;
     if (shared)
         sm_own->spare = NULL;
-    else if (sm_fork_shared_possible())
+    else
         shared = sm_pages_shared(sm_os_page);
     if (shared)
         dead_before = dead_child();
@@ -100,7 +103,7 @@ void sm_fork_shared_keep(struct sm_fork_shared *shared)
 
 void sm_fork_start(void)
 {
-    if (sm_own && !sm_own->spare && sm_fork_shared_possible())
+    if (sm_own && !sm_own->spare && shared_is_possible())
         sm_own->spare = sm_pages_shared(sm_os_page);
 }
 
@@ -146,8 +149,7 @@ void sm_fork_shared_wait(struct sm_fork_shared *shared)
         dead = word == WORD_START && idle >= START_SLICES && new_dead_child();
         if (idle < PATIENCE * SLICES && !dead)
             continue;
-        if (__atomic_compare_exchange_n(&shared->word, &word, WORD_ABANDONED, false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        if (word_change(shared, word, WORD_ABANDONED)) {
             if (!dead)
                 sm_log("a forked child made no progress for %d s in copying its secrets: it "
                        "is given up",

@@ -13,9 +13,6 @@
 
 struct sm_fork_shared;
 
-/* Whether a filter allows all system calls that the parent and the child need. */
-bool sm_fork_shared_possible(void);
-
 /* Called before the fork. Returns the page, or NULL if there is none. */
 struct sm_fork_shared *sm_fork_shared_take(void);
 

@@ -17,11 +17,6 @@
 
 size_t sm_os_page = 4096;
 
-static bool failed(long result)
-{
-    return sm_failed(result);
-}
-
 void sm_pages_init(void)
 {
     sm_os_page = getauxval(AT_PAGESZ);
@@ -50,7 +45,7 @@ static void *reserve_at(uintptr_t at, size_t length, int prot, int flags)
 {
     long result = sm_sys(SYS_mmap, at, length, prot,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
-    if (failed(result))
+    if (sm_failed(result))
         return NULL;
     sm_pages_unlock((void *)result, length);
     /* gcore would otherwise write gigabytes of empty pages. */
@@ -157,7 +152,7 @@ void *sm_pages_private(size_t length, bool wipe)
         return NULL;
     result = sm_sys(SYS_mmap, NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                     -1, 0);
-    if (failed(result))
+    if (sm_failed(result))
         return NULL;
     if (wipe && sm_sys(SYS_madvise, result, length, MADV_WIPEONFORK) != 0) {
         sm_pages_unmap((void *)result, length);
@@ -170,7 +165,7 @@ void *sm_pages_shared(size_t length)
 {
     long result = sm_sys(SYS_mmap, NULL, length, PROT_READ | PROT_WRITE,
                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return failed(result) ? NULL : (void *)result;
+    return sm_failed(result) ? NULL : (void *)result;
 }
 
 void sm_pages_unmap(void *address, size_t length)
@@ -223,8 +218,8 @@ static void map_secret(void *arg)
     if (result == 0)
         result = sm_sys(SYS_mmap, map->address, map->length, PROT_READ | PROT_WRITE,
                         MAP_SHARED | fixed, fd, 0);
-    map->error = failed(result) ? (int)result : 0;
-    if (!failed(result))
+    map->error = sm_failed(result) ? (int)result : 0;
+    if (!sm_failed(result))
         map->address = (void *)result;
     sm_sys(SYS_close, fd);
 }
@@ -283,7 +278,7 @@ int sm_pages_map_anonymous(void *address, size_t length)
         return -EPERM;
     result = sm_sys(SYS_mmap, address, length, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (failed(result))
+    if (sm_failed(result))
         return (int)result;
     if (!sm_seccomp_forbids(SM_CALL_MADVISE)) {
         sm_sys(SYS_madvise, address, length, MADV_DONTDUMP);
@@ -316,7 +311,7 @@ int sm_pages_discard(void *address, size_t length)
 {
     long result = sm_sys(SYS_mmap, address, length, PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    return failed(result) ? (int)result : 0;
+    return sm_failed(result) ? (int)result : 0;
 }
 
 static bool withheld; /* some memory was once withheld; any mapping thread sets this */
@@ -345,7 +340,7 @@ int sm_pages_move(void *from, void *to, size_t length)
 
     if (!move_is_refused()) {
         result = sm_sys(SYS_mremap, from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-        return failed(result) ? (int)result : 0;
+        return sm_failed(result) ? (int)result : 0;
     }
     /* In this case the memory to move is not secret memory (see sm_pages_map_secret()). */
     result = sm_pages_map_anonymous(to, length);
