@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The texts that the library can print, taken from its source."""
 
-import glob
-import os
 import re
 
-from pages import ROOT
+import pages
 
 TOKEN = re.compile(r"""
     (?P<comment> /\*.*?\*/ | //[^\n]* )
@@ -50,13 +48,9 @@ def sentence(text):
 
 def printed():
     """(text, file) of everything that may be part of a message."""
-    found = []
-    for pattern in "src/**/*.c", "preload/**/*.c", "src/**/*.h", "preload/**/*.h":
-        for name in sorted(glob.glob(os.path.join(ROOT, pattern), recursive=True)):
-            with open(name, encoding="utf-8") as file:
-                found += [(text, os.path.relpath(name, ROOT)) for text in literals(file.read())
-                          if sentence(text)]
-    return found
+    files = pages.sources("src/**/*.[ch]", "preload/**/*.[ch]")
+    return [(text, name) for name, source in files.items() for text in literals(source)
+            if sentence(text)]
 
 
 def expression(text):

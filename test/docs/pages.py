@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The project's pages, and the harness of the system tests."""
 
+import glob
 import os
 import re
 import sys
@@ -27,6 +28,13 @@ def page(name):
         return "\n".join(below(page(f"{OPERATIONS}/{part}.md")) for part in PARTS)
     with open(os.path.join(ROOT, name), encoding="utf-8") as file:
         return file.read()
+
+
+def sources(*patterns):
+    """The text of each file of the project that fits one of them ("src/**/*.c"), by its name."""
+    names = sorted({name for pattern in patterns
+                    for name in glob.glob(pattern, root_dir=ROOT, recursive=True)})
+    return {name: page(name) for name in names}
 
 
 def anchor(title):

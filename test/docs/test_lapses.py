@@ -2,8 +2,6 @@
 """Nothing short of a promise happens without a counter, a line and a remedy: src/log/lapse.h and
 src/arena/shortage.h list all of it, and no other file of the library speaks of a state by itself."""
 
-import glob
-import os
 import re
 import sys
 
@@ -32,12 +30,7 @@ ENTRY = re.compile(r'entry\((\w+), (EXPOSED|REFUSED|LESSER), "(.*?)"\)')
 
 
 def sources():
-    found = {}
-    for pattern in "src/**/*.c", "preload/**/*.c":
-        for name in sorted(glob.glob(os.path.join(pages.ROOT, pattern), recursive=True)):
-            with open(name, encoding="utf-8") as file:
-                found[os.path.relpath(name, pages.ROOT)] = file.read()
-    return found
+    return pages.sources("src/**/*.c", "preload/**/*.c")
 
 
 def speakers(files):
@@ -45,8 +38,7 @@ def speakers(files):
 
 
 def entries():
-    with open(os.path.join(pages.ROOT, "src", "log", "lapse.h"), encoding="utf-8") as file:
-        return ENTRY.findall(file.read())
+    return ENTRY.findall(pages.page("src/log/lapse.h"))
 
 
 def scenario_speakers(_env, rep):

@@ -53,15 +53,7 @@ def may_use(path, other):
 
 
 def sources():
-    found = {}
-    for tree in LAYERS:
-        for folder, _, names in os.walk(os.path.join(pages.ROOT, tree)):
-            for name in names:
-                if name.endswith((".c", ".h")):
-                    path = os.path.relpath(os.path.join(folder, name), pages.ROOT)
-                    with open(os.path.join(pages.ROOT, path), encoding="utf-8") as file:
-                        found[path] = file.read()
-    return found
+    return pages.sources(*(f"{tree}/**/*.[ch]" for tree in LAYERS))
 
 
 def included(path, name, files):

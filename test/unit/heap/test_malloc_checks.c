@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What malloc and free find out about blocks: overruns, writes after free; and that the
- * place of the next block is not known. Other misuse is in test_heap.c. */
+ * place of the next block is not known. Other misuse is in test_malloc.c. */
 #include "arena/size_class.h"
 #include "base/settings.h"
+#include "blocks.h"
 #include "heap/canary.h"
-#include "heap/malloc.h"
 #include "os/seccomp.h"
-#include "support.h"
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#define PART SM_PART_KEY
 
 static char text[8192];
 
@@ -24,24 +21,11 @@ static void init(void)
 
 TestSuite(heap_checks, .init = init);
 
-static const size_t sizes[] = {1,    2,    7,    8,    9,    15,   16,   17,
-                               100,  240,  254,  255,  256,  257,  300,  640,
-                               1000, 4095, 4096, 5000, 8190, 8191, 8193, 20000};
-#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
-
 struct fault {
     size_t size, at;
     unsigned char value;
     bool aligned;
 };
-
-static unsigned char *take(size_t n)
-{
-    unsigned char *p = sm_malloc(n, PART);
-
-    CHECK(p != NULL);
-    return p;
-}
 
 /* A write of one byte into what is behind a block, which is freed then */
 static void overrun(void *arg)

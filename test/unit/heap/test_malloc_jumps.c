@@ -2,15 +2,12 @@
 /* Overruns that jump over the canary, and blocks of size 0, which have no byte to write to. */
 #include "arena/size_class.h"
 #include "base/settings.h"
+#include "blocks.h"
 #include "heap/canary.h"
-#include "heap/malloc.h"
 #include "heap/thread_cache.h"
-#include "support.h"
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <string.h>
-
-#define PART SM_PART_KEY
 
 static char text[8192];
 
@@ -21,23 +18,10 @@ static void init(void)
 
 TestSuite(jumps, .init = init);
 
-static const size_t sizes[] = {1,    2,    7,    8,    9,    15,   16,   17,
-                               100,  240,  254,  255,  256,  257,  300,  640,
-                               1000, 4095, 4096, 5000, 8190, 8191, 8193, 20000};
-#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
-
 struct fault {
     size_t size, at;
     unsigned char value;
 };
-
-static unsigned char *take(size_t n)
-{
-    unsigned char *p = sm_malloc(n, PART);
-
-    CHECK(p != NULL);
-    return p;
-}
 
 /* The third block of a size is overrun: the first two were given out and freed. */
 static void jump(void *arg)
