@@ -228,16 +228,23 @@ def scenario_unreached(env, rep):
            and one["not_reached"][0]["mapping"] == hidden, "beside one that is protected", one)
 
 
+OPTION_ERRORS = [(["--jsno"], "'--jsno'"), (["-5"], "'5'"), (["--json=1"], "doesn't allow an argument")]
+
+
 def scenario_arguments(env, rep):
     result = process.run(env, [env.tool, "doctor", "--help"], env.plain())
     rep.ok(result.status == 0 and "Exit status" in result.out and "--preloaded" not in result.out,
            "--help", result)
-    for arguments, said in (["--jsno"], "--jsno"), (["nginx"], "'nginx'"), (["-5"], "-5"), \
-            (["--json=1"], "takes no value"), (["0"], "'0'"):
+    for arguments, said in (["nginx"], "'nginx'"), (["0"], "'0'"):
         result = process.run(env, [env.tool, "doctor", *arguments], env.plain())
         rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
                and said in result.err and result.err.startswith("secretssl: doctor: "),
                " ".join(arguments), result)
+    for arguments, said in OPTION_ERRORS:
+        result = process.run(env, [env.tool, "doctor", *arguments], env.plain())
+        rep.ok(result.status == 2 and result.out == "" and said in result.err.partition("\n")[0]
+               and result.err.startswith("secretssl doctor: ")
+               and "Try `secretssl doctor --help'" in result.err, " ".join(arguments), result)
     gone = subprocess.Popen(["true"])
     gone.wait()
     found = doctor(env, gone.pid)

@@ -352,18 +352,25 @@ def scenario_prometheus(env, rep):
     rep.equal(states["protected"], len(NAMES), "processes by state")
 
 
+OPTION_ERRORS = [(["--jsno"], "'--jsno'"), (["-5"], "'5'"), (["--json=1"], "doesn't allow an argument")]
+
+
 def scenario_arguments(env, rep):
     """What is wrong is named, with what is accepted."""
     help_text = figures.stat(env, "--help")
     rep.ok(help_text.status == 0 and "Exit status" in help_text.out and help_text.err == "", "--help")
     rep.ok(figures.stat(env, "--version").out.startswith("secretssl "), "--version")
-    for arguments, said in (["--jsno"], "--jsno"), (["--json", "--prometheus"], "exclude"), \
-            (["--all", "1"], "--all"), (["nginx"], "'nginx'"), (["0"], "'0'"), (["-5"], "-5"), \
-            (["1", "2x"], "'2x'"), (["--json=1"], "takes no value"), ([""], "''"):
+    for arguments, said in (["--json", "--prometheus"], "exclude"), (["--all", "1"], "--all"), \
+            (["nginx"], "'nginx'"), (["0"], "'0'"), (["1", "2x"], "'2x'"), ([""], "''"):
         result = figures.stat(env, *arguments)
         rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
                and said in result.err and result.err.startswith("secretssl: stat: "),
                " ".join(arguments), result)
+    for arguments, said in OPTION_ERRORS:
+        result = figures.stat(env, *arguments)
+        rep.ok(result.status == 2 and result.out == "" and said in result.err.partition("\n")[0]
+               and result.err.startswith("secretssl stat: ")
+               and "Try `secretssl stat --help'" in result.err, " ".join(arguments), result)
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([env.tool, "stat", str(os.getpid())], stdout=full, timeout=60,
                               stderr=subprocess.PIPE, check=False)

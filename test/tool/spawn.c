@@ -94,6 +94,21 @@ void outcome_free(struct outcome *outcome)
     free(outcome->err);
 }
 
+void check_option_error(struct outcome outcome, int status, const char *text)
+{
+    const char *end = strchr(outcome.err, '\n');
+
+    cr_expect_eq(outcome.status, status, "status %d: %s", outcome.status, outcome.err);
+    cr_assert(end != NULL && strncmp(outcome.err, "secretssl", 9) == 0, "%s", outcome.err);
+    cr_expect(strncmp(end, "\nTry `secretssl", 15) == 0, "%s", outcome.err);
+    cr_expect(strchr(end + 1, '\n') == outcome.err + strlen(outcome.err) - 1, "%s",
+              outcome.err);
+    cr_expect(memmem(outcome.err, (size_t)(end + 1 - outcome.err), text, strlen(text)) != NULL,
+              "no '%s' in: %s", text, outcome.err);
+    cr_expect_str_eq(outcome.out, "");
+    outcome_free(&outcome);
+}
+
 const char *enter_temporary_directory(void)
 {
     const char *base = getenv("TMPDIR");

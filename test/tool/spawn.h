@@ -20,6 +20,12 @@ struct outcome run_tool(const char *const *arguments);
 
 void outcome_free(struct outcome *outcome);
 
+/*
+ * Expects argp's two lines on stderr, the first with the text: which option is wrong, and how
+ * to see the options. Frees the outcome.
+ */
+void check_option_error(struct outcome outcome, int status, const char *text);
+
 /* Starts a program; descriptors of -1 are inherited. */
 pid_t start_program(const char *const *argv, int in, int out, int err);
 

@@ -42,8 +42,8 @@ Test(cli, help_and_version)
     check_output(TOOL_RUN("--help"), "doctor");
     check_output(TOOL_RUN("--help"), "stat");
     check_output(TOOL_RUN("--version"), "secretssl ");
-    check_output(TOOL_RUN("scan", "--help"), "--key FILE");
-    check_output(TOOL_RUN("run", "--help"), "--arena-size S");
+    check_output(TOOL_RUN("scan", "--help"), "--key=FILE");
+    check_output(TOOL_RUN("run", "--help"), "--arena-size=S");
     check_output(TOOL_RUN("doctor", "--help"), "--json");
     check_output(TOOL_RUN("stat", "--help"), "--prometheus");
     check_output(TOOL_RUN("scan", "--version"), "secretssl ");
@@ -53,11 +53,11 @@ Test(cli, unknown_things)
 {
     check_error(run_program((const char *const[]){TOOL, NULL}), 2, "secretssl --help");
     check_error(TOOL_RUN("scna"), 2, "'scna'");
-    check_error(TOOL_RUN("--frobnicate"), 2, "--frobnicate");
-    check_error(TOOL_RUN("scan", "--kye", "x", "1"), 2, "--kye");
-    check_error(TOOL_RUN("scan", "-z", "1"), 2, "-z");
-    check_error(TOOL_RUN("scan", "--key"), 2, "--key needs a value");
-    check_error(TOOL_RUN("scan", "--json=yes", "1"), 2, "takes no value");
+    check_option_error(TOOL_RUN("--frobnicate"), 2, "'--frobnicate'\n");
+    check_option_error(TOOL_RUN("scan", "--kye", "x", "1"), 2, "'--kye'\n");
+    check_option_error(TOOL_RUN("scan", "-z", "1"), 2, "'z'\n");
+    check_option_error(TOOL_RUN("scan", "--key"), 2, "'--key' requires an argument");
+    check_option_error(TOOL_RUN("scan", "--json=yes", "1"), 2, "doesn't allow an argument");
 }
 
 Test(cli, what_is_missing)
@@ -104,12 +104,15 @@ Test(cli, files_without_a_key)
 /* An error names the option that is wrong, whatever stands before it. */
 Test(cli, combined_options)
 {
-    check_error(TOOL_RUN("scan", "--json", "-xy"), 2, "option -x;");
-    check_error(TOOL_RUN("scan", "--json", "-x"), 2, "option -x;");
-    check_error(TOOL_RUN("scan", "--jsonx"), 2, "option --jsonx;");
-    check_error(TOOL_RUN("scan", "--key", "a", "--json=1"), 2,
-                "option --json=1 takes no value");
-    check_error(TOOL_RUN("scan", "--json", "--key"), 2, "option --key needs a value");
+    check_option_error(TOOL_RUN("scan", "--json", "-xy"), 2, "option -- 'x'\n");
+    check_option_error(TOOL_RUN("scan", "--json", "-x"), 2, "option -- 'x'\n");
+    check_option_error(TOOL_RUN("scan", "--jsonx"), 2, "option '--jsonx'\n");
+    check_option_error(TOOL_RUN("scan", "--ke", "a"), 2,
+                       "'--ke' is ambiguous; possibilities: '--key");
+    check_option_error(TOOL_RUN("scan", "--key", "a", "--json=1"), 2,
+                       "option '--json' doesn't allow an argument");
+    check_option_error(TOOL_RUN("scan", "--json", "--key"), 2,
+                       "option '--key' requires an argument");
 }
 
 Test(cli, pipe)

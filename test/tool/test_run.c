@@ -213,9 +213,9 @@ Test(run, bad_values)
     check_error(RUN("--set", "ZERO", "env"), 125, "'ZERO'");
     check_error(RUN("--set", "=1", "env"), 125, "not a setting");
     check_error(RUN("--set", "LD-X=1", "env"), 125, "not a setting");
-    check_error(RUN("--arena-size"), 125, "needs a value");
-    check_error(RUN("--frobnicate", "env"), 125, "--frobnicate");
-    check_error(RUN("--require=1", "env"), 125, "takes no value");
+    check_option_error(RUN("--arena-size"), 125, "'--arena-size' requires an argument");
+    check_option_error(RUN("--frobnicate", "env"), 125, "'--frobnicate'\n");
+    check_option_error(RUN("--require=1", "env"), 125, "'--require' doesn't allow an argument");
     check_error(RUN("--require"), 125, "no command to run");
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secretssl: finds the command in the table and calls its main function. */
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/message.h"
+#include "cli/options.h"
 
 enum { USAGE = 2 };
 
@@ -18,58 +19,62 @@ static const struct command *const commands[] = {
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
-static int written(void)
+const char *argp_program_version = "secretssl " SECRETSSL_VERSION;
+
+struct choice {
+    const struct command *command;
+    int at; /* index of the command's name among the arguments */
+};
+
+static error_t main_option(int key, char *argument, struct argp_state *state)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    struct choice *choice = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        choice->at = state->next - 1;
+        for (size_t i = 0; i < COMMANDS; i++) {
+            if (strcmp(argument, commands[i]->name) == 0)
+                choice->command = commands[i];
+        }
+        if (choice->command == NULL) {
+            say("unknown command '%s'; 'secretssl --help' lists the commands", argument);
+            return EINVAL;
+        }
+        state->next = state->argc; /* The other arguments are the command's. */
         return 0;
-    say("cannot write to standard output: %s", strerror(errno));
-    return USAGE;
-}
-
-static int help(void)
-{
-    puts("Usage: secretssl COMMAND [ARGUMENT]...\n"
-         "Keeps the memory of OpenSSL secret, and shows that it is.\n"
-         "\n"
-         "Commands:");
-    for (size_t i = 0; i < COMMANDS; i++)
-        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    puts("\n"
-         "  --help     this text; 'secretssl COMMAND --help' for one command\n"
-         "  --version  the version");
-    return written();
-}
-
-static int version(void)
-{
-    puts("secretssl " SECRETSSL_VERSION);
-    return written();
+    case ARGP_KEY_NO_ARGS:
+        say("no command given; see 'secretssl --help'");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        say("no command given; see 'secretssl --help'");
-        return USAGE;
-    }
+    struct argp_option rows[COMMANDS + 1] = {0};
+    const struct argp parser = {
+        .options = rows,
+        .parser = main_option,
+        .args_doc = "COMMAND [ARGUMENT]...",
+        .doc = "Keeps the memory of OpenSSL secret, and shows that it is.\v"
+               "'secretssl COMMAND --help' describes one command.",
+        .children = options_help,
+    };
+    struct choice choice = {.command = NULL};
+    static char name[] = "secretssl";
 
-    const char *name = argv[1];
-
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return help();
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-        return version();
-    if (name[0] == '-') {
-        say("unknown option %s; see 'secretssl --help'", name);
+    if (argc < 1)
         return USAGE;
-    }
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(name, commands[i]->name) != 0)
-            continue;
-        if (argc == 3 && strcmp(argv[2], "--version") == 0)
-            return version();
-        return commands[i]->main(commands[i], argc - 1, argv + 1);
-    }
-    say("unknown command '%s'; 'secretssl --help' lists the commands", name);
-    return USAGE;
+    for (size_t i = 0; i < COMMANDS; i++)
+        rows[i] = (struct argp_option){.name = commands[i]->name,
+                                       .doc = commands[i]->summary,
+                                       .flags = OPTION_DOC | OPTION_NO_USAGE};
+    argv[0] = name;       /* argp and getopt begin their messages with argv[0]. */
+    atexit(output_check); /* argp ends the program itself after --help and --version. */
+    argp_err_exit_status = USAGE;
+    if (argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, &choice) != 0)
+        return USAGE;
+    return choice.command->main(choice.command, argc - choice.at, argv + choice.at);
 }

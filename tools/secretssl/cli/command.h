@@ -3,11 +3,13 @@
 #ifndef SECRETSSL_CLI_COMMAND_H
 #define SECRETSSL_CLI_COMMAND_H
 
+#include <argp.h>
+
 struct command {
     const char *name;
-    const char *summary; /* one line for the tool's own --help */
-    const char *help;    /* the full text of the command's --help */
-    int usage_status;    /* exit status for wrong arguments */
+    const char *summary;      /* one line for the tool's own --help */
+    const struct argp parser; /* options, arguments, and the text of the command's --help */
+    int usage_status;         /* exit status for wrong arguments */
     /* argv[0] is the command's name. Returns the exit status. */
     int (*main)(const struct command *self, int argc, char **argv);
 };

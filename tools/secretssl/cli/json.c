@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/json.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,24 +23,12 @@ json_t *json_text(const char *from)
     return string;
 }
 
-bool output_written(const char *command)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return true;
-    say("%s: cannot write the result: %s", command, strerror(errno));
-    return false;
-}
-
 bool json_print(const char *command, json_t *root)
 {
     bool good = root != NULL && json_dumpf(root, stdout, JSON_INDENT(2)) == 0;
 
-    json_decref(root);
-    if (good && putchar('\n') != EOF)
-        return output_written(command);
     if (root == NULL)
         say("%s: out of memory", command);
-    else
-        output_written(command);
-    return false;
+    json_decref(root);
+    return good && putchar('\n') != EOF && output_written();
 }

@@ -19,12 +19,9 @@ enum { JSON_SCHEMA = 1 };
 json_t *json_text(const char *from);
 
 /*
- * Prints root on stdout, indented, and drops the reference. On failure prints a message and
- * returns false.
+ * Prints root on stdout, indented, and drops the reference. Returns false on failure. Prints a
+ * message if root is NULL.
  */
 bool json_print(const char *command, json_t *root);
-
-/* Flushes stdout. On failure prints a message and returns false. */
-bool output_written(const char *command);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/message.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 void say(const char *format, ...)
@@ -16,6 +18,25 @@ void say(const char *format, ...)
     fputc('\n', stderr);
     funlockfile(stderr);
     va_end(args);
+}
+
+static int output_error;
+
+bool output_written(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (output_error == 0)
+        output_error = errno;
+    return false;
+}
+
+void output_check(void)
+{
+    if (output_written())
+        return;
+    say("cannot write to standard output: %s", strerror(output_error));
+    _exit(2);
 }
 
 const char *privilege_hint(void)

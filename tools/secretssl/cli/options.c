@@ -3,42 +3,39 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/message.h"
 
-int option_error(const struct command *command, int answer, char **argv)
+static error_t help_option(int key, char *argument, struct argp_state *state)
 {
-    /*
-     * Long options have values above all letters. For a letter within a cluster, optind stays
-     * at the cluster, so the word before it is another option.
-     */
-    bool is_letter = optopt > 0 && optopt < 256;
-    char letter[3] = {'-', (char)optopt, '\0'};
-    const char *option = is_letter ? letter : argv[optind - 1];
-
-    if (answer == ':')
-        say("%s: option %s needs a value; see 'secretssl %s --help'", command->name, option,
-            command->name);
-    else if (optopt != 0 && !is_letter)
-        say("%s: option %s takes no value; see 'secretssl %s --help'", command->name, option,
-            command->name);
-    else
-        say("%s: unknown or ambiguous option %s; see 'secretssl %s --help'", command->name,
-            option, command->name);
-    return command->usage_status;
+    (void)argument;
+    if (key != 'h')
+        return ARGP_ERR_UNKNOWN;
+    argp_state_help(state, state->out_stream, ARGP_HELP_STD_HELP);
+    return 0;
 }
 
-int print_help(const struct command *command)
+const struct argp_child options_help[] = {
+    {.argp =
+         &(const struct argp){
+             .options = (const struct argp_option[]){{.key = 'h', .flags = OPTION_HIDDEN}, {0}},
+             .parser = help_option}},
+    {0},
+};
+
+bool options_parse(const struct command *command, int argc, char **argv, unsigned flags,
+                   void *input)
 {
-    if (fputs(command->help, stdout) == EOF || fflush(stdout) == EOF) {
-        say("cannot write the help: %s", strerror(errno));
-        return 2;
-    }
-    return 0;
+    static char name[32];
+
+    /* argp begins its messages and the synopsis with argv[0]. */
+    snprintf(name, sizeof(name), "secretssl %s", command->name);
+    argv[0] = name;
+    argp_err_exit_status = command->usage_status;
+    return argp_parse(&command->parser, argc, argv, flags, NULL, input) == 0;
 }
 
 bool parse_size(const char *text, uint64_t least, uint64_t most, uint64_t *value)
@@ -81,14 +78,5 @@ bool parse_pid(const char *command, const char *text, pid_t *pid)
         return true;
     say("%s: '%s' is not a process number; give a number above 0, as ps(1) shows it", command,
         text);
-    return false;
-}
-
-bool one_of(const char *text, const char *const *words)
-{
-    for (; *words != NULL; words++) {
-        if (strcmp(text, *words) == 0)
-            return true;
-    }
     return false;
 }

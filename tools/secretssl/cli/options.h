@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Argument handling that the commands share. */
+/* Argument parsing that the commands share, on glibc's argp. */
 #ifndef SECRETSSL_CLI_OPTIONS_H
 #define SECRETSSL_CLI_OPTIONS_H
 
@@ -9,14 +9,16 @@
 
 #include "cli/command.h"
 
-/*
- * Prints a message about the option for which getopt_long() returned '?' or ':'. The caller
- * sets opterr to 0 and begins the short options with ':'. Returns the command's usage_status.
- */
-int option_error(const struct command *command, int answer, char **argv);
+/* The option -h, a child of every command's parser: argp itself knows --help and -?. */
+extern const struct argp_child options_help[];
 
-/* Prints the command's help on stdout. Returns 0, or 2 if stdout cannot be written. */
-int print_help(const struct command *command);
+/*
+ * Parses the arguments with the command's parser, whose state->input is `input`. For an unknown
+ * option and the like argp prints a message and ends the program with the command's
+ * usage_status. Returns false if a function of the parser refused a value, after its message.
+ */
+bool options_parse(const struct command *command, int argc, char **argv, unsigned flags,
+                   void *input);
 
 /*
  * Reads a size: bytes in decimal, or with a suffix K, M, G or T (powers of 1024). Returns false
@@ -26,8 +28,5 @@ bool parse_size(const char *text, uint64_t least, uint64_t most, uint64_t *value
 
 /* Reads a process ID. On failure prints a message and returns false. */
 bool parse_pid(const char *command, const char *text, pid_t *pid);
-
-/* Returns true if text is in the list of words, which ends with NULL. */
-bool one_of(const char *text, const char *const *words);
 
 #endif

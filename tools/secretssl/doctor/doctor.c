@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secretssl doctor: tests whether this machine can protect secrets, and finds the obstacles. */
-#include <getopt.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "cli/command.h"
@@ -9,26 +9,6 @@
 #include "doctor/report.h"
 
 enum { WORKS = 0, DOES_NOT = 1, USAGE = 2 };
-
-static const char help_text[] =
-    "Usage: secretssl doctor [--json] [PID...]\n"
-    "Tries out whether this machine can protect secrets, and says what is to be changed.\n"
-    "\n"
-    "  PID            also say whether this process is protected, and why not\n"
-    "  --json         one JSON object instead of lines of text\n"
-    "  --help, --version\n"
-    "\n"
-    "Each check is ok, a note, a warning (it works, but not well, or not for everybody),\n"
-    "failed, or unknown (root may know more). Below each that is not well is the line to\n"
-    "change, and where. It holds for the user who runs it, and below the limits and filters\n"
-    "of this shell: for a service, run it as the service's user\n"
-    "(systemd-run --pipe -p User=NAME secretssl doctor).\n"
-    "\n"
-    "Exit status: 0 secret memory works (and the processes are protected), 1 not (nor are "
-    "those\n"
-    "that are degraded, or have nothing to protect), 2 a process could not be looked at, or "
-    "the\n"
-    "arguments are wrong.\n";
 
 struct request {
     bool json, preloaded;
@@ -73,42 +53,26 @@ static int examine(const struct request *request)
     return good ? status : USAGE;
 }
 
-/* Returns -1 to continue, else the exit status. */
-static int doctor_parse(const struct command *self, int argc, char **argv,
-                        struct request *request)
-{
-    enum { JSON = 256, PRELOADED, HELP };
-    static const struct option options[] = {
-        {"json", no_argument, NULL, JSON},
-        /* For this program's own child; see preload.c. */
-        {"preloaded", no_argument, NULL, PRELOADED},
-        {"help", no_argument, NULL, HELP},
-        {0},
-    };
-    int answer;
+enum { JSON = 256, PRELOADED };
 
-    opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (answer) {
-        case JSON:
-            request->json = true;
-            break;
-        case PRELOADED:
-            request->preloaded = true;
-            break;
-        case 'h':
-        case HELP:
-            return print_help(self);
-        default:
-            return option_error(self, answer, argv);
-        }
+static error_t doctor_option(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    switch (key) {
+    case JSON:
+        request->json = true;
+        return 0;
+    case PRELOADED:
+        request->preloaded = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        return parse_pid("doctor", argument, &request->patients[request->count++].process.pid)
+                   ? 0
+                   : EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
-    for (; optind < argc; optind++) {
-        if (!parse_pid("doctor", argv[optind],
-                       &request->patients[request->count++].process.pid))
-            return USAGE;
-    }
-    return request->preloaded ? preloaded_main() : -1;
 }
 
 static int doctor_main(const struct command *self, int argc, char **argv)
@@ -118,18 +82,41 @@ static int doctor_main(const struct command *self, int argc, char **argv)
 
     if (request.patients == NULL)
         say("doctor: out of memory");
-    else
-        status = doctor_parse(self, argc, argv, &request);
-    if (status == -1)
-        status = examine(&request);
+    else if (options_parse(self, argc, argv, 0, &request))
+        status = request.preloaded ? preloaded_main() : examine(&request);
     free(request.patients);
     return status;
 }
 
+static const struct argp_option options[] = {
+    {"json", JSON, NULL, 0, "Print one JSON object instead of lines of text", 0},
+    /* For this program's own child; see preload.c. */
+    {"preloaded", PRELOADED, NULL, OPTION_HIDDEN, NULL, 0},
+    {0},
+};
+
 const struct command command_doctor = {
     .name = "doctor",
-    .summary = "say whether this machine can protect secrets, and what to change",
-    .help = help_text,
+    .summary = "Say whether this machine can protect secrets, and what to change",
+    .parser =
+        {
+            .options = options,
+            .parser = doctor_option,
+            .args_doc = "[PID...]",
+            .doc =
+                "Tests whether this machine can protect secrets, and says what to change. "
+                "With a PID, also says whether this process is protected, and if not, why.\v"
+                "Each check is ok, a note, a warning (protection works, but less well than it "
+                "could, or not for everybody), failed, or unknown (root may learn more). Below "
+                "each check that is not ok stands the line to change, and where it belongs.\n\n"
+                "The result holds for the user who runs the doctor, below the limits and "
+                "filters of this shell. For a service, run the doctor as the service's user: "
+                "systemd-run --pipe -p User=NAME secretssl doctor\n\n"
+                "Exit status: 0 if secret memory works and each given process is protected; 1 "
+                "if not, also for a process that is degraded or has nothing to protect; 2 if a "
+                "process could not be inspected, or the arguments are wrong.",
+            .children = options_help,
+        },
     .usage_status = USAGE,
     .main = doctor_main,
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/json.h"
+#include "cli/message.h"
 
 bool doctor_works(const struct diagnosis *diagnosis)
 {
@@ -69,7 +70,7 @@ bool doctor_print_text(const struct diagnosis *diagnosis, const struct patient *
                geteuid() == 0 ? ", here" : "; root may know more");
     puts(doctor_works(diagnosis) ? "secret memory works"
                                  : "secret memory does not work: see what failed above");
-    return output_written("doctor");
+    return output_written();
 }
 
 static json_t *remedies_json(const struct check *check)

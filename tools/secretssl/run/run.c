@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secretssl run: starts a command with the preload object and its settings. */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,35 +19,7 @@
 /* Exit statuses as in env(1), nohup(1) and the shell. */
 enum { OWN_FAILURE = 125, CANNOT_RUN = 126, NOT_FOUND = 127 };
 
-static const uint64_t arena_least = UINT64_C(64) << 10;
 static const uint64_t arena_most = UINT64_C(1) << 40;
-
-static const char help_text[] =
-    "Usage: secretssl run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
-    "Runs COMMAND with all of OpenSSL's memory in secret memory.\n"
-    "\n"
-    "  --arena-size S   cap on secret memory for each process: 64K to 1T\n"
-    "  --prefault S     secret memory that COMMAND itself makes present at its start\n"
-    "  --require        end a process that cannot have secret memory (status 78), and do not\n"
-    "                   start COMMAND if it cannot be protected (status 125)\n"
-    "  --uncached MODE  off, prefer or require: uncached memory for plain key bytes\n"
-    "  --route R        all, or keys: only what key-handling code allocates\n"
-    "  --fork MODE      copy, or deny: withhold keys from forked children\n"
-    "  --log WHERE      stderr, syslog, none or the absolute path of a file\n"
-    "  --stats          print a summary when a process ends\n"
-    "  --trace          print where each block that is live at the end comes from\n"
-    "  --set NAME=VALUE any setting, as ZERO=0 for SECRETSSL_ZERO\n"
-    "  --help, --version\n"
-    "\n"
-    "S is a number of bytes, or has the suffix K, M, G or T.\n"
-    "What LD_PRELOAD already holds is kept, and the soft RLIMIT_MEMLOCK is raised to the\n"
-    "hard one. Options left out leave the SECRETSSL_* environment as it is.\n"
-    "\n"
-    "A program that the dynamic linker preloads nothing into (static, set-id, with file\n"
-    "capabilities, of musl, of 32 bits; of a script, its interpreter) gets a warning.\n"
-    "\n"
-    "Exit status: COMMAND's; 127 if it is not found, 126 if it cannot be run, 125 if\n"
-    "'secretssl run' itself fails, or --require is given and COMMAND cannot be protected.\n";
 
 static int set_variable(const char *name, const char *value)
 {
@@ -58,40 +29,78 @@ static int set_variable(const char *name, const char *value)
     return OWN_FAILURE;
 }
 
-static int set_size(const char *option, const char *variable, const char *text, uint64_t least)
-{
-    uint64_t value;
+enum { ARENA_SIZE = 256, PREFAULT, REQUIRE, UNCACHED, ROUTE, FORK, LOG, STATS, TRACE, SET };
 
-    if (!parse_size(text, least, arena_most, &value)) {
-        say("run: %s '%s' is not a size; give %s to 1T, in bytes or with a suffix K, M, G or T",
-            option, text, least == 0 ? "0" : "64K");
-        return OWN_FAILURE;
+/* The options in the order of the keys above, with what they accept. */
+static const struct run_setting {
+    const char *option, *variable;
+    const char *fixed;    /* the value, for an option without an argument */
+    const char *words[4]; /* the values that are accepted */
+    const char *accepted; /* the values as the message names them */
+    uint64_t least;       /* of a size */
+} settings[] = {
+    {.option = "--arena-size",
+     .variable = "SECRETSSL_ARENA_SIZE",
+     .accepted = "64K to 1T",
+     .least = UINT64_C(64) << 10},
+    {.option = "--prefault", .variable = "SECRETSSL_PREFAULT", .accepted = "0 to 1T"},
+    {.variable = "SECRETSSL_REQUIRE", .fixed = "1"},
+    {.option = "--uncached",
+     .variable = "SECRETSSL_UNCACHED",
+     .words = {"off", "prefer", "require"},
+     .accepted = "off, prefer or require"},
+    {.option = "--route",
+     .variable = "SECRETSSL_ROUTE",
+     .words = {"all", "keys"},
+     .accepted = "all or keys"},
+    {.option = "--fork",
+     .variable = "SECRETSSL_FORK",
+     .words = {"copy", "deny"},
+     .accepted = "copy or deny"},
+    {.variable = "SECRETSSL_LOG"},
+    {.variable = "SECRETSSL_STATS", .fixed = "1"},
+    {.variable = "SECRETSSL_TRACE", .fixed = "1"},
+};
+
+static bool setting_takes(const struct run_setting *setting, const char *text)
+{
+    uint64_t size;
+
+    if (setting->accepted == NULL)
+        return true;
+    if (setting->words[0] == NULL)
+        return parse_size(text, setting->least, arena_most, &size);
+    for (size_t i = 0; setting->words[i] != NULL; i++) {
+        if (strcmp(text, setting->words[i]) == 0)
+            return true;
     }
-    return set_variable(variable, text);
+    return false;
+}
+
+static int setting_apply(const struct run_setting *setting, const char *text)
+{
+    if (setting->fixed != NULL)
+        return set_variable(setting->variable, setting->fixed);
+    if (setting_takes(setting, text))
+        return set_variable(setting->variable, text);
+    if (setting->words[0] == NULL)
+        say("run: %s '%s' is not a size; give %s, in bytes or with a suffix K, M, G or T",
+            setting->option, text, setting->accepted);
+    else
+        say("run: %s '%s' is not accepted; give %s", setting->option, text, setting->accepted);
+    return OWN_FAILURE;
 }
 
 /*
- * Sets the prefault size for COMMAND, which keeps this process's ID, and not for the programs
- * that COMMAND starts.
+ * Limits the prefault size to COMMAND, which keeps this process's ID. The programs that COMMAND
+ * starts do not prefault.
  */
-static int set_prefault(const char *value)
+static int set_prefault_pid(void)
 {
     char pid[24];
 
     snprintf(pid, sizeof(pid), "%d", (int)getpid());
-    if (set_variable("SECRETSSL_PREFAULT_PID", pid) != 0)
-        return OWN_FAILURE;
-    return set_size("--prefault", "SECRETSSL_PREFAULT", value, 0);
-}
-
-static int set_word(const char *option, const char *variable, const char *text,
-                    const char *const *words, const char *accepted)
-{
-    if (!one_of(text, words)) {
-        say("run: %s '%s' is not accepted; give %s", option, text, accepted);
-        return OWN_FAILURE;
-    }
-    return set_variable(variable, text);
+    return set_variable("SECRETSSL_PREFAULT_PID", pid);
 }
 
 /*
@@ -195,99 +204,86 @@ static int execute(char **command)
     return CANNOT_RUN;
 }
 
+static error_t run_option(int key, char *argument, struct argp_state *state)
+{
+    char ***command = state->input;
+
+    switch (key) {
+    case ARENA_SIZE ... TRACE:
+        if (key == PREFAULT && set_prefault_pid() != 0)
+            return EINVAL;
+        return setting_apply(&settings[key - ARENA_SIZE], argument) == 0 ? 0 : EINVAL;
+    case SET:
+        return set_setting(argument) == 0 ? 0 : EINVAL;
+    case ARGP_KEY_ARG:
+        *command = state->argv + state->next - 1;
+        state->next = state->argc; /* The other arguments are COMMAND's. */
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        say("run: no command to run; see 'secretssl run --help'");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static int run_main(const struct command *self, int argc, char **argv)
 {
-    static const char *const uncached_words[] = {"off", "prefer", "require", NULL};
-    static const char *const route_words[] = {"all", "keys", NULL};
-    static const char *const fork_words[] = {"copy", "deny", NULL};
-    enum {
-        ARENA_SIZE = 256,
-        PREFAULT,
-        REQUIRE,
-        UNCACHED,
-        ROUTE,
-        FORK,
-        LOG,
-        STATS,
-        TRACE,
-        SET,
-        HELP
-    };
-    static const struct option options[] = {
-        {"arena-size", required_argument, NULL, ARENA_SIZE},
-        {"prefault", required_argument, NULL, PREFAULT},
-        {"require", no_argument, NULL, REQUIRE},
-        {"uncached", required_argument, NULL, UNCACHED},
-        {"route", required_argument, NULL, ROUTE},
-        {"fork", required_argument, NULL, FORK},
-        {"log", required_argument, NULL, LOG},
-        {"stats", no_argument, NULL, STATS},
-        {"trace", no_argument, NULL, TRACE},
-        {"set", required_argument, NULL, SET},
-        {"help", no_argument, NULL, HELP},
-        {0},
-    };
-    int status = 0;
-    int answer;
+    char **command = NULL;
+    int status;
 
-    opterr = 0;
-    while (status == 0 && (answer = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-        switch (answer) {
-        case ARENA_SIZE:
-            status = set_size("--arena-size", "SECRETSSL_ARENA_SIZE", optarg, arena_least);
-            break;
-        case PREFAULT:
-            status = set_prefault(optarg);
-            break;
-        case REQUIRE:
-            status = set_variable("SECRETSSL_REQUIRE", "1");
-            break;
-        case UNCACHED:
-            status = set_word("--uncached", "SECRETSSL_UNCACHED", optarg, uncached_words,
-                              "off, prefer or require");
-            break;
-        case ROUTE:
-            status = set_word("--route", "SECRETSSL_ROUTE", optarg, route_words, "all or keys");
-            break;
-        case FORK:
-            status = set_word("--fork", "SECRETSSL_FORK", optarg, fork_words, "copy or deny");
-            break;
-        case LOG:
-            status = set_variable("SECRETSSL_LOG", optarg);
-            break;
-        case STATS:
-            status = set_variable("SECRETSSL_STATS", "1");
-            break;
-        case TRACE:
-            status = set_variable("SECRETSSL_TRACE", "1");
-            break;
-        case SET:
-            status = set_setting(optarg);
-            break;
-        case 'h':
-        case HELP:
-            return print_help(self);
-        default:
-            return option_error(self, answer, argv);
-        }
-    }
-    if (status != 0)
-        return status;
-    if (optind >= argc) {
-        say("run: no command to run; see 'secretssl run --help'");
+    if (!options_parse(self, argc, argv, ARGP_IN_ORDER, &command))
         return OWN_FAILURE;
-    }
-    status = add_preload(argv[optind]);
+    status = add_preload(command[0]);
     if (status != 0)
         return status;
     raise_memlock();
-    return execute(argv + optind);
+    return execute(command);
 }
+
+static const struct argp_option options[] = {
+    {"arena-size", ARENA_SIZE, "S", 0, "Cap on secret memory for each process: 64K to 1T", 0},
+    {"prefault", PREFAULT, "S", 0,
+     "Secret memory that COMMAND itself makes resident at its start", 0},
+    {"require", REQUIRE, NULL, 0,
+     "End a process that cannot have secret memory (status 78), and do not start COMMAND if "
+     "COMMAND cannot be protected (status 125)",
+     0},
+    {"uncached", UNCACHED, "MODE", 0,
+     "off, prefer or require: uncached memory for plain key bytes", 0},
+    {"route", ROUTE, "R", 0, "all, or keys: only memory that key-handling code allocates", 0},
+    {"fork", FORK, "MODE", 0, "copy, or deny: withhold keys from forked children", 0},
+    {"log", LOG, "WHERE", 0, "stderr, syslog, none or the absolute path of a file", 0},
+    {"stats", STATS, NULL, 0, "Print a summary when a process ends", 0},
+    {"trace", TRACE, NULL, 0, "Print where each block was allocated that is live at the end",
+     0},
+    {"set", SET, "NAME=VALUE", 0, "Any setting, as ZERO=0 for SECRETSSL_ZERO", 0},
+    {0},
+};
 
 const struct command command_run = {
     .name = "run",
-    .summary = "run a command with OpenSSL's memory in secret memory",
-    .help = help_text,
+    .summary = "Run a command with OpenSSL's memory in secret memory",
+    .parser =
+        {
+            .options = options,
+            .parser = run_option,
+            .args_doc = "[--] COMMAND [ARGUMENT]...",
+            .doc =
+                "Runs COMMAND with all of OpenSSL's memory in secret memory.\v"
+                "S is a number of bytes, or has the suffix K, M, G or T. LD_PRELOAD keeps its "
+                "other objects, and the soft RLIMIT_MEMLOCK is raised to the hard limit. "
+                "SECRETSSL_ variables of the environment stay as they are, unless an option "
+                "sets them.\n\n"
+                "A warning names a program that the dynamic linker preloads nothing into: a "
+                "program that is static, set-id, with file capabilities, of musl, or of 32 "
+                "bits. For a script, the interpreter counts.\n\n"
+                "Exit status: that of COMMAND; 127 if COMMAND is not found, 126 if it cannot "
+                "be "
+                "run, 125 if 'secretssl run' itself fails, or --require is given and COMMAND "
+                "cannot be protected.",
+            .children = options_help,
+        },
     .usage_status = OWN_FAILURE,
     .main = run_main,
 };

@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "secret/heap.h"
+#include "secretmem.h"
 
 /* The kinds of bytes in base64 text. JSON writes a line break as a backslash and a letter. */
 enum kind { OTHER, CHARACTER, BLANK, BACKSLASH };
 
-/* The 64 bytes leave room for a block's header. */
-enum { TEXT_LEAST = 32 * 1024 - 64 };
+enum { TEXT_LEAST = 32 * 1024 };
 
 struct text_stream {
     const struct matcher *matcher;
@@ -38,7 +37,7 @@ static void set_kinds(uint8_t *kinds)
 struct text_stream *text_stream_make(const struct matcher *matcher, text_fn *found,
                                      void *context)
 {
-    struct text_stream *stream = secret_alloc(sizeof(*stream));
+    struct text_stream *stream = secretmem_calloc(1, sizeof(*stream));
     size_t room = 8 * matcher_context(matcher);
 
     if (stream == NULL)
@@ -48,13 +47,24 @@ struct text_stream *text_stream_make(const struct matcher *matcher, text_fn *fou
     *stream = (struct text_stream){.matcher = matcher,
                                    .found = found,
                                    .context = context,
-                                   .text = secret_alloc(room),
+                                   .text = secretmem_calloc(1, room),
                                    .addresses = calloc(room, sizeof(*stream->addresses)),
                                    .room = room};
-    if (stream->text == NULL || stream->addresses == NULL)
+    if (stream->text == NULL || stream->addresses == NULL) {
+        text_stream_free(stream);
         return NULL;
+    }
     set_kinds(stream->kinds);
     return stream;
+}
+
+void text_stream_free(struct text_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    secretmem_free(stream->text);
+    free(stream->addresses);
+    secretmem_free(stream);
 }
 
 static void matched(void *context, const struct match *match)

@@ -18,6 +18,9 @@ typedef void text_fn(void *context, const struct match *match, uint64_t address)
 struct text_stream *text_stream_make(const struct matcher *matcher, text_fn *found,
                                      void *context);
 
+/* Frees the stream. NULL is ignored. */
+void text_stream_free(struct text_stream *stream);
+
 /* Adds bytes that begin at address and follow the bytes of the last call. */
 void text_stream_add(struct text_stream *stream, const uint8_t *bytes, size_t size,
                      uint64_t address);

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/progress.h"
-
 enum { SEGMENTS_MOST = 4096 };
 
 static const char why_alias[] = "other mappings of memory that is searched where it lies";
@@ -144,7 +142,6 @@ static bool scan_segment(struct kernel *kernel, const struct mapping *mapping)
         if (got > 0) {
             searcher_take(kernel->searcher, (size_t)got);
             kernel->result->searched += (uint64_t)got;
-            progress_add((uint64_t)got);
             at += (uint64_t)got;
         } else if (got == 0) {
             return kernel_fail(kernel, "it is cut short", "");
@@ -162,7 +159,6 @@ static bool scan_segment(struct kernel *kernel, const struct mapping *mapping)
 static bool kernel_look(struct kernel *kernel)
 {
     const struct process_map *map = &kernel->result->map;
-    uint64_t total = 0;
     bool good = true;
 
     kernel->fd = open(kernel->core, O_RDONLY | O_CLOEXEC);
@@ -170,9 +166,6 @@ static bool kernel_look(struct kernel *kernel)
         return by_open(kernel);
     if (!read_segments(kernel) || !map_segments(kernel))
         return false;
-    for (size_t i = 0; i < map->count; i++)
-        total += map->list[i].kernel ? 0 : map->list[i].end - map->list[i].start;
-    progress_begin(0, total);
     searcher_begin(kernel->searcher, kernel_found, kernel);
     for (size_t i = 0; good && i < map->count; i++) {
         const struct mapping *mapping = &map->list[i];
@@ -184,7 +177,6 @@ static bool kernel_look(struct kernel *kernel)
             good = scan_segment(kernel, mapping);
     }
     searcher_end(kernel->searcher);
-    progress_end();
     return good && kernel->result->failure[0] == '\0';
 }
 

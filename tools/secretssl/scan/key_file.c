@@ -9,7 +9,7 @@
 
 #include "cli/message.h"
 #include "scan/key_parts.h"
-#include "secret/heap.h"
+#include "secretmem.h"
 
 enum {
     FILE_MOST = 1024 * 1024,
@@ -48,7 +48,7 @@ uint8_t *key_file_read(const char *file, const char *wanted, size_t *size)
 
     if (fd < 0)
         return NULL;
-    bytes = secret_alloc(room);
+    bytes = secretmem_malloc(room);
     while (bytes != NULL) {
         ssize_t got = read(fd, bytes + used, room - used);
 
@@ -73,17 +73,19 @@ uint8_t *key_file_read(const char *file, const char *wanted, size_t *size)
             break;
         }
 
-        uint8_t *larger = secret_alloc(room * 2);
+        uint8_t *larger = secretmem_realloc(bytes, room * 2);
 
-        if (larger != NULL)
-            memcpy(larger, bytes, used);
-        secret_free(bytes);
-        bytes = larger;
+        if (larger == NULL) {
+            secretmem_free(bytes);
+            bytes = NULL;
+        } else {
+            bytes = larger;
+        }
         room *= 2;
     }
     if (bytes == NULL)
         say("scan: out of memory while reading %s", file);
-    secret_free(bytes);
+    secretmem_free(bytes);
     close(fd);
     return NULL;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "cli/message.h"
-#include "secret/heap.h"
+#include "secretmem.h"
 
 enum {
     COEFFICIENTS = 256, /* of a polynomial */
@@ -36,7 +36,7 @@ static const struct lattice {
 static bool lattice_add_copy(struct key_source *from, const char *name, const uint8_t *bytes,
                              size_t size)
 {
-    uint8_t *copy = secret_alloc(size);
+    uint8_t *copy = secretmem_calloc(1, size);
 
     if (copy == NULL) {
         say("scan: out of memory");
@@ -77,7 +77,7 @@ static bool add_unpacked(struct key_source *from, const char *name, const uint8_
 {
     size_t width = bias == 0 ? sizeof(uint16_t) : sizeof(uint32_t);
     size_t count = polynomials * COEFFICIENTS;
-    uint8_t *words = secret_alloc(count * width);
+    uint8_t *words = secretmem_calloc(1, count * width);
 
     if (words == NULL) {
         say("scan: out of memory");

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cli/message.h"
-#include "secret/heap.h"
+#include "secretmem.h"
 
 enum { SECRET_MOST = 512 };
 
@@ -73,7 +73,7 @@ static bool add_line(struct key_source *from, const char *line, const char *end,
         return false;
     }
     memcpy(name, label, label_size);
-    bytes = secret_alloc(size / 2);
+    bytes = secretmem_calloc(1, size / 2);
     if (bytes == NULL) {
         say("scan: out of memory");
         return false;
@@ -103,6 +103,6 @@ bool key_log_load(struct key_parts *keys, const char *file)
         say("scan: no secret found in %s; give a key log, as SSLKEYLOGFILE names it", file);
         good = false;
     }
-    secret_free(bytes);
+    secretmem_free(bytes);
     return good;
 }

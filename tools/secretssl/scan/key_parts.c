@@ -15,7 +15,7 @@
 
 #include "cli/message.h"
 #include "scan/key_source.h"
-#include "secret/heap.h"
+#include "secretmem.h"
 
 /* A key source with libcrypto's key. */
 struct source {
@@ -57,7 +57,7 @@ static bool add_number(struct source *from, const char *parameter, const char *n
         return true;
 
     size_t size = (size_t)BN_num_bytes(number);
-    uint8_t *bytes = secret_alloc(size + 1);
+    uint8_t *bytes = secretmem_calloc(1, size + 1);
 
     if (bytes == NULL) {
         say("scan: out of memory");
@@ -117,14 +117,14 @@ static bool string_of(const struct source *from, const char *parameter, uint8_t 
     *size = 0;
     ERR_set_mark();
     if (EVP_PKEY_get_octet_string_param(from->pkey, parameter, NULL, 0, size) && *size > 0) {
-        *bytes = secret_alloc(*size);
+        *bytes = secretmem_calloc(1, *size);
         good = *bytes != NULL &&
                EVP_PKEY_get_octet_string_param(from->pkey, parameter, *bytes, *size, size);
     }
     ERR_pop_to_mark();
     if (!good) {
         say("scan: cannot take the private key out of %s", from->parts.file);
-        secret_free(*bytes);
+        secretmem_free(*bytes);
     }
     return good;
 }
@@ -144,7 +144,7 @@ static bool add_seed(struct source *from)
         say("scan: %s holds no seed of its %s key: where a process has it from elsewhere, it "
             "is not looked for",
             from->parts.file, from->parts.type);
-    secret_free(bytes);
+    secretmem_free(bytes);
     return good;
 }
 
@@ -178,7 +178,7 @@ static bool add_string(struct source *from)
         from->parts.keys->incomplete = true;
         return key_source_add(&from->parts, "private", KEY_STRING, bytes, size);
     }
-    secret_free(bytes);
+    secretmem_free(bytes);
     return good && add_seed(from);
 }
 
@@ -283,6 +283,13 @@ bool key_parts_load(struct key_parts *keys, const char *file, const char *passph
     UI_destroy_method(ui);
     BIO_free(bio);
     OPENSSL_cleanse(bytes, size);
-    secret_free(bytes);
+    secretmem_free(bytes);
     return loaded;
+}
+
+void key_parts_free(struct key_parts *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        secretmem_free(keys->parts[i].bytes);
+    free(keys->parts);
 }

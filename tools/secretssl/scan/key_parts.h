@@ -37,6 +37,9 @@ enum { KEY_PART_LEAST = 16 };
  */
 bool key_parts_load(struct key_parts *keys, const char *file, const char *passphrase);
 
+/* Frees all parts. */
+void key_parts_free(struct key_parts *keys);
+
 /* As key_parts_load(), for the secrets of TLS sessions in a key log (SSLKEYLOGFILE). */
 bool key_log_load(struct key_parts *keys, const char *file);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scan/key_source.h"
 #include "cli/message.h"
-#include "secret/heap.h"
+#include "secretmem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +26,11 @@ bool key_source_add(struct key_source *from, const char *name, enum key_form for
         say("scan: %s of the %s key in %s has %zu bytes: shorter than %d it would be found by "
             "chance; give a key of usual size",
             name, from->type, from->file, size, KEY_PART_LEAST);
-        secret_free(bytes);
+        secretmem_free(bytes);
         return false;
     }
     if (known(keys, bytes, size)) {
-        secret_free(bytes);
+        secretmem_free(bytes);
         return true;
     }
 
@@ -38,7 +38,7 @@ bool key_source_add(struct key_source *from, const char *name, enum key_form for
 
     if (more == NULL) {
         say("scan: out of memory");
-        secret_free(bytes);
+        secretmem_free(bytes);
         return false;
     }
     keys->parts = more;

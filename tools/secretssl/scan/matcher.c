@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "secret/heap.h"
+#include "secretmem.h"
 
 enum { ANCHOR = 8, SET_BITS = 17, NEAR = 64 };
 
@@ -102,7 +102,7 @@ static size_t anchors_of(struct matcher *matcher, size_t index)
 
 struct matcher *matcher_make(const struct needles *needles)
 {
-    struct matcher *matcher = secret_alloc(sizeof(*matcher));
+    struct matcher *matcher = secretmem_calloc(1, sizeof(*matcher));
     size_t count = 0;
 
     if (matcher == NULL)
@@ -113,16 +113,26 @@ struct matcher *matcher_make(const struct needles *needles)
     while ((size_t)1 << matcher->slot_bits < 2 * count)
         matcher->slot_bits++;
 
-    matcher->set = secret_alloc((size_t)1 << (SET_BITS - 3));
-    matcher->used = secret_alloc((size_t)1 << matcher->slot_bits);
-    if (matcher->set == NULL || matcher->used == NULL)
+    matcher->set = secretmem_calloc(1, (size_t)1 << (SET_BITS - 3));
+    matcher->used = secretmem_calloc(1, (size_t)1 << matcher->slot_bits);
+    matcher->anchors = secretmem_calloc(1, sizeof(struct anchor) << matcher->slot_bits);
+    if (matcher->set == NULL || matcher->used == NULL || matcher->anchors == NULL) {
+        matcher_free(matcher);
         return NULL;
-    matcher->anchors = secret_alloc(sizeof(struct anchor) << matcher->slot_bits);
-    if (matcher->anchors == NULL)
-        return NULL;
+    }
     for (size_t i = 0; i < needles->count; i++)
         anchors_of(matcher, i);
     return matcher;
+}
+
+void matcher_free(struct matcher *matcher)
+{
+    if (matcher == NULL)
+        return;
+    secretmem_free(matcher->set);
+    secretmem_free(matcher->used);
+    secretmem_free(matcher->anchors);
+    secretmem_free(matcher);
 }
 
 size_t matcher_context(const struct matcher *matcher)

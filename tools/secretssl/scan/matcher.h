@@ -24,6 +24,9 @@ typedef void match_fn(void *context, const struct match *match);
 /* Returns NULL if out of memory. The needles must not change or be freed. */
 struct matcher *matcher_make(const struct needles *needles);
 
+/* Frees the matcher. NULL is ignored. */
+void matcher_free(struct matcher *matcher);
+
 /*
  * Calls found() for every run that contains an anchor which begins in [from, to) of the text.
  * The same run may be reported more than once. Runs are complete if the text has

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/message.h"
-#include "secret/heap.h"
+#include "secretmem.h"
 
 const char *encoding_name(enum encoding encoding)
 {
@@ -42,7 +41,7 @@ static struct needle *pattern_add(struct needles *needles, const struct key_part
                               .encoding = encoding,
                               .size = size,
                               .least = least_of(size),
-                              .bytes = secret_alloc(size + 1)};
+                              .bytes = secretmem_calloc(1, size + 1)};
     if (needle->bytes == NULL)
         return NULL;
     needles->count++;
@@ -107,9 +106,14 @@ bool needles_make(struct needles *needles, const struct key_parts *keys, bool te
     for (size_t i = 0; good && i < keys->count; i++)
         good = text ? pattern_add_text(needles, &keys->parts[i])
                     : add_bytes(needles, &keys->parts[i]);
-    if (!good)
-        say("scan: out of memory");
     return good;
+}
+
+void needles_free(struct needles *needles)
+{
+    for (size_t i = 0; i < needles->count; i++)
+        secretmem_free(needles->list[i].bytes);
+    free(needles->list);
 }
 
 /* Returns true if the bytes before `at` end with this tag and the length `size`. */

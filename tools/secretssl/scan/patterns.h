@@ -36,10 +36,13 @@ struct needles {
 
 /*
  * Makes the needles. text false: the needles for memory as it is. text true: the base64
- * needles, for text without its line breaks. If out of memory prints a message and returns
- * false.
+ * needles, for text without its line breaks. Returns false if out of
+ * memory.
  */
 bool needles_make(struct needles *needles, const struct key_parts *keys, bool text);
+
+/* Frees what needles_make() has made, also where it failed. */
+void needles_free(struct needles *needles);
 
 /* The most bytes before the needle that may belong to the head of a DER element. */
 enum { DER_HEAD_MOST = 32 };

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "cli/message.h"
-#include "cli/progress.h"
 #include "process/mapped_file.h"
 #include "process/pagemap.h"
 
@@ -124,12 +123,6 @@ static void process_found(void *context, const struct copy *copy)
         process_fail(scan, "out of memory");
 }
 
-static void process_count(struct scan *scan, uint64_t size)
-{
-    scan->result->searched += size;
-    progress_add(size);
-}
-
 /* Reads resident pages from the process's memory. */
 static bool read_pages(struct scan *scan, const struct mapping *mapping, uint64_t from,
                        uint64_t end)
@@ -147,7 +140,7 @@ static bool read_pages(struct scan *scan, const struct mapping *mapping, uint64_
 
         if (got > 0) {
             searcher_take(scan->searcher, (size_t)got);
-            process_count(scan, (uint64_t)got);
+            scan->result->searched += (uint64_t)got;
             from += (uint64_t)got;
         } else if (got == 0) {
             return ended(scan);
@@ -185,7 +178,7 @@ static bool process_read_file(struct scan *scan, const struct mapping *mapping, 
         if (got <= 0)
             return process_note(scan, mapping, end - from, why_refused);
         searcher_take(scan->searcher, (size_t)got);
-        process_count(scan, (uint64_t)got);
+        scan->result->searched += (uint64_t)got;
         scan->untouched += (uint64_t)got;
         from += (uint64_t)got;
     }
@@ -292,20 +285,6 @@ static bool still_there(const struct scan *scan)
     return got != 0;
 }
 
-static uint64_t expected(const struct process_map *map)
-{
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < map->count; i++) {
-        const struct mapping *mapping = &map->list[i];
-
-        if (mapping->kernel)
-            continue;
-        total += mapping->anonymous ? mapping->resident : mapping->end - mapping->start;
-    }
-    return total;
-}
-
 static void process_read_name(struct process_result *result)
 {
     char path[64];
@@ -344,13 +323,11 @@ static bool process_look(struct scan *scan)
 
     if (!unreached_find(scan->thread, &scan->result->map, 0, &scan->result->unreached))
         return process_fail(scan, "out of memory");
-    progress_begin(scan->pid, expected(&scan->result->map));
     searcher_begin(scan->searcher, process_found, scan);
 
     bool good = scan_mappings(scan);
 
     searcher_end(scan->searcher);
-    progress_end();
     if (good && !still_there(scan))
         return ended(scan);
     return good && scan->result->failure[0] == '\0';

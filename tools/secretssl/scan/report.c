@@ -9,7 +9,7 @@
 
 #include "cli/json.h"
 #include "cli/message.h"
-#include "secret/pages.h"
+#include "secret/memory.h"
 
 struct scan_report {
     json_t *root; /* NULL: text */
@@ -42,7 +42,7 @@ struct scan_report *scan_report_begin(bool json, const struct key_parts *keys)
     if (report != NULL && json) {
         report->processes = json_array();
         report->root = json_pack("{s:i, s:s, s:s, s:o, s:O}", "schema", JSON_SCHEMA, "version",
-                                 SECRETSSL_VERSION, "scanner_memory", secret_pages_protection(),
+                                 SECRETSSL_VERSION, "scanner_memory", secret_memory_kind(),
                                  "components", keys_json(keys), "processes", report->processes);
     }
     if (report != NULL && (report->root != NULL || !json))
@@ -179,7 +179,7 @@ static bool finding_add_text(const struct process_result *result)
                (int)result->pid, result->name, result->copy_count,
                result->copy_count == 1 ? "copy" : "copies", result->secret, result->searched,
                result->failure[0] != '\0' ? ", not to the end" : "");
-    return output_written("scan");
+    return output_written();
 }
 
 bool scan_report_add(struct scan_report *report, const struct process_result *result)
@@ -194,7 +194,7 @@ bool scan_report_end(struct scan_report *report)
     if (report->root != NULL) {
         good = json_object_set_new(report->root, "copies", json_integer(report->copies)) == 0 &&
                json_dumpf(report->root, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF;
-        good = output_written("scan") && good;
+        good = output_written() && good;
         json_decref(report->processes);
         json_decref(report->root);
     }

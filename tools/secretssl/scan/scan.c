@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secretssl scan: searches the memory of processes for copies of private keys. */
 #include <errno.h>
-#include <getopt.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,38 +17,11 @@
 #include "scan/process.h"
 #include "scan/report.h"
 #include "scan/searcher.h"
-#include "secret/heap.h"
-#include "secret/pages.h"
+#include "secret/memory.h"
 #include "secret/stack.h"
+#include "secretmem.h"
 
 enum { NO_COPY = 0, COPIES = 1, COULD_NOT_LOOK = 2 };
-
-static const char help_text[] =
-    "Usage: secretssl scan --key FILE... [--keylog FILE]... [--passin FILE] [--json] PID...\n"
-    "       secretssl scan --key FILE... [--keylog FILE]... --kernel[=CORE] [PID...]\n"
-    "Searches all readable memory of each process for the private parts of the keys, and for\n"
-    "the secrets of TLS sessions. Each --key and --keylog names one file; one of both is "
-    "needed.\n"
-    "\n"
-    "  --key FILE     a private key: PEM, DER or PKCS#12\n"
-    "  --keylog FILE  the secrets of TLS sessions, as clients write them to SSLKEYLOGFILE\n"
-    "  --passin FILE  the first line of FILE is the passphrase of the keys\n"
-    "  --kernel[=CORE]  search the kernel's memory too, with the page cache: all there is,\n"
-    "                 by /proc/kcore, or by CORE, a dump of it\n"
-    "  --json         one JSON object instead of lines of text\n"
-    "  --help, --version\n"
-    "\n"
-    "Looked for are d, p, q, dP, dQ and qInv of RSA keys, seeds and vectors of ML-KEM, ML-DSA\n"
-    "and SLH-DSA keys, and the private value of others: big-endian (or as DER), "
-    "little-endian,\n"
-    "and as base64 text (PEM). At least half of a part counts as a copy of it. Each copy is\n"
-    "shown with its address, mapping and offset.\n"
-    "Secret memory cannot be read, by nobody: it is listed, and so is what else could not\n"
-    "be searched, and TLS that libsecretssl cannot reach, as far as its files show it.\n"
-    "Reading other users' processes, and the kernel, needs root.\n"
-    "\n"
-    "Exit status: 0 no copy outside secret memory, 1 copies found, 2 could not look (at one\n"
-    "process, or to its end; copies found elsewhere are still shown).\n";
 
 struct request {
     const char **key_files;
@@ -107,7 +79,7 @@ static bool protect_self(void)
         say("scan: cannot make itself undumpable: %s", strerror(errno));
         return false;
     }
-    if (!secret_heap_serve_libcrypto()) {
+    if (!secret_memory_begin()) {
         say("scan: libcrypto was in use before its memory could be made secret; unset "
             "LD_PRELOAD and OPENSSL_CONF and try again");
         return false;
@@ -148,7 +120,7 @@ static bool load_keys(const struct request *request, struct key_parts *keys)
         good = key_parts_load(keys, request->key_files[i], passphrase);
     for (size_t i = 0; good && i < request->log_count; i++)
         good = key_log_load(keys, request->log_files[i]);
-    secret_free(passphrase);
+    secretmem_free(passphrase);
     return good;
 }
 
@@ -189,6 +161,15 @@ static int search_all(const struct request *request, struct searcher *searcher,
     return status;
 }
 
+/* libsecretmem's own message has said why there is no secret memory, and the remedy. */
+static void say_memory(void)
+{
+    const char *kind = secret_memory_kind();
+
+    if (strcmp(kind, "secret") != 0)
+        say("scan: the keys searched for are held in %s memory, which root can read", kind);
+}
+
 /* Does all work on secrets, on the secret stack. Returns the exit status. */
 static int scan(void *argument)
 {
@@ -196,78 +177,22 @@ static int scan(void *argument)
     struct key_parts keys = {0};
     int status = COULD_NOT_LOOK;
 
-    if (!load_keys(request, &keys))
-        return status;
-
-    struct searcher *searcher = searcher_make(&keys);
+    struct searcher *searcher = load_keys(request, &keys) ? searcher_make(&keys) : NULL;
     struct scan_report *report =
         searcher == NULL ? NULL : scan_report_begin(request->json, &keys);
 
-    if (report == NULL)
-        return status;
-    status = search_all(request, searcher, report);
-    /* If some parts were not searched for, finding no copy proves nothing. */
-    if (status == NO_COPY && keys.incomplete)
-        status = COULD_NOT_LOOK;
-    if (!scan_report_end(report))
-        status = COULD_NOT_LOOK;
+    if (report != NULL) {
+        say_memory();
+        status = search_all(request, searcher, report);
+        /* If some parts were not searched for, finding no copy proves nothing. */
+        if (status == NO_COPY && keys.incomplete)
+            status = COULD_NOT_LOOK;
+        if (!scan_report_end(report))
+            status = COULD_NOT_LOOK;
+    }
+    searcher_free(searcher);
+    key_parts_free(&keys);
     return status;
-}
-
-/* Returns -1 to continue, else the exit status. */
-static int scan_parse(const struct command *self, int argc, char **argv,
-                      struct request *request)
-{
-    enum { KEY = 256, KEYLOG, PASSIN, KERNEL, JSON, HELP };
-    static const struct option options[] = {
-        {"key", required_argument, NULL, KEY},
-        {"keylog", required_argument, NULL, KEYLOG},
-        {"json", no_argument, NULL, JSON},
-        {"kernel", optional_argument, NULL, KERNEL},
-        {"passin", required_argument, NULL, PASSIN},
-        {"help", no_argument, NULL, HELP},
-        {0},
-    };
-    int answer;
-
-    opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (answer) {
-        case KEY:
-            request->key_files[request->key_count++] = optarg;
-            break;
-        case KEYLOG:
-            request->log_files[request->log_count++] = optarg;
-            break;
-        case PASSIN:
-            request->passin = optarg;
-            break;
-        case KERNEL:
-            request->kernel = optarg != NULL ? optarg : KERNEL_CORE;
-            break;
-        case JSON:
-            request->json = true;
-            break;
-        case 'h':
-        case HELP:
-            return print_help(self);
-        default:
-            return option_error(self, answer, argv);
-        }
-    }
-    if (request->key_count + request->log_count == 0) {
-        say("scan: no key to look for; give --key FILE with a private key, or --keylog FILE");
-        return COULD_NOT_LOOK;
-    }
-    if (optind >= argc && request->kernel == NULL) {
-        say("scan: no process to search; give one or more process numbers");
-        return COULD_NOT_LOOK;
-    }
-    for (; optind < argc; optind++) {
-        if (!parse_pid("scan", argv[optind], &request->pids[request->pid_count++]))
-            return COULD_NOT_LOOK;
-    }
-    return -1;
 }
 
 static int protected_scan(struct request *request)
@@ -283,10 +208,51 @@ static int protected_scan(struct request *request)
         status = COULD_NOT_LOOK;
     }
     OPENSSL_cleanup();
-    secret_pages_clear();
     if (stop_signal)
         raise(stop_signal);
     return status;
+}
+
+enum { KEY = 256, KEYLOG, PASSIN, KERNEL, JSON };
+
+static error_t scan_end(const struct request *request)
+{
+    if (request->key_count + request->log_count == 0)
+        say("scan: no key to look for; give --key FILE with a private key, or --keylog FILE");
+    else if (request->pid_count == 0 && request->kernel == NULL)
+        say("scan: no process to search; give one or more process numbers");
+    else
+        return 0;
+    return EINVAL;
+}
+
+static error_t scan_option(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    switch (key) {
+    case KEY:
+        request->key_files[request->key_count++] = argument;
+        return 0;
+    case KEYLOG:
+        request->log_files[request->log_count++] = argument;
+        return 0;
+    case PASSIN:
+        request->passin = argument;
+        return 0;
+    case KERNEL:
+        request->kernel = argument != NULL ? argument : KERNEL_CORE;
+        return 0;
+    case JSON:
+        request->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        return parse_pid("scan", argument, &request->pids[request->pid_count++]) ? 0 : EINVAL;
+    case ARGP_KEY_END:
+        return scan_end(request);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static int scan_main(const struct command *self, int argc, char **argv)
@@ -298,23 +264,55 @@ static int scan_main(const struct command *self, int argc, char **argv)
     };
     int status = COULD_NOT_LOOK;
 
-    if (request.key_files == NULL || request.log_files == NULL || request.pids == NULL) {
+    if (request.key_files == NULL || request.log_files == NULL || request.pids == NULL)
         say("scan: out of memory");
-    } else {
-        status = scan_parse(self, argc, argv, &request);
-        if (status == -1)
-            status = protected_scan(&request);
-    }
+    else if (options_parse(self, argc, argv, 0, &request))
+        status = protected_scan(&request);
     free(request.key_files);
     free(request.log_files);
     free(request.pids);
     return status;
 }
 
+static const struct argp_option options[] = {
+    {"key", KEY, "FILE", 0, "Search for this private key: PEM, DER or PKCS#12", 0},
+    {"keylog", KEYLOG, "FILE", 0,
+     "Search for these secrets of TLS sessions, as clients write them to SSLKEYLOGFILE", 0},
+    {"passin", PASSIN, "FILE", 0, "The first line of FILE is the passphrase of the keys", 0},
+    {"kernel", KERNEL, "CORE", OPTION_ARG_OPTIONAL,
+     "Also search the kernel's memory, with the page cache: /proc/kcore, or CORE, a dump of it",
+     0},
+    {"json", JSON, NULL, 0, "Print one JSON object instead of lines of text", 0},
+    {0},
+};
+
 const struct command command_scan = {
     .name = "scan",
-    .summary = "look for copies of private keys in the memory of processes",
-    .help = help_text,
+    .summary = "Search the memory of processes for copies of private keys",
+    .parser =
+        {
+            .options = options,
+            .parser = scan_option,
+            .args_doc = "--key FILE... PID...\n--keylog FILE... PID...\n"
+                        "--key FILE... --kernel[=CORE] [PID...]",
+            .doc =
+                "Searches all readable memory of each process for the private parts of the "
+                "keys, and for the secrets of TLS sessions. --key and --keylog may be given "
+                "several times.\v"
+                "The search finds d, p, q, dP, dQ and qInv of RSA keys, seeds and vectors of "
+                "ML-KEM, ML-DSA and SLH-DSA keys, and the private value of other keys: "
+                "big-endian, little-endian, as DER and as base64 text (PEM). At least half of "
+                "a part counts as a copy. Each copy is shown with its address, mapping and "
+                "offset.\n\n"
+                "Nobody can read secret memory. The report lists secret memory, other memory "
+                "that could not be searched, and TLS libraries that libsecretssl cannot reach, "
+                "as far as their files show it. Processes of other users, and the kernel, need "
+                "root.\n\n"
+                "Exit status: 0 no copy outside secret memory, 1 copies found, 2 a process "
+                "could not be searched, or not to its end (copies found elsewhere are shown), "
+                "or the arguments are wrong.",
+            .children = options_help,
+        },
     .usage_status = COULD_NOT_LOOK,
     .main = scan_main,
 };

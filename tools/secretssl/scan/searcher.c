@@ -7,13 +7,10 @@
 #include "cli/message.h"
 #include "scan/base64.h"
 #include "scan/matcher.h"
-#include "secret/heap.h"
+#include "secretmem.h"
 
-/*
- * A larger window is not faster, and secret memory is scarce. The 64 bytes leave room for a
- * block's header.
- */
-enum { WINDOW = 256 * 1024 - 64 };
+/* A larger window is not faster, and secret memory is scarce. */
+enum { WINDOW = 256 * 1024 };
 
 struct searcher {
     struct needles bytes, text;
@@ -83,35 +80,50 @@ static void bytes_found(void *context, const struct match *match)
     searcher->found(searcher->context, &copy);
 }
 
-struct searcher *searcher_make(const struct key_parts *keys)
+/* Allocates the parts of the searcher. Returns false if out of memory. */
+static bool searcher_fill(struct searcher *searcher)
 {
-    struct searcher *searcher = calloc(1, sizeof(*searcher));
-
-    if (searcher == NULL)
-        goto none;
-    if (!needles_make(&searcher->bytes, keys, false) ||
-        !needles_make(&searcher->text, keys, true))
-        return NULL;
     searcher->bytes_matcher = matcher_make(&searcher->bytes);
     searcher->text_matcher = matcher_make(&searcher->text);
     searcher->bytes_seen = calloc(searcher->bytes.count, sizeof(uint64_t));
     searcher->text_seen = calloc(searcher->text.count, sizeof(uint64_t));
-    searcher->window = secret_alloc(WINDOW);
-    if (searcher->bytes_matcher == NULL || searcher->text_matcher == NULL ||
-        searcher->bytes_seen == NULL || searcher->text_seen == NULL || searcher->window == NULL)
-        goto none;
-    searcher->text_stream = text_stream_make(searcher->text_matcher, text_found, searcher);
-    if (searcher->text_stream == NULL)
-        goto none;
-    if (matcher_context(searcher->bytes_matcher) > WINDOW / 4) {
+    searcher->window = secretmem_malloc(WINDOW);
+    if (searcher->text_matcher != NULL)
+        searcher->text_stream = text_stream_make(searcher->text_matcher, text_found, searcher);
+    return searcher->bytes_matcher != NULL && searcher->bytes_seen != NULL &&
+           searcher->text_seen != NULL && searcher->window != NULL &&
+           searcher->text_stream != NULL;
+}
+
+struct searcher *searcher_make(const struct key_parts *keys)
+{
+    struct searcher *searcher = calloc(1, sizeof(*searcher));
+
+    if (searcher == NULL || !needles_make(&searcher->bytes, keys, false) ||
+        !needles_make(&searcher->text, keys, true) || !searcher_fill(searcher))
+        say("scan: out of memory");
+    else if (matcher_context(searcher->bytes_matcher) > WINDOW / 4)
         say("scan: a private part of %zu bytes is too long to search for; the most is %d",
             searcher->bytes.longest, WINDOW / 4 - DER_HEAD_MOST);
-        return NULL;
-    }
-    return searcher;
-none:
-    say("scan: out of memory");
+    else
+        return searcher;
+    searcher_free(searcher);
     return NULL;
+}
+
+void searcher_free(struct searcher *searcher)
+{
+    if (searcher == NULL)
+        return;
+    text_stream_free(searcher->text_stream);
+    matcher_free(searcher->bytes_matcher);
+    matcher_free(searcher->text_matcher);
+    needles_free(&searcher->bytes);
+    needles_free(&searcher->text);
+    secretmem_free(searcher->window);
+    free(searcher->bytes_seen);
+    free(searcher->text_seen);
+    free(searcher);
 }
 
 void searcher_begin(struct searcher *searcher, copy_fn *found, void *context)

@@ -27,6 +27,9 @@ typedef void copy_fn(void *context, const struct copy *copy);
 /* On failure prints a message and returns NULL. */
 struct searcher *searcher_make(const struct key_parts *keys);
 
+/* Frees the searcher. NULL is ignored. */
+void searcher_free(struct searcher *searcher);
+
 /* Begins a new process and forgets the copies of the last one. */
 void searcher_begin(struct searcher *searcher, copy_fn *found, void *context);
 

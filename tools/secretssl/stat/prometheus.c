@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/json.h"
+#include "cli/message.h"
 #include "stat/metrics.h"
 #include "stat/report.h"
 
@@ -139,5 +139,5 @@ bool stat_print_prometheus(const struct stat_result *result)
     for (int i = 0; i < FIGURES; i++)
         print_figure(result, i);
     print_partitions(result);
-    return output_written("stat");
+    return output_written();
 }

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,32 +16,6 @@
 #include "stat/report.h"
 
 enum { ALL_PROTECTED = 0, SOME_NOT = 1, COULD_NOT_LOOK = 2 };
-
-static const char help_text[] =
-    "Usage: secretssl stat [--strict] [--json | --prometheus] [PID... | --all]\n"
-    "Shows live figures of protected processes, which notice nothing of it.\n"
-    "\n"
-    "  --all         every process that is protected, or has TLS that is not (the default)\n"
-    "  --json        one JSON object instead of lines of text\n"
-    "  --prometheus  metrics, as node_exporter's textfile collector reads them\n"
-    "  --strict      status 1 unless every process is fully protected, and says on stderr\n"
-    "                which is not\n"
-    "  --help, --version\n"
-    "\n"
-    "States: protected (its OpenSSL; 'not reached' names other TLS, which is not); degraded\n"
-    "(some of it is not in secret memory); refusing (all of it is, and there was not enough:\n"
-    "allocations failed, or children were given up); unused (libsecretssl is loaded,\n"
-    "nothing to protect so far); unprotected (OpenSSL without libsecretssl); unreached (only "
-    "TLS that\n"
-    "libsecretssl cannot protect); no-tls; unknown; gone.\n"
-    "Other users' processes need root.\n"
-    "\n"
-    "Exit status: 0 all of them are protected (or degraded, or refusing), 1 some process is "
-    "not, else 2 if\n"
-    "some could not be looked at; 2 as well if the arguments are wrong. With --strict 0 only "
-    "if\n"
-    "they are protected, nothing is degraded, refused or not reached, and all of it was "
-    "seen.\n";
 
 struct request {
     bool all, strict, json, prometheus;
@@ -192,55 +165,39 @@ static int stat_look(const struct request *request)
     return status;
 }
 
-/* Returns -1 to continue, else the exit status. */
-static int stat_parse(const struct command *self, int argc, char **argv,
-                      struct request *request)
-{
-    enum { ALL = 256, STRICT, JSON, PROMETHEUS, HELP };
-    static const struct option options[] = {
-        {"all", no_argument, NULL, ALL},   {"strict", no_argument, NULL, STRICT},
-        {"json", no_argument, NULL, JSON}, {"prometheus", no_argument, NULL, PROMETHEUS},
-        {"help", no_argument, NULL, HELP}, {0},
-    };
-    int answer;
+enum { ALL = 256, STRICT, JSON, PROMETHEUS };
 
-    opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (answer) {
-        case ALL:
-            request->all = true;
-            break;
-        case STRICT:
-            request->strict = true;
-            break;
-        case JSON:
-            request->json = true;
-            break;
-        case PROMETHEUS:
-            request->prometheus = true;
-            break;
-        case 'h':
-        case HELP:
-            return print_help(self);
-        default:
-            return option_error(self, answer, argv);
-        }
-    }
-    if (request->json && request->prometheus) {
-        say("stat: --json and --prometheus exclude each other; give one of them");
-        return COULD_NOT_LOOK;
-    }
-    if (request->all && optind < argc) {
-        say("stat: --all and '%s': give process numbers, or --all", argv[optind]);
-        return COULD_NOT_LOOK;
-    }
-    for (; optind < argc; optind++) {
-        if (!parse_pid("stat", argv[optind], &request->pids[request->count++]))
-            return COULD_NOT_LOOK;
-    }
-    if (request->count == 0)
+static error_t stat_option(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    switch (key) {
+    case ALL:
         request->all = true;
-    return -1;
+        return 0;
+    case STRICT:
+        request->strict = true;
+        return 0;
+    case JSON:
+        request->json = true;
+        return 0;
+    case PROMETHEUS:
+        request->prometheus = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (!request->all)
+            return parse_pid("stat", argument, &request->pids[request->count++]) ? 0 : EINVAL;
+        say("stat: --all and '%s': give process numbers, or --all", argument);
+        return EINVAL;
+    case ARGP_KEY_END:
+        request->all = request->count == 0;
+        if (!request->json || !request->prometheus)
+            return 0;
+        say("stat: --json and --prometheus exclude each other; give one of them");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static int stat_main(const struct command *self, int argc, char **argv)
@@ -250,18 +207,54 @@ static int stat_main(const struct command *self, int argc, char **argv)
 
     if (request.pids == NULL)
         say("stat: out of memory");
-    else
-        status = stat_parse(self, argc, argv, &request);
-    if (status == -1)
+    else if (options_parse(self, argc, argv, 0, &request))
         status = stat_look(&request);
     free(request.pids);
     return status;
 }
 
+static const struct argp_option options[] = {
+    {"all", ALL, NULL, 0,
+     "Show every process that is protected, or has TLS that is not (the default)", 0},
+    {"json", JSON, NULL, 0, "Print one JSON object instead of lines of text", 0},
+    {"prometheus", PROMETHEUS, NULL, 0,
+     "Print metrics, as node_exporter's textfile collector reads them", 0},
+    {"strict", STRICT, NULL, 0,
+     "Exit with status 1 unless every process is fully protected, and name on stderr each "
+     "that is not",
+     0},
+    {0},
+};
+
 const struct command command_stat = {
     .name = "stat",
-    .summary = "show live figures of protected processes",
-    .help = help_text,
+    .summary = "Show live figures of protected processes",
+    .parser =
+        {
+            .options = options,
+            .parser = stat_option,
+            .args_doc = "[PID...]",
+            .doc =
+                "Shows live figures of protected processes, read from outside: the processes "
+                "are not disturbed.\v"
+                "States:\n"
+                "  protected    all of OpenSSL's memory is secret; 'not reached' names other "
+                "TLS libraries, which are not protected\n"
+                "  degraded     some of the memory is not secret\n"
+                "  refusing     all of the memory is secret, and there was too little: "
+                "allocations failed, or children were given up\n"
+                "  unused       libsecretssl is loaded and has had nothing to protect so far\n"
+                "  unprotected  OpenSSL without libsecretssl\n"
+                "  unreached    only TLS libraries that libsecretssl cannot protect\n"
+                "  no-tls, unknown, gone\n\n"
+                "Processes of other users need root.\n\n"
+                "Exit status: 0 if all processes are protected, degraded or refusing; else 1 "
+                "if some process is not; else 2 if some process could not be inspected. Wrong "
+                "arguments are 2 as well. With --strict, 0 only if all processes were "
+                "inspected and are protected, and nothing is degraded, refused or not "
+                "reached.",
+            .children = options_help,
+        },
     .usage_status = COULD_NOT_LOOK,
     .main = stat_main,
 };

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cli/json.h"
+#include "cli/message.h"
 #include "stat/metrics.h"
 #include "stat/report.h"
 
@@ -119,5 +119,5 @@ bool stat_print_text(const struct stat_result *result)
                states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
                states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
                states[STATE_UNKNOWN]);
-    return output_written("stat");
+    return output_written();
 }
