@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# scenario_tests(KIND HELPERS): every function scenario_NAME of a test_MODULE.py beside the caller is
-# a test, KIND.MODULE.NAME. `scenarios`, in the caller: all of their names.
-function(scenario_tests kind helpers)
+# scenario_tests(KIND): every function scenario_NAME of a test_MODULE.py beside the caller is a test,
+# KIND.MODULE.NAME, and finds its programs in the caller's build directory, in helpers/. `scenarios`, in
+# the caller: all of their names.
+function(scenario_tests kind)
   set(names "")
   file(GLOB modules CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.py)
   foreach(file IN LISTS modules)
@@ -13,7 +14,7 @@ function(scenario_tests kind helpers)
       string(REGEX REPLACE "^def scenario_([a-z0-9_]+).*" "\\1" scenario ${line})
       set(name ${kind}.${module}.${scenario})
       add_test(NAME ${name} COMMAND ${SYSTEM_PYTHON} -B ${file}
-        --build ${CMAKE_BINARY_DIR} --helpers ${helpers} ${scenario})
+        --build ${CMAKE_BINARY_DIR} ${scenario})
       # The harness ends a scenario after 150 s itself, and cleans up.
       set_tests_properties(${name} PROPERTIES TIMEOUT 180)
       list(APPEND names ${name})

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One line for each check, in the Test Anything Protocol; exit status 1 if any failed."""
+"""Scenarios as unittest's test cases, with one line for each check in the Test Anything Protocol."""
 
 import argparse
+import os
 import signal
 import sys
 import traceback
+import unittest
 
 from . import process
 from .environment import Environment
@@ -40,37 +42,46 @@ def too_long(_signal, _frame):
     raise TimeoutError(f"the scenario took more than {SCENARIO_SECONDS} s")
 
 
-def main(module):
-    """Runs the scenarios of a test file: functions named scenario_*, taking (env, report)."""
-    scenarios = {
-        name.removeprefix("scenario_"): function
-        for name, function in vars(module).items()
-        if name.startswith("scenario_")
-    }
-    parser = argparse.ArgumentParser(description=module.__doc__)
-    parser.add_argument("--build", required=True, help="build directory, with lib/ and bin/")
-    parser.add_argument("--helpers", required=True, help="directory of the C helper programs")
-    parser.add_argument("scenario", nargs="*", help=f"of: {', '.join(scenarios)}")
-    arguments = parser.parse_args()
-    unknown = [name for name in arguments.scenario if name not in scenarios]
-    if unknown:
-        parser.error(f"no scenario {unknown[0]!r}; there are: {', '.join(scenarios)}")
-
-    failed = 0
-    signal.signal(signal.SIGALRM, too_long)
-    process.adopt_orphans()
-    for name in arguments.scenario or scenarios:
+def case_of(scenario, build, helpers):
+    """A method of a TestCase that runs a scenario, a function that takes (env, report)."""
+    def run(case):
+        name = scenario.__name__.removeprefix("scenario_")
         print(f"# scenario {name}", flush=True)
         report = Report()
         signal.alarm(SCENARIO_SECONDS)
         try:
-            with Environment(arguments.build, arguments.helpers) as env:
-                scenarios[name](env, report)
+            with Environment(build, helpers) as env:
+                scenario(env, report)
         except Exception:
             report.ok(False, f"{name} ran to its end", traceback.format_exc())
         finally:
             signal.alarm(0)
             process.end_descendants()
         print(f"1..{report.count}", flush=True)
-        failed += report.failed + (report.count == 0)
-    sys.exit(1 if failed else 0)
+        case.assertGreater(report.count, 0, "the scenario has no check")
+        case.assertEqual(report.failed, 0, f"of {report.count} checks failed")
+    run.__doc__ = scenario.__doc__
+    return run
+
+
+def main(module):
+    """Runs the scenarios of a test file: functions named scenario_*, taking (env, report)."""
+    project = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
+    parser = argparse.ArgumentParser(
+        description=module.__doc__, epilog="Other options are unittest's: -k PART, -f, -v.")
+    parser.add_argument("--build", default=os.path.join(project, "build/release"),
+                        help="build directory, with lib/ and bin/ (%(default)s)")
+    arguments, others = parser.parse_known_args()
+    kind = os.path.basename(os.path.dirname(os.path.realpath(module.__file__)))
+    helpers = os.path.join(arguments.build, "test", kind, "helpers")
+    cases = type("Scenarios", (unittest.TestCase,),
+                 {name: case_of(function, arguments.build, helpers)
+                  for name, function in vars(module).items() if name.startswith("scenario_")})
+    loader = unittest.TestLoader()
+    loader.testMethodPrefix = "scenario_"
+    chosen = [name if name.startswith("-") or not hasattr(cases, f"scenario_{name}")
+              else f"Scenarios.scenario_{name}" for name in others]
+    signal.signal(signal.SIGALRM, too_long)
+    process.adopt_orphans()
+    module.Scenarios = cases
+    unittest.main(module, argv=[sys.argv[0], *chosen], testLoader=loader)
