@@ -84,4 +84,4 @@ def main(module):
     signal.signal(signal.SIGALRM, too_long)
     process.adopt_orphans()
     module.Scenarios = cases
-    unittest.main(module, argv=[sys.argv[0], *chosen], testLoader=loader)
+    unittest.main(module, argv=[sys.argv[0], *chosen], testLoader=loader, warnings="ignore")

@@ -7,19 +7,35 @@
 
 #include "cli/message.h"
 
+/* Returns the size in bytes of the UTF-8 character at text, or 0 if it is not valid. */
+static size_t character_size(const char *text)
+{
+    for (size_t length = 1; length <= 4 && text[length - 1] != '\0'; length++) {
+        json_t *string = json_stringn(text, length);
+
+        json_decref(string);
+        if (string != NULL)
+            return length;
+    }
+    return 0;
+}
+
 json_t *json_text(const char *from)
 {
     json_t *string = json_string(from);
-    char *ascii;
+    char *valid;
 
-    if (string != NULL || (ascii = strdup(from)) == NULL)
+    if (string != NULL || (valid = strdup(from)) == NULL)
         return string;
-    for (char *c = ascii; *c != '\0'; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
+    for (char *at = valid; *at != '\0';) {
+        size_t length = character_size(at);
+
+        if (length == 0)
+            *at = '?';
+        at += length > 0 ? length : 1;
     }
-    string = json_string(ascii);
-    free(ascii);
+    string = json_string(valid);
+    free(valid);
     return string;
 }
 

@@ -82,19 +82,17 @@ static void say_false(struct process_state *process, enum protection_state state
                   process->stats.sum.pages[kind], kind_names[kind], pages_most(process, kind));
 }
 
-static bool has_no_secret_memory(const struct process_state *process)
+static uint64_t false_figures(const struct process_state *process)
+{
+    return judgement_false(process);
+}
+
+static uint64_t no_secret_memory(const struct process_state *process)
 {
     return process->stats.sum.pages[SM_KIND_SECRET] != 0 && process->kernel_secret == 0;
 }
 
-static void say_no_secret_memory(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state,
-                  "the kernel knows of no secret memory here: a child of a raw fork, which has "
-                  "none, or false figures");
-}
-
-static bool is_not_hooked(const struct process_state *process)
+static uint64_t not_hooked(const struct process_state *process)
 {
     return process->tls.openssl != NULL && process->stats.sum.hooks == 0 &&
            process->stats.sum.hooks_late == 0;
@@ -106,9 +104,14 @@ static void say_not_hooked(struct process_state *process, enum protection_state 
                   process->tls.openssl->name);
 }
 
-static bool hooked_none(const struct process_state *process)
+static uint64_t hooked_late(const struct process_state *process)
 {
-    return process->stats.sum.hooks == 0 && process->stats.sum.hooks_late != 0;
+    return process->stats.sum.hooks_late;
+}
+
+static uint64_t hooked_none(const struct process_state *process)
+{
+    return process->stats.sum.hooks == 0 ? process->stats.sum.hooks_late : 0;
 }
 
 static void say_hooked_none(struct process_state *process, enum protection_state state)
@@ -118,18 +121,7 @@ static void say_hooked_none(struct process_state *process, enum protection_state
                   process->stats.sum.hooks_late);
 }
 
-static bool hooked_late(const struct process_state *process)
-{
-    return process->stats.sum.hooks_late != 0;
-}
-
-static void say_hooked_late(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state, "%" PRIu64 " libcrypto could not be hooked",
-                  process->stats.sum.hooks_late);
-}
-
-static bool has_unhooked(const struct process_state *process)
+static uint64_t unhooked_copies(const struct process_state *process)
 {
     const struct sm_stats *sum = &process->stats.sum;
 
@@ -153,43 +145,22 @@ static void say_copies(struct process_state *process, enum protection_state stat
     }
 }
 
-static uint64_t weak_pages(const struct process_state *process)
+static uint64_t weak_kibibytes(const struct process_state *process)
 {
-    return process->stats.sum.pages[SM_KIND_LOCKED] + process->stats.sum.pages[SM_KIND_PLAIN];
+    const uint64_t *pages = process->stats.sum.pages;
+
+    return (pages[SM_KIND_LOCKED] + pages[SM_KIND_PLAIN]) * (SM_PAGE / 1024);
 }
 
-static bool is_weak(const struct process_state *process)
+static uint64_t spilled(const struct process_state *process)
 {
-    return weak_pages(process) != 0;
-}
-
-static void say_weak(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state, "%" PRIu64 " KiB are in memory that is not secret",
-                  weak_pages(process) * (SM_PAGE / 1024));
-}
-
-static bool has_spilled(const struct process_state *process)
-{
-    return process->stats.sum.spilled != 0;
-}
-
-static void say_spilled(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state, "%" PRIu64 " allocations went to the C library",
-                  process->stats.sum.spilled);
+    return process->stats.sum.spilled;
 }
 
 /* The counted pages are freed by now, and were not secret while they held secrets. */
-static bool was_weak(const struct process_state *process)
+static uint64_t once_weak_kibibytes(const struct process_state *process)
 {
-    return process->stats.sum.degraded != 0;
-}
-
-static void say_was_weak(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state, "%" PRIu64 " KiB were in memory that is not secret",
-                  process->stats.sum.degraded * (SM_PAGE / 1024));
+    return process->stats.sum.degraded * (SM_PAGE / 1024);
 }
 
 /*
@@ -204,27 +175,9 @@ static uint64_t refused(const struct process_state *process)
     return failed > absurd ? failed - absurd : 0;
 }
 
-static bool has_refused(const struct process_state *process)
+static uint64_t given_up(const struct process_state *process)
 {
-    return refused(process) != 0;
-}
-
-static void say_refused(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state,
-                  "%" PRIu64 " allocations were refused, for want of secret memory",
-                  refused(process));
-}
-
-static bool has_given_up(const struct process_state *process)
-{
-    return process->stats.sum.fork_failed != 0;
-}
-
-static void say_given_up(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state, "%" PRIu64 " forked children were given up",
-                  process->stats.sum.fork_failed);
+    return process->stats.sum.fork_failed;
 }
 
 static const struct {
@@ -236,37 +189,34 @@ static const struct {
 #undef LAPSE
 };
 
-/* Returns the first lapse with this harm, or SM_LAPSES. */
-static int lapse_of(const struct process_state *process, enum sm_harm harm)
+/* Returns the text of the first lapse with this harm, or NULL. */
+static const char *lapse_of(const struct process_state *process, enum sm_harm harm)
 {
-    int i = 0;
-
-    while (i < SM_LAPSES && (process->stats.sum.lapses[i] == 0 || lapses[i].harm != harm))
-        i++;
-    return i;
+    for (int i = 0; i < SM_LAPSES; i++) {
+        if (process->stats.sum.lapses[i] != 0 && lapses[i].harm == harm)
+            return lapses[i].what;
+    }
+    return NULL;
 }
 
-static bool has_exposed(const struct process_state *process)
+static uint64_t exposed(const struct process_state *process)
 {
-    return lapse_of(process, SM_HARM_EXPOSED) < SM_LAPSES;
+    return lapse_of(process, SM_HARM_EXPOSED) != NULL;
 }
 
-static void say_exposed(struct process_state *process, enum protection_state state)
+static uint64_t lapsed(const struct process_state *process)
 {
-    judgement_set(process, state, "%s", lapses[lapse_of(process, SM_HARM_EXPOSED)].what);
+    return lapse_of(process, SM_HARM_REFUSED) != NULL;
 }
 
-static bool has_lapsed(const struct process_state *process)
+static void say_lapse(struct process_state *process, enum protection_state state)
 {
-    return lapse_of(process, SM_HARM_REFUSED) < SM_LAPSES;
+    enum sm_harm harm = state == STATE_DEGRADED ? SM_HARM_EXPOSED : SM_HARM_REFUSED;
+
+    judgement_set(process, state, "%s", lapse_of(process, harm));
 }
 
-static void say_lapsed(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state, "%s", lapses[lapse_of(process, SM_HARM_REFUSED)].what);
-}
-
-static bool has_nothing(const struct process_state *process)
+static uint64_t nothing_used(const struct process_state *process)
 {
     uint64_t any = process->stats.sum.hooks;
 
@@ -275,47 +225,51 @@ static bool has_nothing(const struct process_state *process)
     return any == 0;
 }
 
-static bool has_only_others(const struct process_state *process)
+static uint64_t only_others(const struct process_state *process)
 {
-    return has_nothing(process) && process->tls.count > 0;
-}
-
-static void say_only_others(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state,
-                  "libsecretssl is loaded, and cannot reach the TLS that is here");
-}
-
-static void say_nothing(struct process_state *process, enum protection_state state)
-{
-    judgement_set(process, state, "libsecretssl is loaded, and not used so far");
+    return nothing_used(process) && process->tls.count > 0;
 }
 
 /*
- * The states of a process with libsecretssl. The first line that holds gives the state: lines
- * about false figures come first, then from bad to better. src/log/lapse.h says which lapses do
- * not speak against protection.
+ * The states of a process with libsecretssl. The first line whose count is not 0 gives the
+ * state and the reason: `say`, or the count and `counted`, or `text`. Lines about false figures
+ * come first, then from bad to better. src/log/lapse.h says which lapses do not speak against
+ * protection.
  */
 static const struct {
-    bool (*holds)(const struct process_state *process);
+    uint64_t (*count)(const struct process_state *process);
     enum protection_state state;
     void (*say)(struct process_state *process, enum protection_state state);
+    const char *counted, *text;
 } lines[] = {
-    {has_no_secret_memory, STATE_UNKNOWN, say_no_secret_memory},
-    {judgement_false, STATE_UNKNOWN, say_false},
-    {is_not_hooked, STATE_UNPROTECTED, say_not_hooked},
-    {hooked_none, STATE_UNPROTECTED, say_hooked_none},
-    {hooked_late, STATE_DEGRADED, say_hooked_late},
-    {has_unhooked, STATE_DEGRADED, say_copies},
-    {is_weak, STATE_DEGRADED, say_weak},
-    {has_spilled, STATE_DEGRADED, say_spilled},
-    {was_weak, STATE_DEGRADED, say_was_weak},
-    {has_exposed, STATE_DEGRADED, say_exposed},
-    {has_refused, STATE_REFUSING, say_refused},
-    {has_given_up, STATE_REFUSING, say_given_up},
-    {has_lapsed, STATE_REFUSING, say_lapsed},
-    {has_only_others, STATE_UNREACHED, say_only_others},
-    {has_nothing, STATE_UNUSED, say_nothing},
+    {.count = no_secret_memory,
+     .state = STATE_UNKNOWN,
+     .text = "the kernel knows of no secret memory here: a child of a raw fork, which has "
+             "none, or false figures"},
+    {.count = false_figures, .state = STATE_UNKNOWN, .say = say_false},
+    {.count = not_hooked, .state = STATE_UNPROTECTED, .say = say_not_hooked},
+    {.count = hooked_none, .state = STATE_UNPROTECTED, .say = say_hooked_none},
+    {.count = hooked_late, .state = STATE_DEGRADED, .counted = "libcrypto could not be hooked"},
+    {.count = unhooked_copies, .state = STATE_DEGRADED, .say = say_copies},
+    {.count = weak_kibibytes,
+     .state = STATE_DEGRADED,
+     .counted = "KiB are in memory that is not secret"},
+    {.count = spilled, .state = STATE_DEGRADED, .counted = "allocations went to the C library"},
+    {.count = once_weak_kibibytes,
+     .state = STATE_DEGRADED,
+     .counted = "KiB were in memory that is not secret"},
+    {.count = exposed, .state = STATE_DEGRADED, .say = say_lapse},
+    {.count = refused,
+     .state = STATE_REFUSING,
+     .counted = "allocations were refused, for want of secret memory"},
+    {.count = given_up, .state = STATE_REFUSING, .counted = "forked children were given up"},
+    {.count = lapsed, .state = STATE_REFUSING, .say = say_lapse},
+    {.count = only_others,
+     .state = STATE_UNREACHED,
+     .text = "libsecretssl is loaded, and cannot reach the TLS that is here"},
+    {.count = nothing_used,
+     .state = STATE_UNUSED,
+     .text = "libsecretssl is loaded, and not used so far"},
 };
 
 void judgement_make(struct process_state *process)
@@ -325,10 +279,17 @@ void judgement_make(struct process_state *process)
         return;
     }
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        if (lines[i].holds(process)) {
+        uint64_t count = lines[i].count(process);
+
+        if (count == 0)
+            continue;
+        if (lines[i].say != NULL)
             lines[i].say(process, lines[i].state);
-            return;
-        }
+        else if (lines[i].counted != NULL)
+            judgement_set(process, lines[i].state, "%" PRIu64 " %s", count, lines[i].counted);
+        else
+            judgement_set(process, lines[i].state, "%s", lines[i].text);
+        return;
     }
     judgement_set(process, STATE_PROTECTED, "%s", "");
 }

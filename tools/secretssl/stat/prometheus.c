@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text format that Prometheus and node_exporter's textfile collector read. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/json.h"
 #include "cli/message.h"
 #include "stat/metrics.h"
 #include "stat/report.h"
@@ -17,42 +19,21 @@ static void metric_begin(const char *metric, const char *help)
            counter ? "counter" : "gauge");
 }
 
-/* Returns the size in bytes of the UTF-8 character at text, or 0 if it is not valid. */
-static size_t character(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80                      ? 1
-                    : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                    : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
-                    : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                        : 0;
-
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    /* Longer than needed, a surrogate, or beyond the last character */
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] >= 0xa0) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90))
-        return 0;
-    return length;
-}
-
-/* Prints the value of a label, without its quotes. */
+/* Prints the value of a label, without its quotes, as valid UTF-8. */
 static void put_value(const char *text)
 {
-    for (const unsigned char *at = (const void *)text; *at != '\0';) {
-        size_t length = character(at);
+    json_t *string = json_text(text);
+    const char *at = string != NULL ? json_string_value(string) : "";
 
+    for (; *at != '\0'; at++) {
         if (*at == '\n')
             fputs("\\n", stdout);
         else if (*at == '"' || *at == '\\')
             printf("\\%c", *at);
-        else if (length == 0 || *at < ' ' || *at == 0x7f)
-            putchar('?');
         else
-            fwrite(at, 1, length, stdout);
-        at += length > 0 ? length : 1;
+            putchar(iscntrl((unsigned char)*at) ? '?' : *at);
     }
+    json_decref(string);
 }
 
 static void begin_sample(const char *metric, const struct process_state *process)
