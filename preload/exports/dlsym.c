@@ -148,7 +148,7 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
 {
     void *function = own(name), *real;
 
-    dlopen_hook_pending();
+    dlopen_hook_pending(handle);
     if (is_linkers(name) && handle != RTLD_DEFAULT && handle != RTLD_NEXT)
         return linkers(real_dlsym()(handle, name));
     if (!function)

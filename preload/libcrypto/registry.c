@@ -8,6 +8,7 @@ unsigned known_count;
 
 unsigned libcrypto_choices;
 static __thread unsigned loads __attribute__((tls_model("initial-exec")));
+static __thread bool load_passed_on __attribute__((tls_model("initial-exec")));
 
 struct libcrypto *registry_find(const struct elf_object *object)
 {
@@ -42,7 +43,24 @@ void registry_add(void)
 
 bool registry_is_loading(void)
 {
-    return loads != 0;
+    return loads || load_passed_on;
+}
+
+static void set_passed_on(bool value)
+{
+    if (load_passed_on != value)
+        __atomic_fetch_add(&libcrypto_choices, value ? 1U : -1U, __ATOMIC_RELAXED);
+    load_passed_on = value;
+}
+
+void libcrypto_load_passed_on(void)
+{
+    set_passed_on(true);
+}
+
+void registry_is_loaded(void)
+{
+    set_passed_on(false);
 }
 
 unsigned registry_of_code(const void *code)

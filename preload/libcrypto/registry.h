@@ -50,8 +50,14 @@ void registry_add(void);
 /* Returns the number of the libcrypto that contains the code, or LIBCRYPTO_NONE. */
 unsigned registry_of_code(const void *code);
 
-/* Returns true while this thread loads a library. */
+/*
+ * Returns true while this thread loads a library, or when nobody has looked yet what a call of
+ * this thread brought that was passed on.
+ */
 bool registry_is_loading(void);
+
+/* Called when all that this thread has loaded is registered. */
+void registry_is_loaded(void);
 
 /* Returns true if a libcrypto contains the code. Takes no lock. */
 bool libcrypto_contains(const void *code);
@@ -65,6 +71,9 @@ bool libcrypto_serves(const void *code);
  */
 void libcrypto_load_begin(void);
 void libcrypto_load_end(void);
+
+/* Called before a dlopen() of this thread whose end the preload does not see. */
+void libcrypto_load_passed_on(void);
 
 /*
  * Returns true if function is the function of that name of a hooked libcrypto and the preload's
