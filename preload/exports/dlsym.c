@@ -18,8 +18,8 @@
 #include <string.h>
 
 /* Called by the assembly below. */
-SM_FROM_ASM void *preload_own_function(void *handle, const char *name, const void *caller);
-SM_FROM_ASM dlsym_function *preload_next_dlsym(void);
+SM_FROM_ASM struct interposed preload_dlsym(void *handle, const char *name, long none,
+                                            const void *caller);
 SM_FROM_ASM struct interposed preload_dlvsym(void *handle, const char *name,
                                              const char *version, const void *caller);
 
@@ -144,7 +144,7 @@ static void *by_default(const char *name, void *function, const void *caller)
  * Returns the function for the caller; NOTHING: the caller gets NULL; NULL: the C library
  * answers.
  */
-void *preload_own_function(void *handle, const char *name, const void *caller)
+static void *own_function(void *handle, const char *name, const void *caller)
 {
     void *function = own(name), *real;
 
@@ -163,100 +163,31 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
     return real && libcrypto_defines(real, name) ? function : NULL;
 }
 
-dlsym_function *preload_next_dlsym(void)
+static struct interposed dlsym_answer(void *function, void *next)
 {
-    return real_dlsym();
+    return (struct interposed){function == NOTHING ? NULL : function, function ? NULL : next};
 }
 
-/* The C library answers for a version that does not exist. */
+/* As dlsym(3). */
+struct interposed preload_dlsym(void *handle, const char *name, long none, const void *caller)
+{
+    (void)none;
+    return dlsym_answer(own_function(handle, name, caller), (void *)real_dlsym());
+}
+
+/* As dlvsym(3). The C library answers for a version that does not exist. */
 struct interposed preload_dlvsym(void *handle, const char *name, const char *version,
                                  const void *caller)
 {
     dlvsym_function *next = (dlvsym_function *)real_function(REAL_DLVSYM);
-    void *function = preload_own_function(handle, name, caller);
+    void *function = own_function(handle, name, caller);
 
-    if (function == NOTHING)
-        return (struct interposed){NULL, NULL};
     if (is_linkers(name) && handle != RTLD_NEXT)
         function = linkers(next(handle, name, version));
-    if (function && next(handle, name, version))
-        return (struct interposed){function, NULL};
-    return (struct interposed){NULL, (void *)next};
+    if (function && function != NOTHING && !next(handle, name, version))
+        function = NULL;
+    return dlsym_answer(function, (void *)next);
 }
 
+INTERPOSE_OR_TAIL_CALL(dlsym);
 INTERPOSE_OR_TAIL_CALL(dlvsym);
-
-/* clang-format off */
-#if defined(__x86_64__)
-__asm__(".pushsection .text\n"
-        ".globl dlsym\n"
-        ".type dlsym, @function\n"
-        "dlsym:\n"
-        "    .cfi_startproc\n"
-        "    endbr64\n"
-        "    pushq %rdi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    pushq %rsi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    subq $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    movq 24(%rsp), %rdx\n"
-        "    call preload_own_function\n"
-        "    testq %rax, %rax\n"
-        "    jnz 1f\n"
-        "    call preload_next_dlsym\n"
-        "    .cfi_remember_state\n"
-        "    addq $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    popq %rsi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    popq %rdi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    jmp *%rax\n"
-        "1:  .cfi_restore_state\n"
-        "    xorl %edx, %edx\n"
-        "    cmpq $-1, %rax\n"
-        "    cmoveq %rdx, %rax\n"
-        "    addq $24, %rsp\n"
-        "    .cfi_adjust_cfa_offset -24\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size dlsym, .-dlsym\n"
-        ".popsection\n");
-#else
-__asm__(".pushsection .text\n"
-        ".globl dlsym\n"
-        ".type dlsym, %function\n"
-        "dlsym:\n"
-        "    .cfi_startproc\n"
-        "    stp x29, x30, [sp, #-32]!\n"
-        "    .cfi_def_cfa_offset 32\n"
-        "    .cfi_offset 29, -32\n"
-        "    .cfi_offset 30, -24\n"
-        "    mov x29, sp\n"
-        "    stp x0, x1, [sp, #16]\n"
-        "    mov x2, x30\n"
-        "    bl preload_own_function\n"
-        "    cbnz x0, 1f\n"
-        "    bl preload_next_dlsym\n"
-        "    mov x16, x0\n"
-        "    ldp x0, x1, [sp, #16]\n"
-        "    .cfi_remember_state\n"
-        "    ldp x29, x30, [sp], #32\n"
-        "    .cfi_restore 29\n"
-        "    .cfi_restore 30\n"
-        "    .cfi_def_cfa_offset 0\n"
-        "    br x16\n"
-        "1:  .cfi_restore_state\n"
-        "    cmn x0, #1\n"
-        "    csel x0, xzr, x0, eq\n"
-        "    ldp x29, x30, [sp], #32\n"
-        "    .cfi_restore 29\n"
-        "    .cfi_restore 30\n"
-        "    .cfi_def_cfa_offset 0\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size dlsym, .-dlsym\n"
-        ".popsection\n");
-#endif
-/* clang-format on */
