@@ -23,40 +23,11 @@ SM_FROM_ASM struct interposed preload_dlsym(void *handle, const char *name, long
 SM_FROM_ASM struct interposed preload_dlvsym(void *handle, const char *name,
                                              const char *version, const void *caller);
 
+#define OURS(type, name, arguments) {#name, (void *)(name)},
 static const struct {
     const char *name;
     void *function;
-} ours[] = {
-    {"CRYPTO_aligned_alloc", (void *)CRYPTO_aligned_alloc},
-    {"CRYPTO_aligned_alloc_array", (void *)CRYPTO_aligned_alloc_array},
-    {"CRYPTO_calloc", (void *)CRYPTO_calloc},
-    {"CRYPTO_clear_free", (void *)CRYPTO_clear_free},
-    {"CRYPTO_clear_realloc", (void *)CRYPTO_clear_realloc},
-    {"CRYPTO_clear_realloc_array", (void *)CRYPTO_clear_realloc_array},
-    {"CRYPTO_free", (void *)CRYPTO_free},
-    {"CRYPTO_get_mem_functions", (void *)CRYPTO_get_mem_functions},
-    {"CRYPTO_malloc", (void *)CRYPTO_malloc},
-    {"CRYPTO_malloc_array", (void *)CRYPTO_malloc_array},
-    {"CRYPTO_memdup", (void *)CRYPTO_memdup},
-    {"CRYPTO_realloc", (void *)CRYPTO_realloc},
-    {"CRYPTO_realloc_array", (void *)CRYPTO_realloc_array},
-    {"CRYPTO_secure_actual_size", (void *)CRYPTO_secure_actual_size},
-    {"CRYPTO_secure_allocated", (void *)CRYPTO_secure_allocated},
-    {"CRYPTO_secure_calloc", (void *)CRYPTO_secure_calloc},
-    {"CRYPTO_secure_clear_free", (void *)CRYPTO_secure_clear_free},
-    {"CRYPTO_secure_free", (void *)CRYPTO_secure_free},
-    {"CRYPTO_secure_malloc", (void *)CRYPTO_secure_malloc},
-    {"CRYPTO_secure_malloc_array", (void *)CRYPTO_secure_malloc_array},
-    {"CRYPTO_secure_malloc_done", (void *)CRYPTO_secure_malloc_done},
-    {"CRYPTO_secure_malloc_init", (void *)CRYPTO_secure_malloc_init},
-    {"CRYPTO_secure_malloc_initialized", (void *)CRYPTO_secure_malloc_initialized},
-    {"CRYPTO_secure_used", (void *)CRYPTO_secure_used},
-    {"CRYPTO_secure_zalloc", (void *)CRYPTO_secure_zalloc},
-    {"CRYPTO_set_mem_functions", (void *)CRYPTO_set_mem_functions},
-    {"CRYPTO_strdup", (void *)CRYPTO_strdup},
-    {"CRYPTO_strndup", (void *)CRYPTO_strndup},
-    {"CRYPTO_zalloc", (void *)CRYPTO_zalloc},
-};
+} ours[] = {CRYPTO_FUNCTIONS(OURS)};
 
 static void *own(const char *name)
 {
