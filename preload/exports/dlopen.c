@@ -108,16 +108,15 @@ static struct interposed pass_on(enum real which)
 /* As dlopen(3). */
 struct interposed preload_dlopen(const char *file, int mode, long none, const void *caller)
 {
-    void *(*next)(const char *, int) = (void *(*)(const char *, int))real_function(REAL_DLOPEN);
     void *handle;
 
     (void)none;
     dlopen_hook_pending(RTLD_DEFAULT);
     file = allowed_name(file, caller);
     if (is_for_caller(file, caller))
-        return pass_on(REAL_DLOPEN);
+        return pass_on(REAL_dlopen);
     libcrypto_load_begin();
-    handle = next(file, mode);
+    handle = REAL(dlopen)(file, mode);
     libcrypto_load_end();
     if (handle)
         libcrypto_discover();
@@ -127,17 +126,15 @@ struct interposed preload_dlopen(const char *file, int mode, long none, const vo
 /* As dlmopen(3). */
 struct interposed preload_dlmopen(Lmid_t space, const char *file, int mode, const void *caller)
 {
-    void *(*next)(Lmid_t, const char *, int) =
-        (void *(*)(Lmid_t, const char *, int))real_function(REAL_DLMOPEN);
     void *handle;
 
     dlopen_hook_pending(RTLD_DEFAULT);
     if (is_for_caller(file, caller)) {
         __atomic_store_n(&passed_into_namespace, true, __ATOMIC_RELAXED);
-        return pass_on(REAL_DLMOPEN);
+        return pass_on(REAL_dlmopen);
     }
     libcrypto_load_begin();
-    handle = next(space, file, mode);
+    handle = REAL(dlmopen)(space, file, mode);
     libcrypto_load_end();
     if (handle && space == LM_ID_BASE)
         libcrypto_discover();

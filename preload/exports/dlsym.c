@@ -51,11 +51,11 @@ static void *linkers(const void *real)
         return NULL;
     if (real == (void *)real_dlsym())
         return (void *)dlsym;
-    if (real == real_function(REAL_DLVSYM))
+    if (real == real_function(REAL_dlvsym))
         return (void *)dlvsym;
-    if (real == real_function(REAL_DLOPEN))
+    if (real == real_function(REAL_dlopen))
         return (void *)dlopen;
-    return real == real_function(REAL_DLMOPEN) ? (void *)dlmopen : NULL;
+    return real == real_function(REAL_dlmopen) ? (void *)dlmopen : NULL;
 }
 
 static bool is_linkers(const char *name)
@@ -150,7 +150,7 @@ struct interposed preload_dlsym(void *handle, const char *name, long none, const
 struct interposed preload_dlvsym(void *handle, const char *name, const char *version,
                                  const void *caller)
 {
-    dlvsym_function *next = (dlvsym_function *)real_function(REAL_DLVSYM);
+    dlvsym_function *next = REAL(dlvsym);
     void *function = own_function(handle, name, caller);
 
     if (is_linkers(name) && handle != RTLD_NEXT)

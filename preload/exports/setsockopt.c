@@ -31,11 +31,8 @@ static bool gives_keys(int level, int name, const void *caller)
 /* As setsockopt(2). */
 SM_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
-    int (*next)(int, int, int, const void *, socklen_t) =
-        (int (*)(int, int, int, const void *, socklen_t))real_function(REAL_SETSOCKOPT);
-
     if (!gives_keys(level, name, __builtin_return_address(0)))
-        return next(fd, level, name, value, length);
+        return REAL(setsockopt)(fd, level, name, value, length);
     sm_lapse(SM_LAPSE_KTLS, "kernel TLS is refused: the kernel would keep its keys in ordinary "
                             "memory; OpenSSL encrypts and decrypts by itself");
     errno = ENOPROTOOPT;

@@ -125,15 +125,7 @@ typedef int find_object(void *address, struct dl_find_object *result);
 /* Returns glibc's lock-free search for an object by an address, or NULL before glibc 2.35. */
 static find_object *finder(void)
 {
-    static bool asked;
-    static find_object *found;
-
-    if (!__atomic_load_n(&asked, __ATOMIC_ACQUIRE)) {
-        __atomic_store_n(&found, (find_object *)real_function(REAL_FIND_OBJECT),
-                         __ATOMIC_RELAXED);
-        __atomic_store_n(&asked, true, __ATOMIC_RELEASE);
-    }
-    return __atomic_load_n(&found, __ATOMIC_RELAXED);
+    return (find_object *)real_function(REAL__dl_find_object);
 }
 
 /* Whether an entry is of the caller's object, and its libssl is still loaded where it was. */

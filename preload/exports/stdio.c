@@ -258,30 +258,22 @@ static FILE *opened(FILE *file, const void *caller)
 /* As fopen(3). */
 SM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
-    FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN);
-
-    return opened(next(path, mode), CALLER);
+    return opened(REAL(fopen)(path, mode), CALLER);
 }
 
 /* As fopen(3). */
 SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
-    FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN64);
-
-    return opened(next(path, mode), CALLER);
+    return opened(REAL(fopen64)(path, mode), CALLER);
 }
 
 /* As fgets(3). */
 SM_EXPORT char *fgets(char *text, int size, FILE *file)
 {
-    char *(*next)(char *, int, FILE *) =
-        (char *(*)(char *, int, FILE *))real_function(REAL_FGETS);
-    char *result = next(text, size, file);
+    char *result = REAL(fgets)(text, size, file);
 
     if (!result && libcrypto_contains(CALLER) && cannot_be_secret(file))
-        result = next(text, size, file);
+        result = REAL(fgets)(text, size, file);
     if (result && libcrypto_contains(CALLER))
         stream_look(file, text, strlen(text));
     return result;
@@ -290,14 +282,12 @@ SM_EXPORT char *fgets(char *text, int size, FILE *file)
 /* As fread(3). */
 SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 {
-    size_t (*next)(void *, size_t, size_t, FILE *) =
-        (size_t (*)(void *, size_t, size_t, FILE *))real_function(REAL_FREAD);
-    size_t result = next(to, size, number, file), more = 1;
+    size_t result = REAL(fread)(to, size, number, file), more = 1;
 
     /* A read as large as the buffer bypasses it; a piece goes through the buffer. */
     if (result < number && size == 1 && libcrypto_contains(CALLER) && cannot_be_secret(file)) {
         while (more && result < number) {
-            more = next((char *)to + result, 1, sm_min(number - result, PIECE), file);
+            more = REAL(fread)((char *)to + result, 1, sm_min(number - result, PIECE), file);
             result += more;
         }
     }
@@ -352,9 +342,8 @@ static void closed(const struct stream *stream)
         sm_clear_vector_registers();
 }
 
-static int closed_by(enum real which, FILE *file)
+static int closed_by(int (*next)(FILE *), FILE *file)
 {
-    int (*next)(FILE *) = (int (*)(FILE *))real_function(which);
     struct stream stream = closing(file);
     int result = next(file);
 
@@ -363,10 +352,9 @@ static int closed_by(enum real which, FILE *file)
 }
 
 /* The C library frees the buffer, and allocates another when it needs one. */
-static FILE *reopened_by(enum real which, const char *path, const char *mode, FILE *file)
+static FILE *reopened_by(__typeof__(freopen) *next, const char *path, const char *mode,
+                         FILE *file)
 {
-    FILE *(*next)(const char *, const char *, FILE *) =
-        (FILE * (*)(const char *, const char *, FILE *)) real_function(which);
     struct stream stream = closing(file);
     FILE *result = next(path, mode, file);
 
@@ -377,23 +365,23 @@ static FILE *reopened_by(enum real which, const char *path, const char *mode, FI
 /* As fclose(3). */
 SM_EXPORT int fclose(FILE *file)
 {
-    return closed_by(REAL_FCLOSE, file);
+    return closed_by(REAL(fclose), file);
 }
 
 /* As pclose(3). */
 SM_EXPORT int pclose(FILE *file)
 {
-    return closed_by(REAL_PCLOSE, file);
+    return closed_by(REAL(pclose), file);
 }
 
 /* As freopen(3). */
 SM_EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 {
-    return reopened_by(REAL_FREOPEN, path, mode, file);
+    return reopened_by(REAL(freopen), path, mode, file);
 }
 
 /* As freopen(3). */
 SM_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
 {
-    return reopened_by(REAL_FREOPEN64, path, mode, file);
+    return reopened_by(REAL(freopen64), path, mode, file);
 }
