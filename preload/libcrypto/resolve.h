@@ -22,4 +22,7 @@ static inline void *libcrypto_own_function(const void *caller, const char *name)
     return libcrypto_function_for(caller, name);
 }
 
+/* The same with the type of the function: LIBCRYPTO_OWN(caller, CRYPTO_malloc). */
+#define LIBCRYPTO_OWN(caller, name) ((__typeof__(&(name)))libcrypto_own_function(caller, #name))
+
 #endif
