@@ -12,6 +12,12 @@ typedef void *crypto_malloc(size_t size, const char *file, int line);
 typedef void *crypto_realloc(void *p, size_t size, const char *file, int line);
 typedef void crypto_free(void *p, const char *file, int line);
 
+struct mem_hooks {
+    crypto_malloc *malloc;
+    crypto_realloc *realloc;
+    crypto_free *free;
+};
+
 /* size is in bytes. Returns NULL for size 0 and when there is no memory. */
 void *hook_malloc(size_t size, const char *file, int line);
 void *hook_realloc(void *p, size_t size, const char *file, int line);
