@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/linkage.h"
 #include "log/lapse.h"
-#include <string.h>
 
 #define USERS_MAX 64
 
@@ -127,13 +126,6 @@ void linkage_default_to_first(void)
     by_default = 0;
 }
 
-static const char *file_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /*
  * Resolves a DT_NEEDED name like the linker: to the first object in its list with that name.
  * The registry has the same order. For an object loaded by several names of its file the last
@@ -144,11 +136,12 @@ static unsigned of_name(const char *name)
     unsigned by_file = LIBCRYPTO_NONE;
 
     for (unsigned i = 0; i < known_count; i++) {
+        enum elf_named named = elf_named(&known[i].object, known[i].path, name);
         if (known[i].space)
             continue;
-        if (strcmp(elf_soname(&known[i].object), name) == 0 || strcmp(known[i].path, name) == 0)
+        if (named == ELF_NAMED)
             return i;
-        if (by_file == LIBCRYPTO_NONE && strcmp(file_of(known[i].path), name) == 0)
+        if (named == ELF_NAMED_BY_FILE && by_file == LIBCRYPTO_NONE)
             by_file = i;
     }
     return by_file;
