@@ -216,11 +216,16 @@ void *sm_malloc(size_t n, unsigned part)
     return sm_likely(n != 0) ? sm_malloc_fast(n, part) : sm_malloc_slow(0, part);
 }
 
-void *sm_malloc_needed(size_t n, unsigned part)
+void *sm_malloc_by(const struct sm_c_library *library, size_t n, unsigned part, bool needed)
 {
-    void *p = arena_malloc(n, 1, part);
+    void *p;
 
-    return p || !sm_short_needed() ? p : sm_fallback_alloc(n, 1);
+    if (library == &sm_own_library && !needed)
+        return sm_malloc(n, part);
+    p = arena_malloc(n, 1, part);
+    return p || !(needed ? sm_short_needed() : sm_may_fall_back(part))
+               ? p
+               : sm_fallback_alloc_by(library, n);
 }
 
 void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
@@ -352,20 +357,20 @@ static void *move(void *p, size_t old, void *to, size_t n)
 }
 
 /* The new block holds the same kind of bytes, so it is requested in the same partition. */
-void *sm_realloc(void *p, size_t n)
+void *sm_realloc_by(const struct sm_c_library *library, void *p, size_t n)
 {
     size_t old;
 
     if (!sm_arena_owns(p))
-        return sm_fallback_realloc(p, n);
-    return resize_counted(p, n, &old) ? p : move(p, old, sm_malloc(n, sm_part_of(p)), n);
+        return sm_fallback_realloc_by(library, p, n);
+    if (resize_counted(p, n, &old))
+        return p;
+    return move(p, old, sm_malloc_by(library, n, sm_part_of(p), false), n);
 }
 
-void *sm_arena_realloc(void *p, size_t n)
+void *sm_realloc(void *p, size_t n)
 {
-    size_t old;
-
-    return resize_counted(p, n, &old) ? p : move(p, old, sm_arena_malloc(n, sm_part_of(p)), n);
+    return sm_realloc_by(&sm_own_library, p, n);
 }
 
 size_t sm_usable_size(const void *p)
