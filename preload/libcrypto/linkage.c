@@ -45,11 +45,6 @@ static void write_at(unsigned i, struct range code, unsigned of)
         __atomic_store_n(&number, number + 1, __ATOMIC_RELEASE);
 }
 
-struct look {
-    unsigned (*number_of)(const struct elf_object *);
-    bool adds; /* false: only objects that have an entry */
-};
-
 static void linkage_note(struct range code, unsigned of, bool adds)
 {
     unsigned i = place_of(code);
@@ -65,38 +60,6 @@ static void linkage_note(struct range code, unsigned of, bool adds)
                  USERS_MAX);
     else
         write_at(i, code, of);
-}
-
-static int linkage_visit(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    const struct look *look = arg;
-    struct elf_object object = elf_object(info);
-    unsigned of = look->number_of(&object);
-
-    (void)size;
-    if (of != LIBCRYPTO_NONE)
-        linkage_note(elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of,
-                     look->adds);
-    return 0;
-}
-
-/*
- * Frees the entries of unloaded objects before new objects are added, which may need those
- * entries.
- */
-void linkage_note_all(unsigned (*number_of)(const struct elf_object *))
-{
-    struct look look = {number_of, false};
-
-    for (unsigned i = 0; i < number; i++)
-        users[i].seen = false;
-    dl_iterate_phdr(linkage_visit, &look);
-    for (unsigned i = 0; i < number; i++) {
-        if (!users[i].seen)
-            __atomic_store_n(&users[i].of, LIBCRYPTO_NONE, __ATOMIC_RELAXED);
-    }
-    look.adds = true;
-    dl_iterate_phdr(linkage_visit, &look);
 }
 
 unsigned linkage_find(const void *caller)
@@ -169,9 +132,36 @@ static unsigned linked_with(const struct elf_object *object)
     return of;
 }
 
+/* adds: also objects that have no entry. */
+static int linkage_visit(struct dl_phdr_info *info, size_t size, void *adds)
+{
+    struct elf_object object = elf_object(info);
+    unsigned of = linked_with(&object);
+
+    (void)size;
+    if (of != LIBCRYPTO_NONE)
+        linkage_note(elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of,
+                     *(bool *)adds);
+    return 0;
+}
+
+/*
+ * Frees the entries of unloaded objects before new objects are added, which may need those
+ * entries.
+ */
 void linkage_refresh(void)
 {
-    linkage_note_all(linked_with);
+    bool adds = false;
+
+    for (unsigned i = 0; i < number; i++)
+        users[i].seen = false;
+    dl_iterate_phdr(linkage_visit, &adds);
+    for (unsigned i = 0; i < number; i++) {
+        if (!users[i].seen)
+            __atomic_store_n(&users[i].of, LIBCRYPTO_NONE, __ATOMIC_RELAXED);
+    }
+    adds = true;
+    dl_iterate_phdr(linkage_visit, &adds);
 }
 
 unsigned linkage_default(void)
