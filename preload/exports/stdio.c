@@ -57,20 +57,32 @@ static struct stream *stream_find(const FILE *file)
     return NULL;
 }
 
+static struct sm_thread_cache *streams_lock(void)
+{
+    struct sm_thread_cache *cache = sm_enter();
+
+    sm_lock_take(&lock);
+    return cache;
+}
+
+static void streams_unlock(struct sm_thread_cache *cache)
+{
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+}
+
 /* Adds the stream to the table. Returns false if there is no room. */
 static bool stream_add(FILE *file, void *buffer)
 {
-    struct sm_thread_cache *cache = sm_enter();
+    struct sm_thread_cache *cache = streams_lock();
     struct stream *stream;
 
-    sm_lock_take(&lock);
     stream = stream_find(NULL);
     if (stream) {
         *stream = (struct stream){.file = file, .buffer = buffer};
         open_streams++;
     }
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     if (!stream)
         sm_lapse(SM_LAPSE_STREAMS,
                  "more than %d streams of libcrypto's are open: the buffers "
@@ -87,16 +99,14 @@ static struct stream stream_take(const FILE *file)
 
     if (!__atomic_load_n(&open_streams, __ATOMIC_RELAXED) || sm_is_rawfork_child())
         return was;
-    cache = sm_enter();
-    sm_lock_take(&lock);
+    cache = streams_lock();
     stream = stream_find(file);
     if (stream) {
         was = *stream;
         stream->file = NULL;
         open_streams--;
     }
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     return was;
 }
 
@@ -139,17 +149,15 @@ static void look_at_beginning(struct key_text *text, const FILE *file)
 /* Copies a stream's text out or, with back, in. Returns false if the stream is not listed. */
 static bool exchange(const FILE *file, struct key_text *text, bool back)
 {
-    struct sm_thread_cache *cache = sm_enter();
+    struct sm_thread_cache *cache = streams_lock();
     struct stream *stream;
 
-    sm_lock_take(&lock);
     stream = stream_find(file);
     if (stream && back)
         stream->text = *text;
     else if (stream)
         *text = stream->text;
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     return stream;
 }
 
@@ -185,36 +193,19 @@ static void stream_release(const struct stream *stream)
     free(stream->plain);
 }
 
-static bool has_secret_buffer(const FILE *file)
-{
-    struct sm_thread_cache *cache = sm_enter();
-    const struct stream *stream;
-    bool has;
-
-    sm_lock_take(&lock);
-    stream = stream_find(file);
-    has = stream && stream->buffer;
-    sm_lock_drop(&lock);
-    sm_leave(cache);
-    return has;
-}
-
-/* Notes another buffer. Returns the buffer that is not needed: as a rule the secret one. */
+/* Notes a buffer in place of a secret one. Returns the buffer that is not needed then. */
 static void *exchange_buffer(const FILE *file, void *plain)
 {
-    struct sm_thread_cache *cache = sm_enter();
-    struct stream *stream;
+    struct sm_thread_cache *cache = streams_lock();
+    struct stream *stream = stream_find(file);
     void *was = plain;
 
-    sm_lock_take(&lock);
-    stream = stream_find(file);
     if (stream && stream->buffer) {
         was = stream->buffer;
         stream->buffer = NULL;
         stream->plain = plain;
     }
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     return was;
 }
 
@@ -228,20 +219,19 @@ static bool cannot_be_secret(FILE *file)
 
     if (errno != EFAULT || !ferror(file) || !start_ready() || sm_is_rawfork_child())
         return false;
-    if (has_secret_buffer(file)) {
-        plain = malloc(BUFFER);
-        if (!plain)
-            return false;
-        was = exchange_buffer(file, plain);
-        if (was != plain)
-            setvbuf(file, plain, _IOFBF, BUFFER);
-        sm_free(was);
+    plain = malloc(BUFFER);
+    if (!plain)
+        return false;
+    was = exchange_buffer(file, plain);
+    if (was != plain) {
+        setvbuf(file, plain, _IOFBF, BUFFER);
         sm_lapse(
             SM_LAPSE_STREAM_PLAIN,
             "a file system cannot read into secret memory (FUSE with direct_io, 9p without a "
             "cache): a key file was read through ordinary memory, which is cleared as the "
             "file is closed; keep the key on another file system");
     }
+    sm_free(was);
     clearerr(file);
     return true;
 }
