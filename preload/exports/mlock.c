@@ -7,7 +7,7 @@
  * by its guard pages and its contents (mlock_secure_heap.h).
  */
 #include "exports/mlock.h"
-#include "arena/backing.h"
+#include "arena/shortage.h"
 #include "base/common.h"
 #include "base/counters.h"
 #include "base/settings.h"
@@ -46,7 +46,7 @@ bool memlock_take(const void *caller, const void *address, size_t length)
         sm_exit_refused("SECRETSSL_REQUIRE=1: no secret memory for OpenSSL's secure heap (%s)",
                         sm_errno_name(error));
     sm_count(&sm_stats.degraded, length / 4096);
-    sm_backing_degraded(SM_KIND_LOCKED, error);
+    sm_short_degraded(SM_KIND_LOCKED, error);
     return false;
 }
 

@@ -95,30 +95,6 @@ struct pass {
     bool failed, changed;
 };
 
-/* Makes the copy's kernel page for page resident, of a kind that is available. */
-static bool temp_page(uint32_t page, char *at)
-{
-    struct sm_page *entry = &sm_arena.pages[page];
-    int error = 0;
-
-    if (entry->kind == SM_KIND_SECRET) {
-        error = sm_pages_populate(at);
-        if (error == 0)
-            return true;
-        if (sm_settings.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
-            return false;
-        sm_backing_degraded(SM_KIND_LOCKED, error);
-        entry->kind = SM_KIND_LOCKED;
-    }
-    sm_count(&sm_stats.degraded, 1);
-    error = sm_pages_lock(at, sm_os_page, false);
-    if (error) {
-        sm_backing_degraded(SM_KIND_PLAIN, error);
-        entry->kind = SM_KIND_PLAIN;
-    }
-    return true;
-}
-
 /*
  * Makes the whole run resident, because its free slots may be given out without a further
  * check.
@@ -137,7 +113,8 @@ static void present_block(char *block, size_t size, void *arg)
         struct sm_page *entry = &sm_arena.pages[page];
         if (!entry->moved || entry->present)
             continue;
-        pass->failed = !temp_page(page, pass->to + (sm_page_address(page) - pass->from));
+        pass->failed =
+            sm_backing_present(entry, pass->to + (sm_page_address(page) - pass->from)) != 0;
         for (uint32_t i = 0; i < per_os; i++) {
             entry[i].present = true;
             entry[i].kind = entry->kind;
@@ -227,7 +204,7 @@ static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
     if (sm_backing_map_secret(p, &map) != 0) {
         if (!sm_backing_may_degrade(p) || sm_pages_map_anonymous(at, map.length) != 0)
             return false;
-        sm_backing_degraded(SM_KIND_LOCKED, map.error);
+        sm_short_degraded(SM_KIND_LOCKED, map.error);
         kind = SM_KIND_LOCKED;
     }
     for (uint32_t page = first; page < end; page++) {
