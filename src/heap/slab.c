@@ -225,6 +225,33 @@ unsigned sm_slab_class(const void *p)
     return sm_arena.pages[sm_page_number(p)].class;
 }
 
+static void visit_slab(uint32_t page, sm_visit_fn *fn, void *arg)
+{
+    const struct sm_page *run = &sm_arena.pages[page];
+    size_t size = sm_classes[run->class].size;
+    unsigned slots = sm_slab_slots(run);
+    char *slot = sm_page_address(page);
+
+    for (unsigned s = 0; s < slots; s++, slot += size) {
+        uint16_t state = __atomic_load_n(sm_state_of(slot), __ATOMIC_RELAXED);
+        if (sm_state_live(state) && state != SM_STATE_WITHHELD)
+            fn(slot, sm_state_size(state), SM_EXTENT(sm_state_size(state)), arg);
+    }
+}
+
+void sm_visit_live(unsigned part, sm_visit_fn *fn, void *arg)
+{
+    for (uint32_t p = sm_arena.part[part].first; p < sm_arena.part[part].top; p++) {
+        const struct sm_page *page = &sm_arena.pages[p];
+        size_t size = sm_large_size(p);
+        if (page->use == SM_USE_SLAB)
+            visit_slab(p, fn, arg);
+        else if (page->use == SM_USE_LARGE) /* The guard lies behind the pages. */
+            fn(sm_page_address(p), size,
+               sm_min(SM_EXTENT(size), (size_t)page->pages << SM_PAGE_SHIFT), arg);
+    }
+}
+
 static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t *bytes)
 {
     struct sm_page *run = &sm_arena.pages[page];
