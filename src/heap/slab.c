@@ -39,27 +39,14 @@ static uint32_t next_random(struct slab_class *slab, uint32_t below)
 
 static void slab_list_add(struct slab_class *slab, uint32_t page)
 {
-    struct sm_page *run = &sm_arena.pages[page];
-
-    run->prev = 0;
-    run->next = slab->partial;
-    if (run->next)
-        sm_arena.pages[run->next].prev = page;
-    slab->partial = page;
-    run->listed = true;
+    sm_list_add(&slab->partial, page);
+    sm_arena.pages[page].listed = true;
 }
 
 static void slab_list_remove(struct slab_class *slab, uint32_t page)
 {
-    struct sm_page *run = &sm_arena.pages[page];
-
-    if (run->prev)
-        sm_arena.pages[run->prev].next = run->next;
-    else
-        slab->partial = run->next;
-    if (run->next)
-        sm_arena.pages[run->next].prev = run->prev;
-    run->listed = false;
+    sm_list_remove(&slab->partial, page);
+    sm_arena.pages[page].listed = false;
 }
 
 static void set_all_free(struct sm_page *run, unsigned slots)
