@@ -161,8 +161,7 @@ static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, 
     else if (room > SM_SLOT_MAX || (align > SM_GRANULE && !slot_is_aligned(room, align)))
         p = sm_large_alloc(part, n, align);
     else
-        p = small_alloc(cache, n, part,
-                        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]);
+        p = small_alloc(cache, n, part, sm_slot_class(room));
     if (p)
         sm_memcheck_malloc(p, n);
     return p;
@@ -304,7 +303,7 @@ static bool resize(void *p, uint16_t state, size_t n)
     if (state == SM_STATE_LARGE)
         return room > SM_SLOT_MAX && sm_large_resize(p, n);
     if (state == SM_STATE_WITHHELD || room > SM_SLOT_MAX ||
-        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT] != sm_slab_class(p))
+        sm_slot_class(room) != sm_slab_class(p))
         return false;
     old = sm_state_size(state);
     check_end(p, old);
