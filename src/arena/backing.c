@@ -118,7 +118,7 @@ static int commit(struct sm_partition *part, uint32_t pages)
     to = (uint32_t)sm_min(sm_round_up(pages + 1, COMMIT_PAGES), last);
     for (unsigned t = 0; t < SM_TABLES && !error; t++) {
         struct sm_table_pages table = sm_table_pages(t, from, to, false);
-        error = sm_pages_commit(table.start, table.length);
+        error = sm_pages_protect(table.start, table.length, true);
     }
     if (!error)
         part->committed = to - 1;
