@@ -10,7 +10,6 @@
 #include "heap/malloc.h"
 #include "hooks/mem_hooks.h"
 #include "hooks/secure_blocks.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/resolve.h"
 #include "start.h"
 #include <string.h>

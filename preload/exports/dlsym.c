@@ -8,8 +8,6 @@
 #include "base/common.h"
 #include "exports/crypto_api.h"
 #include "exports/dlopen.h"
-#include "libcrypto/discover.h"
-#include "libcrypto/linkage.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "loader/tail_call.h"

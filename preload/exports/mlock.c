@@ -15,7 +15,6 @@
 #include "fork/external_pages.h"
 #include "heap/thread_cache.h"
 #include "hooks/own_secure_heap.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/log.h"

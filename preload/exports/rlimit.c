@@ -9,7 +9,6 @@
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "loader/real.h"
-#include "os/pages.h"
 #include "os/readable.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"

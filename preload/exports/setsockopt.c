@@ -6,7 +6,6 @@
  * continues without kernel TLS.
  */
 #include "base/common.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/lapse.h"

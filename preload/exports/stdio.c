@@ -17,7 +17,6 @@
 #include "exports/stdio_page_cache.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/lapse.h"

@@ -7,7 +7,6 @@
 #include "libcrypto/discover.h"
 #include "libcrypto/linkage.h"
 #include "libcrypto/registry.h"
-#include "libcrypto/resolve.h"
 #include "start.h"
 #include <string.h>
 

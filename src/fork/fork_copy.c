@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/backing.h"
-#include "base/counters.h"
-#include "base/settings.h"
 #include "fork/external_pages.h"
 #include "fork/fork.h"
 #include "heap/slab.h"

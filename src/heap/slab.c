@@ -2,7 +2,6 @@
 #include "heap/slab.h"
 #include "arena/page_runs.h"
 #include "heap/canary.h"
-#include "heap/large.h"
 #include "heap/thread_cache.h"
 #include "os/pages.h"
 #include "os/valgrind.h"
