@@ -87,10 +87,11 @@ static int dlsym_visit(struct dl_phdr_info *info, size_t size, void *program)
 static void *behind_ours(const char *name, bool elsewhere)
 {
     void *real = real_dlsym()(RTLD_NEXT, name);
+    unsigned of = registry_of_code(real);
 
     if (!real)
         return elsewhere ? NULL : NOTHING;
-    return libcrypto_is_unhooked(real) ? real : NULL;
+    return of != LIBCRYPTO_NONE && known[of].unserved ? real : NULL;
 }
 
 /*
@@ -106,7 +107,8 @@ static void *by_default(const char *name, void *function, const void *caller)
     real = elf_symbol_of(&program.object, name);
     if (real)
         return libcrypto_defines(real, name) ? function : NULL;
-    return behind_ours(name, libcrypto_known() && !elf_range_has(program.code, caller));
+    return behind_ours(name,
+                       registry_count(&known_count) && !elf_range_has(program.code, caller));
 }
 
 /*

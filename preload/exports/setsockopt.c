@@ -23,8 +23,11 @@
  */
 static bool gives_keys(int level, int name, const void *caller)
 {
-    return sm_unlikely(level == SOL_TLS) && (name == TLS_TX || name == TLS_RX) &&
-           libcrypto_serves(caller);
+    unsigned of = LIBCRYPTO_NONE;
+
+    if (sm_unlikely(level == SOL_TLS) && (name == TLS_TX || name == TLS_RX))
+        of = registry_of_code(caller);
+    return of != LIBCRYPTO_NONE && !known[of].unserved;
 }
 
 /* As setsockopt(2). */

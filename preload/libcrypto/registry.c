@@ -79,13 +79,6 @@ bool libcrypto_contains(const void *code)
     return registry_of_code(code) != LIBCRYPTO_NONE;
 }
 
-bool libcrypto_serves(const void *code)
-{
-    unsigned of = registry_of_code(code);
-
-    return of != LIBCRYPTO_NONE && !known[of].unserved;
-}
-
 void libcrypto_load_begin(void)
 {
     loads++;
@@ -96,13 +89,6 @@ void libcrypto_load_end(void)
 {
     __atomic_fetch_sub(&libcrypto_choices, 1, __ATOMIC_RELAXED);
     loads--;
-}
-
-bool libcrypto_is_unhooked(const void *function)
-{
-    unsigned of = registry_of_code(function);
-
-    return of != LIBCRYPTO_NONE && known[of].unserved;
 }
 
 /*
@@ -123,11 +109,6 @@ bool libcrypto_defines(const void *function, const char *name)
             return true;
     }
     return false;
-}
-
-bool libcrypto_known(void)
-{
-    return registry_count(&known_count) != 0;
 }
 
 bool libcrypto_hooked(void)
