@@ -5,19 +5,13 @@
  * only the start of a process offers: the settings, the file that stderr is, the first place
  * among the atfork handlers, a thread key. Everything else waits for a libcrypto.
  */
-#include "arena/backing.h"
 #include "base/common.h"
-#include "base/counters.h"
 #include "base/settings.h"
 #include "fork/fork.h"
-#include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "libcrypto/discover.h"
 #include "loader/real.h"
-#include "log/lapse.h"
 #include "log/log.h"
-#include "os/seccomp.h"
-#include "os/syscall.h"
 #include "process/exit_report.h"
 #include "stacktrace/load_library.h"
 #include "start.h"

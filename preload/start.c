@@ -5,7 +5,6 @@
 #include "base/settings.h"
 #include "fork/fork.h"
 #include "heap/malloc.h"
-#include "loader/real.h"
 #include "log/lapse.h"
 #include "log/log.h"
 #include "os/seccomp.h"

@@ -8,14 +8,12 @@
 #include "arena/arena.h"
 #include "arena/shortage.h"
 #include "base/common.h"
-#include "base/counters.h"
 #include "base/settings.h"
 #include "exports/crypto_api.h"
 #include "heap/fallback.h"
 #include "heap/malloc.h"
 #include "hooks/mem_hooks.h"
 #include "hooks/partition.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/engine.h"
 #include "libcrypto/resolve.h"
 #include "log/lapse.h"
@@ -35,16 +33,10 @@ static void *crypto_take(size_t size, const char *file, int line)
     return sm_may_fall_back(SM_PART_KEY) ? sm_fallback_alloc(size, 1) : NULL;
 }
 
+/* A block from before the start is the C library's, as the hook sees by its address. */
 static void *crypto_retake(void *p, size_t size, const char *file, int line)
 {
-    if (!p)
-        return crypto_take(size, file, line);
-    if (sm_likely(start_ready()))
-        return hook_realloc(p, size, file, line);
-    if (size)
-        return sm_fallback_realloc(p, size);
-    sm_fallback_free(p);
-    return NULL;
+    return p ? hook_realloc(p, size, file, line) : crypto_take(size, file, line);
 }
 
 /*
@@ -59,7 +51,7 @@ static bool is_for(void *instead, const void *p)
 /* Each CRYPTO_free may be given a block of the other: p decides. */
 static void crypto_give(const void *caller, void *p, const char *file, int line)
 {
-    crypto_free *instead = (crypto_free *)libcrypto_own_function(caller, "CRYPTO_free");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_free);
 
     if (sm_unlikely(instead != NULL) && !sm_arena_owns(p))
         instead(p, file, line);
@@ -80,7 +72,7 @@ static void *zeroed(void *p, size_t size)
 
 static void *crypto_take_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_malloc");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_malloc);
 
     return sm_unlikely(instead != NULL) ? instead(size, file, line)
                                         : crypto_take(size, file, line);
@@ -88,7 +80,7 @@ static void *crypto_take_for(const void *caller, size_t size, const char *file, 
 
 static void *crypto_zero_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead = (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_zalloc");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_zalloc);
 
     return sm_unlikely(instead != NULL) ? instead(size, file, line)
                                         : zeroed(crypto_take(size, file, line), size);
@@ -106,8 +98,7 @@ SM_EXPORT void *CRYPTO_zalloc(size_t size, const char *file, int line)
 
 static void *retake_for(const void *caller, void *p, size_t size, const char *file, int line)
 {
-    crypto_realloc *instead =
-        (crypto_realloc *)libcrypto_own_function(caller, "CRYPTO_realloc");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_realloc);
 
     return is_for((void *)instead, p) ? instead(p, size, file, line)
                                       : crypto_retake(p, size, file, line);
@@ -139,9 +130,7 @@ SM_EXPORT void CRYPTO_clear_free(void *p, size_t size, const char *file, int lin
 static void *clear_and_retake(const void *caller, void *p, size_t old, size_t size,
                               const char *file, int line)
 {
-    void *(*instead)(void *, size_t, size_t, const char *, int) =
-        (void *(*)(void *, size_t, size_t, const char *, int))libcrypto_own_function(
-            caller, "CRYPTO_clear_realloc");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_clear_realloc);
     void *to;
 
     if (is_for((void *)instead, p))
@@ -170,8 +159,6 @@ SM_EXPORT void *CRYPTO_clear_realloc(void *p, size_t old, size_t size, const cha
     return clear_and_retake(CALLER, p, old, size, file, line);
 }
 
-typedef void *crypto_aligned(size_t, size_t, void **, const char *, int);
-
 /*
  * CRYPTO_aligned_alloc() exists from OpenSSL 3.4 on. The caller frees *free_this, whatever the
  * alignment is.
@@ -179,8 +166,7 @@ typedef void *crypto_aligned(size_t, size_t, void **, const char *, int);
 static void *align_for(const void *caller, size_t size, size_t align, void **free_this,
                        const char *file, int line)
 {
-    crypto_aligned *instead =
-        (crypto_aligned *)libcrypto_own_function(caller, "CRYPTO_aligned_alloc");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_aligned_alloc);
     unsigned part;
 
     if (sm_unlikely(instead != NULL))
@@ -305,9 +291,7 @@ static bool are_ours(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
  */
 SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 {
-    int (*instead)(crypto_malloc *, crypto_realloc *, crypto_free *) =
-        (int (*)(crypto_malloc *, crypto_realloc *, crypto_free *))libcrypto_own_function(
-            CALLER, "CRYPTO_set_mem_functions");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_set_mem_functions);
 
     if (instead && !engine_has((void *)instead))
         return instead(m, r, f);
@@ -325,9 +309,7 @@ SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, cryp
 /* Gives the functions that are in use. */
 SM_EXPORT void CRYPTO_get_mem_functions(crypto_malloc **m, crypto_realloc **r, crypto_free **f)
 {
-    void (*instead)(crypto_malloc **, crypto_realloc **, crypto_free **) =
-        (void (*)(crypto_malloc **, crypto_realloc **, crypto_free **))libcrypto_own_function(
-            CALLER, "CRYPTO_get_mem_functions");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_get_mem_functions);
 
     if (instead) {
         instead(m, r, f);

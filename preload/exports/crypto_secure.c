@@ -10,14 +10,12 @@
 #include "heap/malloc.h"
 #include "hooks/mem_hooks.h"
 #include "hooks/secure_blocks.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/resolve.h"
 #include "start.h"
 #include <string.h>
 
-#define CALLER        __builtin_return_address(0)
-#define INSTEAD(name) libcrypto_own_function(CALLER, name)
-#define SH_LIST       (2 * sizeof(void *)) /* bytes that OpenSSL keeps in a free block */
+#define CALLER  __builtin_return_address(0)
+#define SH_LIST (2 * sizeof(void *)) /* bytes that OpenSSL keeps in a free block */
 
 static bool on;
 
@@ -56,8 +54,7 @@ static int switch_on(size_t least)
 /* In OpenSSL 1.1.1 least was an int. */
 SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
 {
-    int (*instead)(size_t, size_t) =
-        (int (*)(size_t, size_t))INSTEAD("CRYPTO_secure_malloc_init");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_malloc_init);
     uint32_t block = (uint32_t)sm_max((uint32_t)least, SH_LIST);
 
     if (instead)
@@ -70,7 +67,7 @@ SM_EXPORT int CRYPTO_secure_malloc_init(size_t size, size_t least)
 
 SM_EXPORT int CRYPTO_secure_malloc_done(void)
 {
-    int (*instead)(void) = (int (*)(void))INSTEAD("CRYPTO_secure_malloc_done");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_malloc_done);
     bool unused = secure_bits_used() == 0;
 
     if (instead)
@@ -82,7 +79,7 @@ SM_EXPORT int CRYPTO_secure_malloc_done(void)
 
 SM_EXPORT int CRYPTO_secure_malloc_initialized(void)
 {
-    int (*instead)(void) = (int (*)(void))INSTEAD("CRYPTO_secure_malloc_initialized");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_malloc_initialized);
 
     return instead ? instead() : is_on();
 }
@@ -104,8 +101,7 @@ static void *secure_take(size_t size, const char *file, int line)
 
 static void *secure_take_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead =
-        (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_secure_malloc");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_secure_malloc);
 
     return instead ? instead(size, file, line) : secure_take(size, file, line);
 }
@@ -117,8 +113,7 @@ SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
 
 static void *secure_zero_for(const void *caller, size_t size, const char *file, int line)
 {
-    crypto_malloc *instead =
-        (crypto_malloc *)libcrypto_own_function(caller, "CRYPTO_secure_zalloc");
+    __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_secure_zalloc);
     void *p;
 
     if (instead)
@@ -154,7 +149,7 @@ SM_EXPORT void *CRYPTO_secure_calloc(size_t number, size_t size, const char *fil
 
 SM_EXPORT void CRYPTO_secure_free(void *p, const char *file, int line)
 {
-    crypto_free *instead = (crypto_free *)INSTEAD("CRYPTO_secure_free");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_free);
 
     if (instead && !sm_arena_owns(p))
         instead(p, file, line);
@@ -164,8 +159,7 @@ SM_EXPORT void CRYPTO_secure_free(void *p, const char *file, int line)
 
 SM_EXPORT void CRYPTO_secure_clear_free(void *p, size_t size, const char *file, int line)
 {
-    void (*instead)(void *, size_t, const char *, int) =
-        (void (*)(void *, size_t, const char *, int))INSTEAD("CRYPTO_secure_clear_free");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_clear_free);
 
     if (instead && !sm_arena_owns(p)) {
         instead(p, size, file, line);
@@ -177,14 +171,14 @@ SM_EXPORT void CRYPTO_secure_clear_free(void *p, size_t size, const char *file, 
 
 SM_EXPORT int CRYPTO_secure_allocated(const void *p)
 {
-    int (*instead)(const void *) = (int (*)(const void *))INSTEAD("CRYPTO_secure_allocated");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_allocated);
 
     return instead && !sm_arena_owns(p) ? instead(p) : secure_bits_has(p);
 }
 
 SM_EXPORT size_t CRYPTO_secure_actual_size(void *p)
 {
-    size_t (*instead)(void *) = (size_t (*)(void *))INSTEAD("CRYPTO_secure_actual_size");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_actual_size);
 
     if (instead && !sm_arena_owns(p))
         return instead(p);
@@ -193,7 +187,7 @@ SM_EXPORT size_t CRYPTO_secure_actual_size(void *p)
 
 SM_EXPORT size_t CRYPTO_secure_used(void)
 {
-    size_t (*instead)(void) = (size_t (*)(void))INSTEAD("CRYPTO_secure_used");
+    __auto_type instead = LIBCRYPTO_OWN(CALLER, CRYPTO_secure_used);
 
     return instead ? instead() : secure_bits_used();
 }

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interposes dlopen() and dlmopen(): a libcrypto that was loaded is hooked before the caller
- * gets its handle. The C library searches on behalf of the object that calls it, which would be
- * the preload, so the preload searches for the caller (library_path.c). A call that cannot be
- * answered so is passed on to the C library as the caller's, so that the C library decides and
- * explains in its own words. See docs/coverage.md.
+ * gets its handle. The linker looks for some files on behalf of the object that calls, which it
+ * tells by return address. Such a call is passed on to the C library as the caller's own and
+ * returns to the caller; what it loaded is hooked at the next chance. See docs/coverage.md.
  */
 #include "exports/dlopen.h"
 #include "base/common.h"
 #include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
-#include "loader/library_path.h"
-#include "loader/opened_names.h"
 #include "loader/real.h"
 #include "loader/tail_call.h"
 #include "log/lapse.h"
 #include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
 #include <string.h>
 
 /* Called by the assembly below; the last argument is the caller's address. */
@@ -24,33 +23,18 @@ SM_FROM_ASM struct interposed preload_dlopen(const char *file, int mode, long no
 SM_FROM_ASM struct interposed preload_dlmopen(Lmid_t space, const char *file, int mode,
                                               const void *caller);
 
-static bool passed_on;
+static bool passed_on, passed_into_namespace;
 
-static struct interposed pass_on(enum real which)
+void dlopen_hook_pending(void *handle)
 {
-    __atomic_store_n(&passed_on, true, __ATOMIC_RELAXED);
-    return (struct interposed){NULL, real_function(which)};
-}
+    Lmid_t space;
 
-void dlopen_hook_pending(void)
-{
-    if (sm_unlikely(__atomic_load_n(&passed_on, __ATOMIC_RELAXED)))
-        libcrypto_discover();
-}
-
-static void *open_here(const char *file, int mode)
-{
-    void *(*next)(const char *, int) = (void *(*)(const char *, int))real_function(REAL_DLOPEN);
-
-    return next(file, mode);
-}
-
-static void *open_in(Lmid_t space, const char *file, int mode)
-{
-    void *(*next)(Lmid_t, const char *, int) =
-        (void *(*)(Lmid_t, const char *, int))real_function(REAL_DLMOPEN);
-
-    return next(space, file, mode);
+    if (sm_likely(!__atomic_load_n(&passed_on, __ATOMIC_RELAXED)))
+        return;
+    libcrypto_discover();
+    if (__atomic_load_n(&passed_into_namespace, __ATOMIC_RELAXED) && handle != RTLD_DEFAULT &&
+        handle != RTLD_NEXT && dlinfo(handle, RTLD_DI_LMID, &space) == 0 && space != LM_ID_BASE)
+        libcrypto_discover_namespace(handle);
 }
 
 /*
@@ -73,29 +57,52 @@ static const char *allowed_name(const char *file, const void *caller)
     return "/refused-by-libsecretssl/afalg.so";
 }
 
-/*
- * Returns false if the call must be passed on. Not inlined, so that a small stack is free of
- * the path again when the libcryptos are looked for.
- */
-static __attribute__((noinline)) bool open_for(Lmid_t *space, const char *file, int mode,
-                                               const void *caller, void **handle)
+static struct link_map *object_of(const void *code)
 {
-    bool here = !space || *space == LM_ID_BASE;
-    enum search how;
-    char path[PATH_MAX];
+    struct link_map *map = NULL;
+    Dl_info info;
 
-    how = file ? search_for_caller(file, caller, here, path) : SEARCH_SAME;
-    if (how == SEARCH_CALLER)
-        return false;
-    libcrypto_load_begin();
-    if (how == SEARCH_PATH)
-        *handle = space ? open_in(*space, path, mode) : open_here(path, mode);
-    else
-        *handle = space ? open_in(*space, file, mode) : open_here(file, mode);
-    libcrypto_load_end();
-    if (*handle && here && file && (how == SEARCH_PATH || !strchr(file, '/')))
-        names_remember(file, *handle);
-    return *handle || how == SEARCH_SAME;
+    return dladdr1(code, &info, (void **)&map, RTLD_DL_LINKMAP) ? map : NULL;
+}
+
+static bool has_runpath(const struct link_map *map)
+{
+    const ElfW(Dyn) *dyn = map->l_ld;
+
+    while (dyn->d_tag != DT_NULL && dyn->d_tag != DT_RUNPATH)
+        dyn++;
+    return dyn->d_tag == DT_RUNPATH;
+}
+
+/*
+ * Returns true if the linker looks for the file in other directories for the caller than for
+ * the preload. An object without DT_RUNPATH has the directories of the preload and those of its
+ * own and its loaders' DT_RPATH, so the sizes of the two lists tell whether they differ.
+ */
+static bool is_for_caller(const char *file, const void *caller)
+{
+    struct link_map *ours, *theirs;
+    Dl_serinfo our_list, their_list;
+
+    if (!file || strchr(file, '$') || strchr(file, '/'))
+        return file && strchr(file, '$');
+    ours = object_of((const void *)is_for_caller);
+    theirs = object_of(caller);
+    /* Generated code counts as the program's, as for the linker. */
+    if (!theirs) {
+        for (theirs = ours; theirs->l_prev;)
+            theirs = theirs->l_prev;
+    }
+    return has_runpath(theirs) || dlinfo(theirs, RTLD_DI_SERINFOSIZE, &their_list) != 0 ||
+           dlinfo(ours, RTLD_DI_SERINFOSIZE, &our_list) != 0 ||
+           their_list.dls_cnt != our_list.dls_cnt || their_list.dls_size != our_list.dls_size;
+}
+
+static struct interposed pass_on(enum real which)
+{
+    libcrypto_load_passed_on();
+    __atomic_store_n(&passed_on, true, __ATOMIC_RELAXED);
+    return (struct interposed){NULL, real_function(which)};
 }
 
 /* As dlopen(3). */
@@ -104,9 +111,13 @@ struct interposed preload_dlopen(const char *file, int mode, long none, const vo
     void *handle;
 
     (void)none;
+    dlopen_hook_pending(RTLD_DEFAULT);
     file = allowed_name(file, caller);
-    if (!open_for(NULL, file, mode, caller, &handle))
-        return pass_on(REAL_DLOPEN);
+    if (is_for_caller(file, caller))
+        return pass_on(REAL_dlopen);
+    libcrypto_load_begin();
+    handle = REAL(dlopen)(file, mode);
+    libcrypto_load_end();
     if (handle)
         libcrypto_discover();
     return (struct interposed){handle, NULL};
@@ -117,8 +128,14 @@ struct interposed preload_dlmopen(Lmid_t space, const char *file, int mode, cons
 {
     void *handle;
 
-    if (!open_for(&space, file, mode, caller, &handle))
-        return pass_on(REAL_DLMOPEN);
+    dlopen_hook_pending(RTLD_DEFAULT);
+    if (is_for_caller(file, caller)) {
+        __atomic_store_n(&passed_into_namespace, true, __ATOMIC_RELAXED);
+        return pass_on(REAL_dlmopen);
+    }
+    libcrypto_load_begin();
+    handle = REAL(dlmopen)(space, file, mode);
+    libcrypto_load_end();
     if (handle && space == LM_ID_BASE)
         libcrypto_discover();
     else if (handle)

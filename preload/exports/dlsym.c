@@ -8,8 +8,6 @@
 #include "base/common.h"
 #include "exports/crypto_api.h"
 #include "exports/dlopen.h"
-#include "libcrypto/discover.h"
-#include "libcrypto/linkage.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "loader/tail_call.h"
@@ -18,45 +16,16 @@
 #include <string.h>
 
 /* Called by the assembly below. */
-SM_FROM_ASM void *preload_own_function(void *handle, const char *name, const void *caller);
-SM_FROM_ASM dlsym_function *preload_next_dlsym(void);
+SM_FROM_ASM struct interposed preload_dlsym(void *handle, const char *name, long none,
+                                            const void *caller);
 SM_FROM_ASM struct interposed preload_dlvsym(void *handle, const char *name,
                                              const char *version, const void *caller);
 
+#define OURS(type, name, arguments) {#name, (void *)(name)},
 static const struct {
     const char *name;
     void *function;
-} ours[] = {
-    {"CRYPTO_aligned_alloc", (void *)CRYPTO_aligned_alloc},
-    {"CRYPTO_aligned_alloc_array", (void *)CRYPTO_aligned_alloc_array},
-    {"CRYPTO_calloc", (void *)CRYPTO_calloc},
-    {"CRYPTO_clear_free", (void *)CRYPTO_clear_free},
-    {"CRYPTO_clear_realloc", (void *)CRYPTO_clear_realloc},
-    {"CRYPTO_clear_realloc_array", (void *)CRYPTO_clear_realloc_array},
-    {"CRYPTO_free", (void *)CRYPTO_free},
-    {"CRYPTO_get_mem_functions", (void *)CRYPTO_get_mem_functions},
-    {"CRYPTO_malloc", (void *)CRYPTO_malloc},
-    {"CRYPTO_malloc_array", (void *)CRYPTO_malloc_array},
-    {"CRYPTO_memdup", (void *)CRYPTO_memdup},
-    {"CRYPTO_realloc", (void *)CRYPTO_realloc},
-    {"CRYPTO_realloc_array", (void *)CRYPTO_realloc_array},
-    {"CRYPTO_secure_actual_size", (void *)CRYPTO_secure_actual_size},
-    {"CRYPTO_secure_allocated", (void *)CRYPTO_secure_allocated},
-    {"CRYPTO_secure_calloc", (void *)CRYPTO_secure_calloc},
-    {"CRYPTO_secure_clear_free", (void *)CRYPTO_secure_clear_free},
-    {"CRYPTO_secure_free", (void *)CRYPTO_secure_free},
-    {"CRYPTO_secure_malloc", (void *)CRYPTO_secure_malloc},
-    {"CRYPTO_secure_malloc_array", (void *)CRYPTO_secure_malloc_array},
-    {"CRYPTO_secure_malloc_done", (void *)CRYPTO_secure_malloc_done},
-    {"CRYPTO_secure_malloc_init", (void *)CRYPTO_secure_malloc_init},
-    {"CRYPTO_secure_malloc_initialized", (void *)CRYPTO_secure_malloc_initialized},
-    {"CRYPTO_secure_used", (void *)CRYPTO_secure_used},
-    {"CRYPTO_secure_zalloc", (void *)CRYPTO_secure_zalloc},
-    {"CRYPTO_set_mem_functions", (void *)CRYPTO_set_mem_functions},
-    {"CRYPTO_strdup", (void *)CRYPTO_strdup},
-    {"CRYPTO_strndup", (void *)CRYPTO_strndup},
-    {"CRYPTO_zalloc", (void *)CRYPTO_zalloc},
-};
+} ours[] = {CRYPTO_FUNCTIONS(OURS)};
 
 static void *own(const char *name)
 {
@@ -80,11 +49,11 @@ static void *linkers(const void *real)
         return NULL;
     if (real == (void *)real_dlsym())
         return (void *)dlsym;
-    if (real == real_function(REAL_DLVSYM))
+    if (real == real_function(REAL_dlvsym))
         return (void *)dlvsym;
-    if (real == real_function(REAL_DLOPEN))
+    if (real == real_function(REAL_dlopen))
         return (void *)dlopen;
-    return real == real_function(REAL_DLMOPEN) ? (void *)dlmopen : NULL;
+    return real == real_function(REAL_dlmopen) ? (void *)dlmopen : NULL;
 }
 
 static bool is_linkers(const char *name)
@@ -118,10 +87,11 @@ static int dlsym_visit(struct dl_phdr_info *info, size_t size, void *program)
 static void *behind_ours(const char *name, bool elsewhere)
 {
     void *real = real_dlsym()(RTLD_NEXT, name);
+    unsigned of = registry_of_code(real);
 
     if (!real)
         return elsewhere ? NULL : NOTHING;
-    return libcrypto_is_unhooked(real) ? real : NULL;
+    return of != LIBCRYPTO_NONE && known[of].unserved ? real : NULL;
 }
 
 /*
@@ -137,18 +107,19 @@ static void *by_default(const char *name, void *function, const void *caller)
     real = elf_symbol_of(&program.object, name);
     if (real)
         return libcrypto_defines(real, name) ? function : NULL;
-    return behind_ours(name, libcrypto_known() && !elf_range_has(program.code, caller));
+    return behind_ours(name,
+                       registry_count(&known_count) && !elf_range_has(program.code, caller));
 }
 
 /*
  * Returns the function for the caller; NOTHING: the caller gets NULL; NULL: the C library
  * answers.
  */
-void *preload_own_function(void *handle, const char *name, const void *caller)
+static void *own_function(void *handle, const char *name, const void *caller)
 {
     void *function = own(name), *real;
 
-    dlopen_hook_pending();
+    dlopen_hook_pending(handle);
     if (is_linkers(name) && handle != RTLD_DEFAULT && handle != RTLD_NEXT)
         return linkers(real_dlsym()(handle, name));
     if (!function)
@@ -163,100 +134,31 @@ void *preload_own_function(void *handle, const char *name, const void *caller)
     return real && libcrypto_defines(real, name) ? function : NULL;
 }
 
-dlsym_function *preload_next_dlsym(void)
+static struct interposed dlsym_answer(void *function, void *next)
 {
-    return real_dlsym();
+    return (struct interposed){function == NOTHING ? NULL : function, function ? NULL : next};
 }
 
-/* The C library answers for a version that does not exist. */
+/* As dlsym(3). */
+struct interposed preload_dlsym(void *handle, const char *name, long none, const void *caller)
+{
+    (void)none;
+    return dlsym_answer(own_function(handle, name, caller), (void *)real_dlsym());
+}
+
+/* As dlvsym(3). The C library answers for a version that does not exist. */
 struct interposed preload_dlvsym(void *handle, const char *name, const char *version,
                                  const void *caller)
 {
-    dlvsym_function *next = (dlvsym_function *)real_function(REAL_DLVSYM);
-    void *function = preload_own_function(handle, name, caller);
+    dlvsym_function *next = REAL(dlvsym);
+    void *function = own_function(handle, name, caller);
 
-    if (function == NOTHING)
-        return (struct interposed){NULL, NULL};
     if (is_linkers(name) && handle != RTLD_NEXT)
         function = linkers(next(handle, name, version));
-    if (function && next(handle, name, version))
-        return (struct interposed){function, NULL};
-    return (struct interposed){NULL, (void *)next};
+    if (function && function != NOTHING && !next(handle, name, version))
+        function = NULL;
+    return dlsym_answer(function, (void *)next);
 }
 
+INTERPOSE_OR_TAIL_CALL(dlsym);
 INTERPOSE_OR_TAIL_CALL(dlvsym);
-
-/* clang-format off */
-#if defined(__x86_64__)
-__asm__(".pushsection .text\n"
-        ".globl dlsym\n"
-        ".type dlsym, @function\n"
-        "dlsym:\n"
-        "    .cfi_startproc\n"
-        "    endbr64\n"
-        "    pushq %rdi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    pushq %rsi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    subq $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    movq 24(%rsp), %rdx\n"
-        "    call preload_own_function\n"
-        "    testq %rax, %rax\n"
-        "    jnz 1f\n"
-        "    call preload_next_dlsym\n"
-        "    .cfi_remember_state\n"
-        "    addq $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    popq %rsi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    popq %rdi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    jmp *%rax\n"
-        "1:  .cfi_restore_state\n"
-        "    xorl %edx, %edx\n"
-        "    cmpq $-1, %rax\n"
-        "    cmoveq %rdx, %rax\n"
-        "    addq $24, %rsp\n"
-        "    .cfi_adjust_cfa_offset -24\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size dlsym, .-dlsym\n"
-        ".popsection\n");
-#else
-__asm__(".pushsection .text\n"
-        ".globl dlsym\n"
-        ".type dlsym, %function\n"
-        "dlsym:\n"
-        "    .cfi_startproc\n"
-        "    stp x29, x30, [sp, #-32]!\n"
-        "    .cfi_def_cfa_offset 32\n"
-        "    .cfi_offset 29, -32\n"
-        "    .cfi_offset 30, -24\n"
-        "    mov x29, sp\n"
-        "    stp x0, x1, [sp, #16]\n"
-        "    mov x2, x30\n"
-        "    bl preload_own_function\n"
-        "    cbnz x0, 1f\n"
-        "    bl preload_next_dlsym\n"
-        "    mov x16, x0\n"
-        "    ldp x0, x1, [sp, #16]\n"
-        "    .cfi_remember_state\n"
-        "    ldp x29, x30, [sp], #32\n"
-        "    .cfi_restore 29\n"
-        "    .cfi_restore 30\n"
-        "    .cfi_def_cfa_offset 0\n"
-        "    br x16\n"
-        "1:  .cfi_restore_state\n"
-        "    cmn x0, #1\n"
-        "    csel x0, xzr, x0, eq\n"
-        "    ldp x29, x30, [sp], #32\n"
-        "    .cfi_restore 29\n"
-        "    .cfi_restore 30\n"
-        "    .cfi_def_cfa_offset 0\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size dlsym, .-dlsym\n"
-        ".popsection\n");
-#endif
-/* clang-format on */

@@ -7,7 +7,7 @@
  * by its guard pages and its contents (mlock_secure_heap.h).
  */
 #include "exports/mlock.h"
-#include "arena/backing.h"
+#include "arena/shortage.h"
 #include "base/common.h"
 #include "base/counters.h"
 #include "base/settings.h"
@@ -15,7 +15,6 @@
 #include "fork/external_pages.h"
 #include "heap/thread_cache.h"
 #include "hooks/own_secure_heap.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/log.h"
@@ -46,30 +45,24 @@ bool memlock_take(const void *caller, const void *address, size_t length)
         sm_exit_refused("SECRETSSL_REQUIRE=1: no secret memory for OpenSSL's secure heap (%s)",
                         sm_errno_name(error));
     sm_count(&sm_stats.degraded, length / 4096);
-    sm_backing_degraded(SM_KIND_LOCKED, error);
+    sm_short_degraded(SM_KIND_LOCKED, error);
     return false;
 }
 
 /* As mlock(2). */
 SM_EXPORT int mlock(const void *address, size_t length)
 {
-    int (*next)(const void *, size_t) =
-        (int (*)(const void *, size_t))real_function(REAL_MLOCK);
-
     if (memlock_take(__builtin_return_address(0), address, length))
         return 0;
-    return next(address, length);
+    return REAL(mlock)(address, length);
 }
 
 /* As mlock2(2). */
 SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
-    int (*next)(const void *, size_t, unsigned) =
-        (int (*)(const void *, size_t, unsigned))real_function(REAL_MLOCK2);
-
     if (memlock_take(__builtin_return_address(0), address, length))
         return 0;
-    return next(address, length, flags);
+    return REAL(mlock2)(address, length, flags);
 }
 
 /*
@@ -79,8 +72,7 @@ SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
  */
 SM_EXPORT int mlockall(int flags)
 {
-    int (*next)(int) = (int (*)(int))real_function(REAL_MLOCKALL);
-    int result = next(flags);
+    int result = REAL(mlockall)(flags);
 
     if (result == 0 && !sm_is_rawfork_child() && !sm_inside_now())
         sm_arena_unlock();
@@ -90,8 +82,6 @@ SM_EXPORT int mlockall(int flags)
 /* As munmap(2). */
 SM_EXPORT int munmap(void *address, size_t length)
 {
-    int (*next)(void *, size_t) = (int (*)(void *, size_t))real_function(REAL_MUNMAP);
-
     sm_external_release(address, length);
-    return next(address, length);
+    return REAL(munmap)(address, length);
 }

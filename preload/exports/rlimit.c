@@ -9,7 +9,6 @@
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "loader/real.h"
-#include "os/pages.h"
 #include "os/readable.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
@@ -72,21 +71,16 @@ static int after(int result, int resource, const struct rlimit64 *limit)
 /* As setrlimit(2). */
 SM_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 {
-    int (*next)(__rlimit_resource_t, const struct rlimit *) =
-        (int (*)(__rlimit_resource_t, const struct rlimit *))real_function(REAL_SETRLIMIT);
-
     before((int)resource, (const struct rlimit64 *)limit);
-    return after(next(resource, limit), (int)resource, (const struct rlimit64 *)limit);
+    return after(REAL(setrlimit)(resource, limit), (int)resource,
+                 (const struct rlimit64 *)limit);
 }
 
 /* As setrlimit(2). */
 SM_EXPORT int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit)
 {
-    int (*next)(__rlimit_resource_t, const struct rlimit64 *) =
-        (int (*)(__rlimit_resource_t, const struct rlimit64 *))real_function(REAL_SETRLIMIT64);
-
     before((int)resource, limit);
-    return after(next(resource, limit), (int)resource, limit);
+    return after(REAL(setrlimit64)(resource, limit), (int)resource, limit);
 }
 
 static bool limit_is_ours(pid_t pid)
@@ -98,14 +92,10 @@ static bool limit_is_ours(pid_t pid)
 SM_EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *limit,
                       struct rlimit *old)
 {
-    int (*next)(pid_t, __rlimit_resource_t, const struct rlimit *, struct rlimit *) =
-        (int (*)(pid_t, __rlimit_resource_t, const struct rlimit *,
-                 struct rlimit *))real_function(REAL_PRLIMIT);
-
     if (!limit_is_ours(pid))
-        return next(pid, resource, limit, old);
+        return REAL(prlimit)(pid, resource, limit, old);
     before((int)resource, (const struct rlimit64 *)limit);
-    return after(next(pid, resource, limit, old), (int)resource,
+    return after(REAL(prlimit)(pid, resource, limit, old), (int)resource,
                  (const struct rlimit64 *)limit);
 }
 
@@ -113,12 +103,8 @@ SM_EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlim
 SM_EXPORT int prlimit64(pid_t pid, __rlimit_resource_t resource, const struct rlimit64 *limit,
                         struct rlimit64 *old)
 {
-    int (*next)(pid_t, __rlimit_resource_t, const struct rlimit64 *, struct rlimit64 *) =
-        (int (*)(pid_t, __rlimit_resource_t, const struct rlimit64 *,
-                 struct rlimit64 *))real_function(REAL_PRLIMIT64);
-
     if (!limit_is_ours(pid))
-        return next(pid, resource, limit, old);
+        return REAL(prlimit64)(pid, resource, limit, old);
     before((int)resource, limit);
-    return after(next(pid, resource, limit, old), (int)resource, limit);
+    return after(REAL(prlimit64)(pid, resource, limit, old), (int)resource, limit);
 }

@@ -6,7 +6,6 @@
  * continues without kernel TLS.
  */
 #include "base/common.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/lapse.h"
@@ -24,18 +23,18 @@
  */
 static bool gives_keys(int level, int name, const void *caller)
 {
-    return sm_unlikely(level == SOL_TLS) && (name == TLS_TX || name == TLS_RX) &&
-           libcrypto_serves(caller);
+    unsigned of = LIBCRYPTO_NONE;
+
+    if (sm_unlikely(level == SOL_TLS) && (name == TLS_TX || name == TLS_RX))
+        of = registry_of_code(caller);
+    return of != LIBCRYPTO_NONE && !known[of].unserved;
 }
 
 /* As setsockopt(2). */
 SM_EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
-    int (*next)(int, int, int, const void *, socklen_t) =
-        (int (*)(int, int, int, const void *, socklen_t))real_function(REAL_SETSOCKOPT);
-
     if (!gives_keys(level, name, __builtin_return_address(0)))
-        return next(fd, level, name, value, length);
+        return REAL(setsockopt)(fd, level, name, value, length);
     sm_lapse(SM_LAPSE_KTLS, "kernel TLS is refused: the kernel would keep its keys in ordinary "
                             "memory; OpenSSL encrypts and decrypts by itself");
     errno = ENOPROTOOPT;

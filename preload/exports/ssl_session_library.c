@@ -2,7 +2,6 @@
 #include "exports/ssl_session_library.h"
 #include "loader/real.h"
 #include <dlfcn.h>
-#include <string.h>
 
 #define OBJECTS  128 /* of the process, that are looked at */
 #define BINDINGS 32
@@ -56,21 +55,20 @@ static int search_visit(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-static bool is_called(const struct loaded *object, const char *name)
-{
-    const char *slash = strrchr(object->path, '/');
-
-    return elf_same(elf_soname(&object->object), name) || elf_same(object->path, name) ||
-           (slash && elf_same(slash + 1, name));
-}
-
+/* As of_name() in linkage.c. Returns OBJECTS if there is none. */
 static unsigned by_name(const struct search *search, const char *name)
 {
-    unsigned i = 0;
+    unsigned by_file = OBJECTS;
 
-    while (i < search->number && !is_called(&search->objects[i], name))
-        i++;
-    return i;
+    for (unsigned i = 0; i < search->number; i++) {
+        const struct loaded *here = &search->objects[i];
+        enum elf_named named = elf_named(&here->object, here->path, name);
+        if (named == ELF_NAMED)
+            return i;
+        if (named == ELF_NAMED_BY_FILE && by_file == OBJECTS)
+            by_file = i;
+    }
+    return by_file;
 }
 
 /* Searches breadth first, as the linker does. Returns the number of a libssl, or OBJECTS. */
@@ -125,15 +123,7 @@ typedef int find_object(void *address, struct dl_find_object *result);
 /* Returns glibc's lock-free search for an object by an address, or NULL before glibc 2.35. */
 static find_object *finder(void)
 {
-    static bool asked;
-    static find_object *found;
-
-    if (!__atomic_load_n(&asked, __ATOMIC_ACQUIRE)) {
-        __atomic_store_n(&found, (find_object *)real_function(REAL_FIND_OBJECT),
-                         __ATOMIC_RELAXED);
-        __atomic_store_n(&asked, true, __ATOMIC_RELEASE);
-    }
-    return __atomic_load_n(&found, __ATOMIC_RELAXED);
+    return (find_object *)real_function(REAL__dl_find_object);
 }
 
 /* Whether an entry is of the caller's object, and its libssl is still loaded where it was. */

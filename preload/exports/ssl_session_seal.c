@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exports/ssl_session_seal.h"
-#include "os/seccomp_calls.h"
-#include "os/syscall.h"
 #include "session_key.h"
 #include <string.h>
 

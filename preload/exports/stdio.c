@@ -17,7 +17,6 @@
 #include "exports/stdio_page_cache.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
-#include "libcrypto/discover.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "log/lapse.h"
@@ -57,20 +56,32 @@ static struct stream *stream_find(const FILE *file)
     return NULL;
 }
 
+static struct sm_thread_cache *streams_lock(void)
+{
+    struct sm_thread_cache *cache = sm_enter();
+
+    sm_lock_take(&lock);
+    return cache;
+}
+
+static void streams_unlock(struct sm_thread_cache *cache)
+{
+    sm_lock_drop(&lock);
+    sm_leave(cache);
+}
+
 /* Adds the stream to the table. Returns false if there is no room. */
 static bool stream_add(FILE *file, void *buffer)
 {
-    struct sm_thread_cache *cache = sm_enter();
+    struct sm_thread_cache *cache = streams_lock();
     struct stream *stream;
 
-    sm_lock_take(&lock);
     stream = stream_find(NULL);
     if (stream) {
         *stream = (struct stream){.file = file, .buffer = buffer};
         open_streams++;
     }
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     if (!stream)
         sm_lapse(SM_LAPSE_STREAMS,
                  "more than %d streams of libcrypto's are open: the buffers "
@@ -87,16 +98,14 @@ static struct stream stream_take(const FILE *file)
 
     if (!__atomic_load_n(&open_streams, __ATOMIC_RELAXED) || sm_is_rawfork_child())
         return was;
-    cache = sm_enter();
-    sm_lock_take(&lock);
+    cache = streams_lock();
     stream = stream_find(file);
     if (stream) {
         was = *stream;
         stream->file = NULL;
         open_streams--;
     }
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     return was;
 }
 
@@ -139,17 +148,15 @@ static void look_at_beginning(struct key_text *text, const FILE *file)
 /* Copies a stream's text out or, with back, in. Returns false if the stream is not listed. */
 static bool exchange(const FILE *file, struct key_text *text, bool back)
 {
-    struct sm_thread_cache *cache = sm_enter();
+    struct sm_thread_cache *cache = streams_lock();
     struct stream *stream;
 
-    sm_lock_take(&lock);
     stream = stream_find(file);
     if (stream && back)
         stream->text = *text;
     else if (stream)
         *text = stream->text;
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     return stream;
 }
 
@@ -185,36 +192,19 @@ static void stream_release(const struct stream *stream)
     free(stream->plain);
 }
 
-static bool has_secret_buffer(const FILE *file)
-{
-    struct sm_thread_cache *cache = sm_enter();
-    const struct stream *stream;
-    bool has;
-
-    sm_lock_take(&lock);
-    stream = stream_find(file);
-    has = stream && stream->buffer;
-    sm_lock_drop(&lock);
-    sm_leave(cache);
-    return has;
-}
-
-/* Notes another buffer. Returns the buffer that is not needed: as a rule the secret one. */
+/* Notes a buffer in place of a secret one. Returns the buffer that is not needed then. */
 static void *exchange_buffer(const FILE *file, void *plain)
 {
-    struct sm_thread_cache *cache = sm_enter();
-    struct stream *stream;
+    struct sm_thread_cache *cache = streams_lock();
+    struct stream *stream = stream_find(file);
     void *was = plain;
 
-    sm_lock_take(&lock);
-    stream = stream_find(file);
     if (stream && stream->buffer) {
         was = stream->buffer;
         stream->buffer = NULL;
         stream->plain = plain;
     }
-    sm_lock_drop(&lock);
-    sm_leave(cache);
+    streams_unlock(cache);
     return was;
 }
 
@@ -228,20 +218,19 @@ static bool cannot_be_secret(FILE *file)
 
     if (errno != EFAULT || !ferror(file) || !start_ready() || sm_is_rawfork_child())
         return false;
-    if (has_secret_buffer(file)) {
-        plain = malloc(BUFFER);
-        if (!plain)
-            return false;
-        was = exchange_buffer(file, plain);
-        if (was != plain)
-            setvbuf(file, plain, _IOFBF, BUFFER);
-        sm_free(was);
+    plain = malloc(BUFFER);
+    if (!plain)
+        return false;
+    was = exchange_buffer(file, plain);
+    if (was != plain) {
+        setvbuf(file, plain, _IOFBF, BUFFER);
         sm_lapse(
             SM_LAPSE_STREAM_PLAIN,
             "a file system cannot read into secret memory (FUSE with direct_io, 9p without a "
             "cache): a key file was read through ordinary memory, which is cleared as the "
             "file is closed; keep the key on another file system");
     }
+    sm_free(was);
     clearerr(file);
     return true;
 }
@@ -258,30 +247,22 @@ static FILE *opened(FILE *file, const void *caller)
 /* As fopen(3). */
 SM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
-    FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN);
-
-    return opened(next(path, mode), CALLER);
+    return opened(REAL(fopen)(path, mode), CALLER);
 }
 
 /* As fopen(3). */
 SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
-    FILE *(*next)(const char *, const char *) =
-        (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN64);
-
-    return opened(next(path, mode), CALLER);
+    return opened(REAL(fopen64)(path, mode), CALLER);
 }
 
 /* As fgets(3). */
 SM_EXPORT char *fgets(char *text, int size, FILE *file)
 {
-    char *(*next)(char *, int, FILE *) =
-        (char *(*)(char *, int, FILE *))real_function(REAL_FGETS);
-    char *result = next(text, size, file);
+    char *result = REAL(fgets)(text, size, file);
 
     if (!result && libcrypto_contains(CALLER) && cannot_be_secret(file))
-        result = next(text, size, file);
+        result = REAL(fgets)(text, size, file);
     if (result && libcrypto_contains(CALLER))
         stream_look(file, text, strlen(text));
     return result;
@@ -290,14 +271,12 @@ SM_EXPORT char *fgets(char *text, int size, FILE *file)
 /* As fread(3). */
 SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 {
-    size_t (*next)(void *, size_t, size_t, FILE *) =
-        (size_t (*)(void *, size_t, size_t, FILE *))real_function(REAL_FREAD);
-    size_t result = next(to, size, number, file), more = 1;
+    size_t result = REAL(fread)(to, size, number, file), more = 1;
 
     /* A read as large as the buffer bypasses it; a piece goes through the buffer. */
     if (result < number && size == 1 && libcrypto_contains(CALLER) && cannot_be_secret(file)) {
         while (more && result < number) {
-            more = next((char *)to + result, 1, sm_min(number - result, PIECE), file);
+            more = REAL(fread)((char *)to + result, 1, sm_min(number - result, PIECE), file);
             result += more;
         }
     }
@@ -352,9 +331,8 @@ static void closed(const struct stream *stream)
         sm_clear_vector_registers();
 }
 
-static int closed_by(enum real which, FILE *file)
+static int closed_by(int (*next)(FILE *), FILE *file)
 {
-    int (*next)(FILE *) = (int (*)(FILE *))real_function(which);
     struct stream stream = closing(file);
     int result = next(file);
 
@@ -363,10 +341,9 @@ static int closed_by(enum real which, FILE *file)
 }
 
 /* The C library frees the buffer, and allocates another when it needs one. */
-static FILE *reopened_by(enum real which, const char *path, const char *mode, FILE *file)
+static FILE *reopened_by(__typeof__(freopen) *next, const char *path, const char *mode,
+                         FILE *file)
 {
-    FILE *(*next)(const char *, const char *, FILE *) =
-        (FILE * (*)(const char *, const char *, FILE *)) real_function(which);
     struct stream stream = closing(file);
     FILE *result = next(path, mode, file);
 
@@ -377,23 +354,23 @@ static FILE *reopened_by(enum real which, const char *path, const char *mode, FI
 /* As fclose(3). */
 SM_EXPORT int fclose(FILE *file)
 {
-    return closed_by(REAL_FCLOSE, file);
+    return closed_by(REAL(fclose), file);
 }
 
 /* As pclose(3). */
 SM_EXPORT int pclose(FILE *file)
 {
-    return closed_by(REAL_PCLOSE, file);
+    return closed_by(REAL(pclose), file);
 }
 
 /* As freopen(3). */
 SM_EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 {
-    return reopened_by(REAL_FREOPEN, path, mode, file);
+    return reopened_by(REAL(freopen), path, mode, file);
 }
 
 /* As freopen(3). */
 SM_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
 {
-    return reopened_by(REAL_FREOPEN64, path, mode, file);
+    return reopened_by(REAL(freopen64), path, mode, file);
 }

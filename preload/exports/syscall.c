@@ -8,7 +8,6 @@
 #include "base/common.h"
 #include "exports/mlock.h"
 #include "fork/fork.h"
-#include "os/pages.h"
 #include "os/readable.h"
 #include "process/sandbox.h"
 #include <errno.h>

@@ -19,31 +19,30 @@ static void advise(const void *p, size_t size, int advice)
         sm_sys(SYS_madvise, from, to - from, advice);
 }
 
-void job_stack_hide(void *p, size_t size)
-{
-    advise(p, size, MADV_DONTDUMP);
-}
-
 /*
  * Allocates whole pages, so that core dumps exclude the whole stack. An aligned block of the C
- * library may be larger.
+ * library may be larger. In another namespace core dumps exclude the whole pages of the stack.
  */
-void *job_stack(size_t size)
+void *job_stack(const struct sm_c_library *library, size_t size)
 {
     void *p = NULL;
 
-    if (size > SIZE_MAX - sm_os_page ||
-        posix_memalign(&p, sm_os_page, sm_round_up(size, sm_os_page)) != 0)
+    if (library != &sm_own_library)
+        p = library->malloc(size);
+    else if (size > SIZE_MAX - sm_os_page ||
+             posix_memalign(&p, sm_os_page, sm_round_up(size, sm_os_page)) != 0)
         return NULL;
-    job_stack_hide(p, size);
+    if (!p)
+        return NULL;
+    advise(p, size, MADV_DONTDUMP);
     sm_lapse_count(SM_LAPSE_JOB_STACK);
     __atomic_store_n(&job_stacks, true, __ATOMIC_RELAXED);
     return p;
 }
 
 /* A page-aligned block that is no job stack is in core dumps anyway. */
-void job_stack_end(const void *p)
+void job_stack_end(const struct sm_c_library *library, void *p)
 {
     if ((uintptr_t)p % sm_os_page == 0)
-        advise(p, sm_fallback_size(p), MADV_DODUMP);
+        advise(p, library->usable_size(p), MADV_DODUMP);
 }

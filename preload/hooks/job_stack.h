@@ -13,20 +13,16 @@
 extern SM_LOCAL bool job_stacks; /* a job stack was allocated */
 
 /*
- * Returns a stack of size bytes, not 0, from the C library's heap, or NULL when there is no
+ * Returns a stack of size bytes, not 0, from a C library's heap, or NULL when there is no
  * memory.
  */
-void *job_stack(size_t size);
-
-/*
- * Excludes a block of another C library from core dumps, as far as the block has whole pages.
- */
-void job_stack_hide(void *p, size_t size);
+struct sm_c_library;
+void *job_stack(const struct sm_c_library *library, size_t size);
 
 /*
  * Called before a block outside the arena is freed. Core dumps may include a job stack's pages
  * again.
  */
-void job_stack_end(const void *p);
+void job_stack_end(const struct sm_c_library *library, void *p);
 
 #endif

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks/namespace_hooks.h"
-#include "arena/shortage.h"
 #include "heap/fallback.h"
-#include "heap/malloc.h"
-#include "hooks/job_stack.h"
-#include "hooks/partition.h"
-#include "hooks/secure_blocks.h"
 #include "loader/real.h"
 #include <dlfcn.h>
-#include <string.h>
 
 /* The link-map namespaces that glibc has besides the first */
 #define SPACES(X)                                                                              \
@@ -17,80 +11,22 @@
 
 static struct sm_c_library libraries[NUMBER];
 
-static void *namespace_take(const struct sm_c_library *library, size_t size, const char *file)
-{
-    unsigned part;
-    void *p;
-
-    if (size == 0)
-        return NULL;
-    part = partition_for(file, size);
-    if (part == PARTITION_STACK) {
-        p = library->malloc(size);
-        if (p)
-            job_stack_hide(p, size);
-        return p;
-    }
-    p = sm_arena_malloc(size, part);
-    if (!p && partition_needed(file) && sm_short_needed())
-        return sm_fallback_alloc_by(library, size);
-    return p || !sm_may_fall_back(part) ? p : sm_fallback_alloc_by(library, size);
-}
-
-static void namespace_give(const struct sm_c_library *library, void *p)
-{
-    if (p && sm_arena_owns(p)) {
-        secure_bits_free(p);
-        sm_free(p);
-    } else if (p) {
-        sm_fallback_free_by(library, p);
-    }
-}
-
-static void *namespace_retake(const struct sm_c_library *library, void *p, size_t size,
-                              const char *file)
-{
-    bool secure;
-    void *to;
-
-    if (!p)
-        return namespace_take(library, size, file);
-    if (size == 0) {
-        namespace_give(library, p);
-        return NULL;
-    }
-    if (!sm_arena_owns(p))
-        return sm_fallback_realloc_by(library, p, size);
-    secure = secure_bits_drop(p); /* as hook_realloc() */
-    to = sm_arena_realloc(p, size);
-    if (!to && sm_may_fall_back(sm_part_of(p))) {
-        to = sm_fallback_alloc_by(library, size);
-        if (to) {
-            memcpy(to, p, sm_min(sm_usable_size(p), size));
-            sm_free(p);
-        }
-    }
-    if (secure && !to)
-        secure_bits_set(p);
-    return to;
-}
-
 /* A set of hooks for each namespace: a hook knows its C library whatever code calls it. */
 #define HOOKS(n)                                                                               \
     static void *malloc_##n(size_t size, const char *file, int line)                           \
     {                                                                                          \
         (void)line;                                                                            \
-        return namespace_take(&libraries[n], size, file);                                      \
+        return mem_take(&libraries[n], size, file);                                            \
     }                                                                                          \
     static void *realloc_##n(void *p, size_t size, const char *file, int line)                 \
     {                                                                                          \
         (void)line;                                                                            \
-        return namespace_retake(&libraries[n], p, size, file);                                 \
+        return mem_retake(&libraries[n], p, size, file);                                       \
     }                                                                                          \
     static void free_##n(void *p, const char *file, int line)                                  \
     {                                                                                          \
         (void)file, (void)line;                                                                \
-        namespace_give(&libraries[n], p);                                                      \
+        mem_give(&libraries[n], p);                                                            \
     }
 SPACES(HOOKS)
 

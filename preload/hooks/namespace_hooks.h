@@ -9,12 +9,6 @@
 #include "hooks/mem_hooks.h"
 #include <stdbool.h>
 
-struct mem_hooks {
-    crypto_malloc *malloc;
-    crypto_realloc *realloc;
-    crypto_free *free;
-};
-
 /*
  * Returns the hooks for the namespace of a dlmopen() handle, or NULL if no C library is found
  * there. Takes the linker's lock.

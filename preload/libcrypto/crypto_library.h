@@ -8,7 +8,7 @@
 #define PRELOAD_LIBCRYPTO_CRYPTO_LIBRARY_H
 
 #include "base/common.h"
-#include "hooks/namespace_hooks.h"
+#include "hooks/mem_hooks.h"
 #include "loader/elf_symbols.h"
 
 struct crypto_library {

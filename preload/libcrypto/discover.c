@@ -242,6 +242,7 @@ void libcrypto_discover(void)
     look_once();
     while (__atomic_exchange_n(&again, false, __ATOMIC_RELAXED))
         look_once();
+    registry_is_loaded();
 }
 
 /*

@@ -7,20 +7,15 @@
 #include "libcrypto/discover.h"
 #include "libcrypto/linkage.h"
 #include "libcrypto/registry.h"
-#include "libcrypto/resolve.h"
 #include "start.h"
 #include <string.h>
-
-typedef int set_mem_functions(crypto_malloc *, crypto_realloc *, crypto_free *);
 
 /*
  * The functions of the program that loads engines. There is at most one program: written once,
  * with the start lock held.
  */
 static struct {
-    crypto_malloc *malloc;
-    crypto_realloc *realloc;
-    crypto_free *free;
+    struct mem_hooks own;
     const struct libcrypto *lib; /* the libcrypto that was given them; written last */
 } host;
 
@@ -30,7 +25,7 @@ static struct {
  */
 static void *shared_malloc(size_t size, const char *file, int line)
 {
-    return host.malloc(size, file, line);
+    return host.own.malloc(size, file, line);
 }
 
 static void shared_free(void *p, const char *file, int line)
@@ -38,7 +33,7 @@ static void shared_free(void *p, const char *file, int line)
     if (sm_arena_owns(p))
         hook_free(p, file, line);
     else
-        host.free(p, file, line);
+        host.own.free(p, file, line);
 }
 
 static void *shared_realloc(void *p, size_t size, const char *file, int line)
@@ -46,14 +41,16 @@ static void *shared_realloc(void *p, size_t size, const char *file, int line)
     void *to;
 
     if (!sm_arena_owns(p))
-        return host.realloc(p, size, file, line);
-    to = size ? host.malloc(size, file, line) : NULL;
+        return host.own.realloc(p, size, file, line);
+    to = size ? host.own.malloc(size, file, line) : NULL;
     if (to)
         memcpy(to, p, sm_min(sm_usable_size(p), size));
     if (to || !size)
         hook_free(p, file, line);
     return to;
 }
+
+static const struct mem_hooks shared = {shared_malloc, shared_realloc, shared_free};
 
 bool engine_has(const void *function)
 {
@@ -64,9 +61,7 @@ bool engine_has(const void *function)
 
 struct binding {
     const void *caller;
-    crypto_malloc *malloc;
-    crypto_realloc *realloc;
-    crypto_free *free;
+    struct mem_hooks functions;
     bool good;
 };
 
@@ -85,27 +80,16 @@ static struct libcrypto *libcrypto_of(const struct elf_object *engine)
     return of == LIBCRYPTO_NONE ? NULL : &known[of];
 }
 
-static bool is_host(const struct binding *binding)
-{
-    return host.malloc == binding->malloc && host.realloc == binding->realloc &&
-           host.free == binding->free;
-}
-
 /* Called with the start lock held. */
 static bool share(struct libcrypto *lib, const struct binding *binding)
 {
-    set_mem_functions *set =
-        (set_mem_functions *)elf_symbol_of(&lib->object, "CRYPTO_set_mem_functions");
-
     if (host.lib)
-        return host.lib == lib && is_host(binding);
-    if (lib->unserved || !set)
+        return host.lib == lib && memcmp(&host.own, &binding->functions, sizeof(host.own)) == 0;
+    if (lib->unserved || !lib->kind->hook)
         return false;
-    host.malloc = binding->malloc;
-    host.realloc = binding->realloc;
-    host.free = binding->free;
+    host.own = binding->functions;
     /* With the hooks in place OpenSSL still accepts other functions. */
-    if (!set(shared_malloc, shared_realloc, shared_free))
+    if (!lib->kind->hook(&lib->object, &shared))
         return false;
     __atomic_store_n(&host.lib, lib, __ATOMIC_RELEASE);
     libcrypto_is_shared(lib);
@@ -137,7 +121,7 @@ static int engine_visit(struct dl_phdr_info *info, size_t size, void *arg)
 
 bool engine_shares(const void *caller, crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 {
-    struct binding binding = {caller, m, r, f, false};
+    struct binding binding = {caller, {m, r, f}, false};
 
     if (m && r && f)
         dl_iterate_phdr(engine_visit, &binding);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/linkage.h"
 #include "log/lapse.h"
-#include <string.h>
 
 #define USERS_MAX 64
 
@@ -46,11 +45,6 @@ static void write_at(unsigned i, struct range code, unsigned of)
         __atomic_store_n(&number, number + 1, __ATOMIC_RELEASE);
 }
 
-struct look {
-    unsigned (*number_of)(const struct elf_object *);
-    bool adds; /* false: only objects that have an entry */
-};
-
 static void linkage_note(struct range code, unsigned of, bool adds)
 {
     unsigned i = place_of(code);
@@ -66,38 +60,6 @@ static void linkage_note(struct range code, unsigned of, bool adds)
                  USERS_MAX);
     else
         write_at(i, code, of);
-}
-
-static int linkage_visit(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    const struct look *look = arg;
-    struct elf_object object = elf_object(info);
-    unsigned of = look->number_of(&object);
-
-    (void)size;
-    if (of != LIBCRYPTO_NONE)
-        linkage_note(elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of,
-                     look->adds);
-    return 0;
-}
-
-/*
- * Frees the entries of unloaded objects before new objects are added, which may need those
- * entries.
- */
-void linkage_note_all(unsigned (*number_of)(const struct elf_object *))
-{
-    struct look look = {number_of, false};
-
-    for (unsigned i = 0; i < number; i++)
-        users[i].seen = false;
-    dl_iterate_phdr(linkage_visit, &look);
-    for (unsigned i = 0; i < number; i++) {
-        if (!users[i].seen)
-            __atomic_store_n(&users[i].of, LIBCRYPTO_NONE, __ATOMIC_RELAXED);
-    }
-    look.adds = true;
-    dl_iterate_phdr(linkage_visit, &look);
 }
 
 unsigned linkage_find(const void *caller)
@@ -127,13 +89,6 @@ void linkage_default_to_first(void)
     by_default = 0;
 }
 
-static const char *file_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
 /*
  * Resolves a DT_NEEDED name like the linker: to the first object in its list with that name.
  * The registry has the same order. For an object loaded by several names of its file the last
@@ -144,11 +99,12 @@ static unsigned of_name(const char *name)
     unsigned by_file = LIBCRYPTO_NONE;
 
     for (unsigned i = 0; i < known_count; i++) {
+        enum elf_named named = elf_named(&known[i].object, known[i].path, name);
         if (known[i].space)
             continue;
-        if (strcmp(elf_soname(&known[i].object), name) == 0 || strcmp(known[i].path, name) == 0)
+        if (named == ELF_NAMED)
             return i;
-        if (by_file == LIBCRYPTO_NONE && strcmp(file_of(known[i].path), name) == 0)
+        if (named == ELF_NAMED_BY_FILE && by_file == LIBCRYPTO_NONE)
             by_file = i;
     }
     return by_file;
@@ -176,9 +132,36 @@ static unsigned linked_with(const struct elf_object *object)
     return of;
 }
 
+/* adds: also objects that have no entry. */
+static int linkage_visit(struct dl_phdr_info *info, size_t size, void *adds)
+{
+    struct elf_object object = elf_object(info);
+    unsigned of = linked_with(&object);
+
+    (void)size;
+    if (of != LIBCRYPTO_NONE)
+        linkage_note(elf_code_of(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum), of,
+                     *(bool *)adds);
+    return 0;
+}
+
+/*
+ * Frees the entries of unloaded objects before new objects are added, which may need those
+ * entries.
+ */
 void linkage_refresh(void)
 {
-    linkage_note_all(linked_with);
+    bool adds = false;
+
+    for (unsigned i = 0; i < number; i++)
+        users[i].seen = false;
+    dl_iterate_phdr(linkage_visit, &adds);
+    for (unsigned i = 0; i < number; i++) {
+        if (!users[i].seen)
+            __atomic_store_n(&users[i].of, LIBCRYPTO_NONE, __ATOMIC_RELAXED);
+    }
+    adds = true;
+    dl_iterate_phdr(linkage_visit, &adds);
 }
 
 unsigned linkage_default(void)

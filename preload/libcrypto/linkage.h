@@ -10,13 +10,7 @@
 #include "libcrypto/registry.h"
 #include "loader/elf_symbols.h"
 
-/*
- * Called with the start lock held. Notes each loaded object with the number that number_of()
- * returns, if any, and forgets unloaded objects.
- */
-void linkage_note_all(unsigned (*number_of)(const struct elf_object *));
-
-/* Returns the number that the caller's object was noted with, or LIBCRYPTO_NONE. */
+/* Returns the number of the libcrypto noted for the caller's object, or LIBCRYPTO_NONE. */
 unsigned linkage_find(const void *caller);
 
 /* Returns the number of the libcrypto that an object names in DT_NEEDED, or LIBCRYPTO_NONE. */
@@ -27,7 +21,7 @@ void linkage_default_to_first(void);
 
 /*
  * Called with the start lock held, once a libcrypto is not served. Notes anew which libcrypto
- * each object is linked with.
+ * each loaded object is linked with, and forgets unloaded objects.
  */
 void linkage_refresh(void);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL and the libraries derived from it, told apart by their version. */
 #include "hooks/mem_hooks.h"
+#include "hooks/namespace_hooks.h"
 #include "libcrypto/crypto_library.h"
 
 #define FIRST_SERVED    0x10101000UL /* 1.1.1 */

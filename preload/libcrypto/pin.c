@@ -53,14 +53,11 @@ static bool is(void *handle, uintptr_t base, const ElfW(Dyn) * dynamic)
 
 static void *open_again(const char *name, void *handle)
 {
-    void *(*next)(const char *, int) = (void *(*)(const char *, int))real_function(REAL_DLOPEN);
-    void *(*next_in)(Lmid_t, const char *, int) =
-        (void *(*)(Lmid_t, const char *, int))real_function(REAL_DLMOPEN);
     Lmid_t space;
 
     if (!handle)
-        return next(name, MODE);
-    return dlinfo(handle, RTLD_DI_LMID, &space) == 0 ? next_in(space, name, MODE) : NULL;
+        return REAL(dlopen)(name, MODE);
+    return dlinfo(handle, RTLD_DI_LMID, &space) == 0 ? REAL(dlmopen)(space, name, MODE) : NULL;
 }
 
 /*

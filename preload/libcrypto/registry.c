@@ -8,6 +8,7 @@ unsigned known_count;
 
 unsigned libcrypto_choices;
 static __thread unsigned loads __attribute__((tls_model("initial-exec")));
+static __thread bool load_passed_on __attribute__((tls_model("initial-exec")));
 
 struct libcrypto *registry_find(const struct elf_object *object)
 {
@@ -42,7 +43,24 @@ void registry_add(void)
 
 bool registry_is_loading(void)
 {
-    return loads != 0;
+    return loads || load_passed_on;
+}
+
+static void set_passed_on(bool value)
+{
+    if (load_passed_on != value)
+        __atomic_fetch_add(&libcrypto_choices, value ? 1U : -1U, __ATOMIC_RELAXED);
+    load_passed_on = value;
+}
+
+void libcrypto_load_passed_on(void)
+{
+    set_passed_on(true);
+}
+
+void registry_is_loaded(void)
+{
+    set_passed_on(false);
 }
 
 unsigned registry_of_code(const void *code)
@@ -61,13 +79,6 @@ bool libcrypto_contains(const void *code)
     return registry_of_code(code) != LIBCRYPTO_NONE;
 }
 
-bool libcrypto_serves(const void *code)
-{
-    unsigned of = registry_of_code(code);
-
-    return of != LIBCRYPTO_NONE && !known[of].unserved;
-}
-
 void libcrypto_load_begin(void)
 {
     loads++;
@@ -78,13 +89,6 @@ void libcrypto_load_end(void)
 {
     __atomic_fetch_sub(&libcrypto_choices, 1, __ATOMIC_RELAXED);
     loads--;
-}
-
-bool libcrypto_is_unhooked(const void *function)
-{
-    unsigned of = registry_of_code(function);
-
-    return of != LIBCRYPTO_NONE && known[of].unserved;
 }
 
 /*
@@ -105,11 +109,6 @@ bool libcrypto_defines(const void *function, const char *name)
             return true;
     }
     return false;
-}
-
-bool libcrypto_known(void)
-{
-    return registry_count(&known_count) != 0;
 }
 
 bool libcrypto_hooked(void)

@@ -47,17 +47,22 @@ struct libcrypto *registry_place(const struct elf_object *object,
  */
 void registry_add(void);
 
-/* Returns the number of the libcrypto that contains the code, or LIBCRYPTO_NONE. */
+/*
+ * Returns the number of the libcrypto that contains the code, or LIBCRYPTO_NONE. Takes no lock.
+ */
 unsigned registry_of_code(const void *code);
 
-/* Returns true while this thread loads a library. */
+/*
+ * Returns true while this thread loads a library, or when nobody has looked yet what a call of
+ * this thread brought that was passed on.
+ */
 bool registry_is_loading(void);
+
+/* Called when all that this thread has loaded is registered. */
+void registry_is_loaded(void);
 
 /* Returns true if a libcrypto contains the code. Takes no lock. */
 bool libcrypto_contains(const void *code);
-
-/* Returns true if a libcrypto that is served contains the code. Takes no lock. */
-bool libcrypto_serves(const void *code);
 
 /*
  * Called around a dlopen() of this thread, constructors included: a caller there may be linked
@@ -66,20 +71,14 @@ bool libcrypto_serves(const void *code);
 void libcrypto_load_begin(void);
 void libcrypto_load_end(void);
 
+/* Called before a dlopen() of this thread whose end the preload does not see. */
+void libcrypto_load_passed_on(void);
+
 /*
  * Returns true if function is the function of that name of a hooked libcrypto and the preload's
  * must replace it.
  */
 bool libcrypto_defines(const void *function, const char *name);
-
-/*
- * Returns true if function belongs to a libcrypto that the preload must not serve. Takes no
- * lock.
- */
-bool libcrypto_is_unhooked(const void *function);
-
-/* Returns true if there is any libcrypto, hooked or not. Takes no lock. */
-bool libcrypto_known(void);
 
 /* Returns true if any libcrypto is served. */
 bool libcrypto_hooked(void);

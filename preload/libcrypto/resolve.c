@@ -10,8 +10,8 @@ void *libcrypto_function_for(const void *caller, const char *name)
 
     /*
      * In a constructor all libraries of the dlopen() are relocated, and this thread holds the
-     * linker's lock. The entry noted for the caller's address may be that of an unloaded
-     * library.
+     * linker's lock. A call that was passed on may have returned since. The entry noted for the
+     * caller's address may be that of an unloaded library.
      */
     if (of == LIBCRYPTO_NONE && registry_is_loading())
         libcrypto_discover();

@@ -13,7 +13,7 @@ void *libcrypto_function_for(const void *caller, const char *name);
 /*
  * Returns the function of that name that the caller is linked with, if it belongs to a
  * libcrypto that the preload must not serve, otherwise NULL, the usual result. Takes no lock,
- * except in a constructor of a library that this thread loads.
+ * unless this thread loads a library or has loaded one by a call that was passed on.
  */
 static inline void *libcrypto_own_function(const void *caller, const char *name)
 {
@@ -21,5 +21,8 @@ static inline void *libcrypto_own_function(const void *caller, const char *name)
         return NULL;
     return libcrypto_function_for(caller, name);
 }
+
+/* The same with the type of the function: LIBCRYPTO_OWN(caller, CRYPTO_malloc). */
+#define LIBCRYPTO_OWN(caller, name) ((__typeof__(&(name)))libcrypto_own_function(caller, #name))
 
 #endif

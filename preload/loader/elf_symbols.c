@@ -162,6 +162,15 @@ const char *elf_needed(const struct elf_object *object, unsigned number)
     return NULL;
 }
 
+enum elf_named elf_named(const struct elf_object *object, const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (elf_same(elf_soname(object), name) || elf_same(path, name))
+        return ELF_NAMED;
+    return slash && elf_same(slash + 1, name) ? ELF_NAMED_BY_FILE : ELF_NOT_NAMED;
+}
+
 struct range elf_code_of(uintptr_t base, const ElfW(Phdr) * segments, unsigned number)
 {
     struct range range = {UINTPTR_MAX, 0};

@@ -39,6 +39,13 @@ const char *elf_soname(const struct elf_object *object);
 /* Returns the DT_NEEDED name with that number, from 0 on, or NULL when there are no more. */
 const char *elf_needed(const struct elf_object *object, unsigned number);
 
+/*
+ * Tells whether a DT_NEEDED name means an object with this path, as far as the linker's names
+ * of it are known: by its DT_SONAME or path, or only by the file name in its path.
+ */
+enum elf_named { ELF_NOT_NAMED, ELF_NAMED_BY_FILE, ELF_NAMED };
+enum elf_named elf_named(const struct elf_object *object, const char *path, const char *name);
+
 struct range {
     uintptr_t from, to;
 };

@@ -4,19 +4,10 @@
 #include "loader/elf_symbols.h"
 #include <dlfcn.h>
 
-static const char *const names[REAL_NUMBER] = {
-    [REAL_DLMOPEN] = "dlmopen",       [REAL_DLOPEN] = "dlopen",
-    [REAL_DLVSYM] = "dlvsym",         [REAL_FCLOSE] = "fclose",
-    [REAL_FGETS] = "fgets",           [REAL_FIND_OBJECT] = "_dl_find_object", /* glibc 2.35 */
-    [REAL_FOPEN] = "fopen",           [REAL_FOPEN64] = "fopen64",
-    [REAL_FREAD] = "fread",           [REAL_FREOPEN] = "freopen",
-    [REAL_FREOPEN64] = "freopen64",   [REAL_MLOCK] = "mlock",
-    [REAL_MLOCK2] = "mlock2",         [REAL_MLOCKALL] = "mlockall",
-    [REAL_MUNMAP] = "munmap",         [REAL_PCLOSE] = "pclose",
-    [REAL_PRLIMIT] = "prlimit",       [REAL_PRLIMIT64] = "prlimit64",
-    [REAL_SETRLIMIT] = "setrlimit",   [REAL_SETRLIMIT64] = "setrlimit64",
-    [REAL_SETSOCKOPT] = "setsockopt",
-};
+#define REAL_NAME_OF(name) #name,
+static const char *const names[REAL_NUMBER] = {REAL_FUNCTIONS(REAL_NAME_OF)};
+
+static bool resolved;
 
 /*
  * Weak: _r_debug is there without a DT_NEEDED entry for the dynamic linker, which is a library
@@ -62,7 +53,7 @@ void *real_function(enum real which)
     void *function = __atomic_load_n(&functions[which], __ATOMIC_RELAXED);
 
     /* Only for calls before the preload's constructor. */
-    if (!function) {
+    if (!function && !__atomic_load_n(&resolved, __ATOMIC_RELAXED)) {
         function = real_dlsym()(RTLD_NEXT, names[which]);
         __atomic_store_n(&functions[which], function, __ATOMIC_RELAXED);
     }
@@ -73,4 +64,5 @@ void real_resolve(void)
 {
     for (unsigned i = 0; i < REAL_NUMBER; i++)
         real_function((enum real)i);
+    __atomic_store_n(&resolved, true, __ATOMIC_RELAXED);
 }

@@ -3,30 +3,15 @@
 #ifndef PRELOAD_LOADER_REAL_H
 #define PRELOAD_LOADER_REAL_H
 
-enum real {
-    REAL_DLMOPEN,
-    REAL_DLOPEN,
-    REAL_DLVSYM,
-    REAL_FCLOSE,
-    REAL_FGETS,
-    REAL_FIND_OBJECT,
-    REAL_FOPEN,
-    REAL_FOPEN64,
-    REAL_FREAD,
-    REAL_FREOPEN,
-    REAL_FREOPEN64,
-    REAL_MLOCK,
-    REAL_MLOCK2,
-    REAL_MLOCKALL,
-    REAL_MUNMAP,
-    REAL_PCLOSE,
-    REAL_PRLIMIT,
-    REAL_PRLIMIT64,
-    REAL_SETRLIMIT,
-    REAL_SETRLIMIT64,
-    REAL_SETSOCKOPT,
-    REAL_NUMBER
-};
+#define REAL_FUNCTIONS(entry)                                                                  \
+    entry(_dl_find_object) /* glibc 2.35 */                                                    \
+        entry(dlmopen) entry(dlopen) entry(dlvsym) entry(fclose) entry(fgets) entry(fopen)     \
+            entry(fopen64) entry(fread) entry(freopen) entry(freopen64) entry(mlock)           \
+                entry(mlock2) entry(mlockall) entry(munmap) entry(pclose) entry(prlimit)       \
+                    entry(prlimit64) entry(setrlimit) entry(setrlimit64) entry(setsockopt)
+
+#define REAL_NUMBER_OF(name) REAL_##name,
+enum real { REAL_FUNCTIONS(REAL_NUMBER_OF) REAL_NUMBER };
 
 /*
  * Called at start. Finds all functions. A later lookup would take the linker's lock, and
@@ -38,6 +23,9 @@ void real_resolve(void);
  * Returns the next definition after the preload's, never NULL for a function of the C library.
  */
 void *real_function(enum real which);
+
+/* The same with the type of the function: REAL(fopen)(path, mode). */
+#define REAL(name) ((__typeof__(&(name)))real_function(REAL_##name))
 
 /* Returns the next dlsym. */
 typedef void *dlsym_function(void *handle, const char *name);

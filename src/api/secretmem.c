@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public functions, as thin wrappers. */
 #include "secretmem.h"
-#include "arena/backing.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "fork/fork.h"

@@ -183,6 +183,25 @@ static inline size_t sm_large_size(uint32_t page)
     return sm_arena.pages[page].size;
 }
 
+/* Add a run to a list and remove it: *list is the number of its first page, 0: none. */
+static inline void sm_list_add(uint32_t *list, uint32_t page)
+{
+    sm_arena.pages[page].prev = 0;
+    sm_arena.pages[page].next = *list;
+    if (*list)
+        sm_arena.pages[*list].prev = page;
+    *list = page;
+}
+
+static inline void sm_list_remove(uint32_t *list, uint32_t page)
+{
+    const struct sm_page *run = &sm_arena.pages[page];
+
+    *(run->prev ? &sm_arena.pages[run->prev].next : list) = run->next;
+    if (run->next)
+        sm_arena.pages[run->next].prev = run->prev;
+}
+
 #define SM_TABLES 3 /* pages, state and bins */
 
 struct sm_table_pages {

@@ -91,14 +91,18 @@ int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
     return map->error;
 }
 
-bool sm_backing_refused(unsigned part)
+/*
+ * Whether uncached memory is required in this partition and was refused. If so, blocks that do
+ * not fit any more fail.
+ */
+static bool is_refused(unsigned part)
 {
     return part == SM_PART_BYTES && __atomic_load_n(&uncached_error, __ATOMIC_RELAXED);
 }
 
 bool sm_backing_may_degrade(unsigned part)
 {
-    return !sm_settings.require && !sm_backing_refused(part);
+    return !sm_settings.require && !is_refused(part);
 }
 
 /* Commits the tables up to a page, in steps: few system calls for every 4 MiB of blocks. */
@@ -114,7 +118,7 @@ static int commit(struct sm_partition *part, uint32_t pages)
     to = (uint32_t)sm_min(sm_round_up(pages + 1, COMMIT_PAGES), last);
     for (unsigned t = 0; t < SM_TABLES && !error; t++) {
         struct sm_table_pages table = sm_table_pages(t, from, to, false);
-        error = sm_pages_commit(table.start, table.length);
+        error = sm_pages_protect(table.start, table.length, true);
     }
     if (!error)
         part->committed = to - 1;
@@ -161,7 +165,7 @@ static size_t in_blocks(uintptr_t start, size_t length)
  */
 static bool backing_note(unsigned part, int error, size_t length)
 {
-    if (!sm_backing_refused(part))
+    if (!is_refused(part))
         return sm_short_by(error, length);
     sm_short_now = (struct sm_short){
         .why = SM_SHORT_UNCACHED, .error = __atomic_load_n(&uncached_error, __ATOMIC_RELAXED)};
@@ -301,8 +305,7 @@ static int lock_page(struct sm_page *page, char *at)
     return 0;
 }
 
-/* Makes one kernel page resident, given by its first page entry. */
-static int present_page(struct sm_page *page, char *at)
+int sm_backing_present(struct sm_page *page, char *at)
 {
     int error;
 
@@ -335,7 +338,7 @@ static bool backing_make_present(struct sm_page *page, char *at)
 
     if (!may_present(page))
         return sm_short_of(SM_SHORT_FIXED);
-    error = present_page(page, at);
+    error = sm_backing_present(page, at);
     return error ? sm_short_by(error, sm_os_page) : true;
 }
 

@@ -21,6 +21,13 @@ bool sm_backing_grow(unsigned part, uint32_t pages);
  */
 bool sm_backing_populate(uint32_t page, uint32_t pages);
 
+/*
+ * The same for one kernel page, given by its first entry and its address, or the address of its
+ * copy. Changes the entry's kind, not whether it is present. Returns 0, or a negative errno
+ * value.
+ */
+int sm_backing_present(struct sm_page *page, char *at);
+
 /* Whether a partition's pages should be secret memory at all (SECRETSSL_ROUTE). */
 bool sm_backing_secret(unsigned part);
 
@@ -34,12 +41,6 @@ unsigned sm_backing_flags(unsigned part);
  */
 struct sm_secret_map;
 int sm_backing_map_secret(unsigned part, struct sm_secret_map *map);
-
-/*
- * Whether uncached memory is required in this partition and was refused. If so, blocks that do
- * not fit any more fail.
- */
-bool sm_backing_refused(unsigned part);
 
 /* Whether a partition may get locked memory where there is no secret memory. */
 bool sm_backing_may_degrade(unsigned part);
@@ -55,11 +56,5 @@ bool sm_backing_uncached(const struct sm_page *page);
  * if this machine cannot meet the requirement.
  */
 void sm_backing_check(void);
-
-/* Counts, and reports once, that memory is only of this kind because of this error. */
-static inline void sm_backing_degraded(enum sm_kind kind, long error)
-{
-    sm_short_degraded(kind, error);
-}
 
 #endif

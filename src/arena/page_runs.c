@@ -25,15 +25,10 @@ static void run_list_add(uint32_t page, uint32_t pages)
 {
     struct sm_partition *part = partition_of(page);
     struct sm_page *head = &sm_arena.pages[page], *tail = head + pages - 1;
-    uint32_t *list = &part->free[list_of(pages)];
 
     head->use = tail->use = SM_USE_FREE;
     head->pages = tail->pages = pages;
-    head->prev = 0;
-    head->next = *list;
-    if (*list)
-        sm_arena.pages[*list].prev = page;
-    *list = page;
+    sm_list_add(&part->free[list_of(pages)], page);
     part->free_pages += pages;
 }
 
@@ -42,12 +37,7 @@ static void run_list_remove(uint32_t page)
     struct sm_partition *part = partition_of(page);
     struct sm_page *head = &sm_arena.pages[page];
 
-    if (head->prev)
-        sm_arena.pages[head->prev].next = head->next;
-    else
-        part->free[list_of(head->pages)] = head->next;
-    if (head->next)
-        sm_arena.pages[head->next].prev = head->prev;
+    sm_list_remove(&part->free[list_of(head->pages)], page);
     part->free_pages -= head->pages;
     head->use = head[head->pages - 1].use = SM_USE_NONE;
 }

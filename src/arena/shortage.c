@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/shortage.h"
-#include "arena/backing.h"
 #include "base/counters.h"
 #include "base/format.h"
 #include "base/settings.h"

@@ -41,10 +41,16 @@ extern SM_LOCAL uint8_t sm_class_of[SM_SLOT_MAX / SM_GRANULE + 1]; /* indexed by
 /* Fills the tables. Called once, before any other function of this file. */
 void sm_size_class_init(void);
 
+/* The class of slots with room for so many bytes, at most SM_SLOT_MAX. */
+static inline unsigned sm_slot_class(size_t room)
+{
+    return sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT];
+}
+
 /* The class of blocks of n bytes, from 1 to SM_SMALL_MAX. */
 static inline unsigned sm_size_class(size_t n)
 {
-    return sm_class_of[(n + SM_CHECK_SLACK + SM_GRANULE - 1) >> SM_GRANULE_SHIFT];
+    return sm_slot_class(n + SM_CHECK_SLACK);
 }
 
 /*

@@ -19,64 +19,31 @@ enum kind { SIZE, CHOICE, LOG };
 struct setting {
     const char *name;
     enum kind kind;
-    void *target;       /* size_t for SIZE, int for the others */
-    size_t least, most; /* SIZE: bytes */
+    void *target; /* size_t for SIZE, int for the others */
     const char *accepted;
+    size_t least, most;   /* SIZE: bytes */
     const char *words[3]; /* CHOICE: the index of a word is its value */
 };
 
+/* clang-format off */
 static const struct setting settings[] = {
-    {"ARENA_SIZE",
-     SIZE,
-     &sm_settings.arena_size,
-     64 * SM_KIB,
-     SM_TIB,
-     "64K to 1T, in bytes or with a suffix K, M, G or T",
-     {0}},
-    {"PREFAULT",
-     SIZE,
-     &sm_settings.prefault,
-     0,
-     SM_TIB,
-     "0 to 1T, in bytes or with a suffix K, M, G or T",
-     {0}},
-    {"REQUIRE", CHOICE, &sm_settings.require, 0, 0, "0 or 1", {"0", "1"}},
-    {"UNCACHED",
-     CHOICE,
-     &sm_settings.uncached,
-     0,
-     0,
-     "off, prefer or require",
-     {"off", "prefer", "require"}},
-    {"ROUTE", CHOICE, &sm_settings.route, 0, 0, "all or keys", {"all", "keys"}},
-    {"FORK", CHOICE, &sm_settings.fork, 0, 0, "copy or deny", {"copy", "deny"}},
-    {"ZERO", CHOICE, &sm_settings.zero, 0, 0, "0 or 1", {"0", "1"}},
-    {"DROP_CACHE", CHOICE, &sm_settings.drop_cache, 0, 0, "0 or 1", {"0", "1"}},
-    {"SESSIONS", CHOICE, &sm_settings.sessions, 0, 0, "plain or sealed", {"plain", "sealed"}},
-    {"LOG", LOG, &sm_settings.log, 0, 0, "stderr, syslog, none or an absolute path", {0}},
-    {"STATS", CHOICE, &sm_settings.stats, 0, 0, "0 or 1", {"0", "1"}},
-    {"TRACE", CHOICE, &sm_settings.trace, 0, 0, "0 or 1", {"0", "1"}},
+    {"ARENA_SIZE", SIZE, &sm_settings.arena_size, "64K to 1T, in bytes or with a suffix K, M, G or T",
+     .least = 64 * SM_KIB, .most = SM_TIB},
+    {"PREFAULT", SIZE, &sm_settings.prefault, "0 to 1T, in bytes or with a suffix K, M, G or T",
+     .most = SM_TIB},
+    {"REQUIRE", CHOICE, &sm_settings.require, "0 or 1", .words = {"0", "1"}},
+    {"UNCACHED", CHOICE, &sm_settings.uncached, "off, prefer or require",
+     .words = {"off", "prefer", "require"}},
+    {"ROUTE", CHOICE, &sm_settings.route, "all or keys", .words = {"all", "keys"}},
+    {"FORK", CHOICE, &sm_settings.fork, "copy or deny", .words = {"copy", "deny"}},
+    {"ZERO", CHOICE, &sm_settings.zero, "0 or 1", .words = {"0", "1"}},
+    {"DROP_CACHE", CHOICE, &sm_settings.drop_cache, "0 or 1", .words = {"0", "1"}},
+    {"SESSIONS", CHOICE, &sm_settings.sessions, "plain or sealed", .words = {"plain", "sealed"}},
+    {"LOG", LOG, &sm_settings.log, "stderr, syslog, none or an absolute path", .words = {0}},
+    {"STATS", CHOICE, &sm_settings.stats, "0 or 1", .words = {"0", "1"}},
+    {"TRACE", CHOICE, &sm_settings.trace, "0 or 1", .words = {"0", "1"}},
 };
-
-static int suffix_shift(char c)
-{
-    switch (c) {
-    case 'k':
-    case 'K':
-        return 10;
-    case 'm':
-    case 'M':
-        return 20;
-    case 'g':
-    case 'G':
-        return 30;
-    case 't':
-    case 'T':
-        return 40;
-    default:
-        return -1;
-    }
-}
+/* clang-format on */
 
 static bool parse_size(const char *text, size_t least, size_t most, size_t *out)
 {
@@ -91,8 +58,10 @@ static bool parse_size(const char *text, size_t least, size_t most, size_t *out)
         value = value * 10 + (size_t)(*c - '0');
     }
     if (*c) {
-        int shift = suffix_shift(*c);
-        if (shift < 0 || c[1] || value > (SM_TIB >> shift))
+        static const char suffixes[] = "KkMmGgTt";
+        const char *suffix = strchr(suffixes, *c);
+        long shift = suffix ? 10 * ((suffix - suffixes) / 2 + 1) : 0;
+        if (!suffix || c[1] || value > (SM_TIB >> shift))
             return false;
         value <<= shift;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fork/external_pages.h"
-#include "arena/backing.h"
+#include "arena/shortage.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "heap/thread_cache.h"
@@ -218,7 +218,7 @@ const char *sm_external_fork_copy(volatile uint32_t *progress)
             continue;
         if (sm_settings.require)
             return "no secret memory for a child's copy of OpenSSL's secure heap";
-        sm_backing_degraded(SM_KIND_LOCKED, error);
+        sm_short_degraded(SM_KIND_LOCKED, error);
         sm_count(&sm_stats.degraded, range->length >> SM_PAGE_SHIFT);
         range->copy = sm_pages_reserve_anywhere(range->length);
         if (!range->copy || sm_pages_map_anonymous(range->copy, range->length) != 0)
@@ -227,7 +227,7 @@ const char *sm_external_fork_copy(volatile uint32_t *progress)
         range->locked = true;
         error = sm_pages_lock(range->copy, range->length, false);
         if (error)
-            sm_backing_degraded(SM_KIND_PLAIN, error);
+            sm_short_degraded(SM_KIND_PLAIN, error);
     }
     return NULL;
 }

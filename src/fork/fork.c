@@ -12,8 +12,6 @@
 #include "log/log.h"
 #include "os/helper_process.h"
 #include "os/pages.h"
-#include "os/seccomp_calls.h"
-#include "os/syscall.h"
 #include "os/vector_registers.h"
 #include "stacktrace/fatal.h"
 #include <errno.h>

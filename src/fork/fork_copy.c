@@ -1,58 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/backing.h"
-#include "base/counters.h"
-#include "base/settings.h"
 #include "fork/external_pages.h"
 #include "fork/fork.h"
-#include "heap/canary.h"
-#include "heap/large.h"
 #include "heap/slab.h"
 #include "os/pages.h"
 #include <string.h>
 
 #define PASSES_MAX 64
 #define STEP       (256 * SM_KIB) /* bytes after which the parent is shown progress */
-
-/* Called for the part of a block, or of a run, that lies in live memory. */
-typedef void (*visit)(char *block, size_t size, void *arg);
-
-static bool live(uint16_t state)
-{
-    return sm_state_live(state) && state != SM_STATE_WITHHELD;
-}
-
-static void visit_slab(uint32_t page, visit fn, void *arg)
-{
-    const struct sm_page *run = &sm_arena.pages[page];
-    size_t size = sm_classes[run->class].size;
-    unsigned slots = sm_slab_slots(run);
-    char *slot = sm_page_address(page);
-
-    for (unsigned s = 0; s < slots; s++, slot += size) {
-        uint16_t state = *sm_state_of(slot);
-        if (live(state))
-            fn(slot, SM_EXTENT(sm_state_size(state)), arg);
-    }
-}
-
-/* Limited to the end of the block's pages, because the guard lies behind them. */
-static size_t large_extent(uint32_t page)
-{
-    return sm_min(SM_EXTENT(sm_large_size(page)),
-                  (size_t)sm_arena.pages[page].pages << SM_PAGE_SHIFT);
-}
-
-static void visit_live(unsigned p, visit fn, void *arg)
-{
-    const struct sm_partition *part = &sm_arena.part[p];
-
-    for (uint32_t page = part->first; page < part->top; page++) {
-        if (sm_arena.pages[page].use == SM_USE_SLAB)
-            visit_slab(page, fn, arg);
-        else if (sm_arena.pages[page].use == SM_USE_LARGE)
-            fn(sm_page_address(page), large_extent(page), arg);
-    }
-}
 
 static bool copy_is_secret(uint32_t page)
 {
@@ -95,41 +50,17 @@ struct pass {
     bool failed, changed;
 };
 
-/* Makes the copy's kernel page for page resident, of a kind that is available. */
-static bool temp_page(uint32_t page, char *at)
-{
-    struct sm_page *entry = &sm_arena.pages[page];
-    int error = 0;
-
-    if (entry->kind == SM_KIND_SECRET) {
-        error = sm_pages_populate(at);
-        if (error == 0)
-            return true;
-        if (sm_settings.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
-            return false;
-        sm_backing_degraded(SM_KIND_LOCKED, error);
-        entry->kind = SM_KIND_LOCKED;
-    }
-    sm_count(&sm_stats.degraded, 1);
-    error = sm_pages_lock(at, sm_os_page, false);
-    if (error) {
-        sm_backing_degraded(SM_KIND_PLAIN, error);
-        entry->kind = SM_KIND_PLAIN;
-    }
-    return true;
-}
-
 /*
  * Makes the whole run resident, because its free slots may be given out without a further
  * check.
  */
-static void present_block(char *block, size_t size, void *arg)
+static void present_block(char *block, size_t size, size_t extent, void *arg)
 {
     struct pass *pass = arg;
     uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
     uint32_t page = sm_page_number(block), end;
 
-    (void)size;
+    (void)size, (void)extent;
     if (sm_arena.pages[page].use == SM_USE_BODY)
         page -= sm_arena.pages[page].back;
     end = page + sm_arena.pages[page].pages;
@@ -137,7 +68,8 @@ static void present_block(char *block, size_t size, void *arg)
         struct sm_page *entry = &sm_arena.pages[page];
         if (!entry->moved || entry->present)
             continue;
-        pass->failed = !temp_page(page, pass->to + (sm_page_address(page) - pass->from));
+        pass->failed =
+            sm_backing_present(entry, pass->to + (sm_page_address(page) - pass->from)) != 0;
         for (uint32_t i = 0; i < per_os; i++) {
             entry[i].present = true;
             entry[i].kind = entry->kind;
@@ -147,20 +79,21 @@ static void present_block(char *block, size_t size, void *arg)
     }
 }
 
-static void copy_block(char *block, size_t size, void *arg)
+static void copy_block(char *block, size_t size, size_t extent, void *arg)
 {
     struct pass *pass = arg;
 
+    (void)size;
     /* Copied page by page, because a block may lie in pages of two kinds. */
-    while (size) {
-        size_t here = sm_min(size, SM_PAGE - ((uintptr_t)block & (SM_PAGE - 1)));
+    while (extent) {
+        size_t here = sm_min(extent, SM_PAGE - ((uintptr_t)block & (SM_PAGE - 1)));
         char *to = pass->to + (block - pass->from);
         if (sm_arena.pages[sm_page_number(block)].moved && memcmp(to, block, here) != 0) {
             memcpy(to, block, here);
             pass->changed = true;
         }
         block += here;
-        size -= here;
+        extent -= here;
         /* Gigabytes take longer than the parent waits for a child without progress. */
         pass->since += here;
         if (pass->since >= STEP) {
@@ -227,7 +160,7 @@ static bool temp_file(unsigned p, uint32_t first, uint32_t end, char *at)
     if (sm_backing_map_secret(p, &map) != 0) {
         if (!sm_backing_may_degrade(p) || sm_pages_map_anonymous(at, map.length) != 0)
             return false;
-        sm_backing_degraded(SM_KIND_LOCKED, map.error);
+        sm_short_degraded(SM_KIND_LOCKED, map.error);
         kind = SM_KIND_LOCKED;
     }
     for (uint32_t page = first; page < end; page++) {
@@ -275,7 +208,7 @@ static void copy_all(struct pass *passes, const struct sm_fork_copy *copy)
         for (unsigned p = 0; p < SM_PARTS; p++) {
             passes[p].changed = false;
             if (passes[p].to)
-                visit_live(p, copy_block, &passes[p]);
+                sm_visit_live(p, copy_block, &passes[p]);
             changed = changed || passes[p].changed;
         }
         ++*copy->progress;
@@ -297,7 +230,7 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy)
         pass->from = sm_page_address(sm_arena.part[p].first);
         pass->to = copy->temp[p];
         /* The slow part comes first, so that the copying is short. */
-        visit_live(p, present_block, pass);
+        sm_visit_live(p, present_block, pass);
         if (pass->failed)
             return "no secret memory for a child's copy of the secrets";
     }
@@ -356,9 +289,9 @@ static bool place_part(unsigned p, char *temp)
     return good;
 }
 
-static void lose_block(char *block, size_t size, void *arg)
+static void lose_block(char *block, size_t size, size_t extent, void *arg)
 {
-    (void)size, (void)arg;
+    (void)size, (void)extent, (void)arg;
     *sm_state_of(block) = SM_STATE_WITHHELD;
 }
 
@@ -368,7 +301,7 @@ bool sm_fork_withhold_keys(unsigned p)
 
     if (part->mapped == part->first)
         return true;
-    visit_live(p, lose_block, NULL);
+    sm_visit_live(p, lose_block, NULL);
     for (uint32_t page = part->first; page < part->mapped; page++) {
         if (sm_arena.pages[page].kind != SM_KIND_NONE)
             sm_arena.mapped -= SM_PAGE; /* pages that an ancestor lost already do not count */

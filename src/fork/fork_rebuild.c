@@ -37,7 +37,7 @@ static void lock_again(unsigned p)
             if (error == 0)
                 continue;
             sm_arena.pages[page].kind = SM_KIND_PLAIN;
-            sm_backing_degraded(SM_KIND_PLAIN, error);
+            sm_short_degraded(SM_KIND_PLAIN, error);
         }
     }
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sm_c_library ours = {malloc, realloc, free, malloc_usable_size};
+const struct sm_c_library sm_own_library = {malloc, realloc, free, malloc_usable_size};
 
 /* Clears memory from the C library, which still holds its old contents. */
 static void clear_from(const struct sm_c_library *library, void *p, size_t from)
@@ -38,8 +38,8 @@ void *sm_fallback_alloc(size_t n, size_t align)
     void *p = NULL;
 
     if (align <= SM_GRANULE)
-        return sm_fallback_alloc_by(&ours, n);
-    return fallback_counted(&ours, posix_memalign(&p, align, n) == 0 ? p : NULL, n);
+        return sm_fallback_alloc_by(&sm_own_library, n);
+    return fallback_counted(&sm_own_library, posix_memalign(&p, align, n) == 0 ? p : NULL, n);
 }
 
 void sm_fallback_free_by(const struct sm_c_library *library, void *p)
@@ -53,7 +53,7 @@ void sm_fallback_free_by(const struct sm_c_library *library, void *p)
 
 void sm_fallback_free(void *p)
 {
-    sm_fallback_free_by(&ours, p);
+    sm_fallback_free_by(&sm_own_library, p);
 }
 
 void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t n)
@@ -75,7 +75,7 @@ void *sm_fallback_realloc_by(const struct sm_c_library *library, void *p, size_t
 
 void *sm_fallback_realloc(void *p, size_t n)
 {
-    return sm_fallback_realloc_by(&ours, p, n);
+    return sm_fallback_realloc_by(&sm_own_library, p, n);
 }
 
 size_t sm_fallback_size(const void *p)

@@ -20,6 +20,8 @@ struct sm_c_library {
     size_t (*usable_size)(void *);
 };
 
+extern SM_LOCAL const struct sm_c_library sm_own_library; /* of this namespace */
+
 /* Returns a block, zeroed up to the usable size unless SECRETSSL_ZERO=0. Counts the block. */
 void *sm_fallback_alloc(size_t n, size_t align);
 /* Clears the block first, unless SECRETSSL_ZERO=0. */

@@ -3,7 +3,6 @@
 #include "arena/page_runs.h"
 #include "arena/shortage.h"
 #include "base/counters.h"
-#include "base/format.h"
 #include "base/settings.h"
 #include "heap/alloc_stacks.h"
 #include "heap/borrow.h"
@@ -13,8 +12,6 @@
 #include "heap/misuse.h"
 #include "heap/slab.h"
 #include "log/log.h"
-#include "os/pages.h"
-#include "os/seccomp.h"
 #include "os/valgrind.h"
 #include "os/vector_registers.h"
 #include "os/zero.h"
@@ -161,8 +158,7 @@ static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, 
     else if (room > SM_SLOT_MAX || (align > SM_GRANULE && !slot_is_aligned(room, align)))
         p = sm_large_alloc(part, n, align);
     else
-        p = small_alloc(cache, n, part,
-                        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]);
+        p = small_alloc(cache, n, part, sm_slot_class(room));
     if (p)
         sm_memcheck_malloc(p, n);
     return p;
@@ -216,11 +212,16 @@ void *sm_malloc(size_t n, unsigned part)
     return sm_likely(n != 0) ? sm_malloc_fast(n, part) : sm_malloc_slow(0, part);
 }
 
-void *sm_malloc_needed(size_t n, unsigned part)
+void *sm_malloc_by(const struct sm_c_library *library, size_t n, unsigned part, bool needed)
 {
-    void *p = arena_malloc(n, 1, part);
+    void *p;
 
-    return p || !sm_short_needed() ? p : sm_fallback_alloc(n, 1);
+    if (library == &sm_own_library && !needed)
+        return sm_malloc(n, part);
+    p = arena_malloc(n, 1, part);
+    return p || !(needed ? sm_short_needed() : sm_may_fall_back(part))
+               ? p
+               : sm_fallback_alloc_by(library, n);
 }
 
 void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
@@ -299,7 +300,7 @@ static bool resize(void *p, uint16_t state, size_t n)
     if (state == SM_STATE_LARGE)
         return room > SM_SLOT_MAX && sm_large_resize(p, n);
     if (state == SM_STATE_WITHHELD || room > SM_SLOT_MAX ||
-        sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT] != sm_slab_class(p))
+        sm_slot_class(room) != sm_slab_class(p))
         return false;
     old = sm_state_size(state);
     check_end(p, old);
@@ -352,20 +353,20 @@ static void *move(void *p, size_t old, void *to, size_t n)
 }
 
 /* The new block holds the same kind of bytes, so it is requested in the same partition. */
-void *sm_realloc(void *p, size_t n)
+void *sm_realloc_by(const struct sm_c_library *library, void *p, size_t n)
 {
     size_t old;
 
     if (!sm_arena_owns(p))
-        return sm_fallback_realloc(p, n);
-    return resize_counted(p, n, &old) ? p : move(p, old, sm_malloc(n, sm_part_of(p)), n);
+        return sm_fallback_realloc_by(library, p, n);
+    if (resize_counted(p, n, &old))
+        return p;
+    return move(p, old, sm_malloc_by(library, n, sm_part_of(p), false), n);
 }
 
-void *sm_arena_realloc(void *p, size_t n)
+void *sm_realloc(void *p, size_t n)
 {
-    size_t old;
-
-    return resize_counted(p, n, &old) ? p : move(p, old, sm_arena_malloc(n, sm_part_of(p)), n);
+    return sm_realloc_by(&sm_own_library, p, n);
 }
 
 size_t sm_usable_size(const void *p)

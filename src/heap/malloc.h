@@ -44,12 +44,16 @@ void sm_free(void *p);
  */
 void *sm_realloc(void *p, size_t n);
 
-/* The same for blocks of the arena only. Return NULL if the arena is full. */
+/* The same for blocks of the arena only. Returns NULL if the arena is full. */
 void *sm_arena_malloc(size_t n, unsigned part);
-void *sm_arena_realloc(void *p, size_t n);
 
-/* As sm_malloc, with n not 0, for blocks that OpenSSL cannot do without (sm_short_needed). */
-void *sm_malloc_needed(size_t n, unsigned part);
+/*
+ * The same with n not 0 and the C library of a namespace (fallback.h). needed: OpenSSL cannot
+ * do without the block (sm_short_needed).
+ */
+struct sm_c_library;
+void *sm_malloc_by(const struct sm_c_library *library, size_t n, unsigned part, bool needed);
+void *sm_realloc_by(const struct sm_c_library *library, void *p, size_t n);
 
 /* Returns the usable bytes of a block: for a block of the arena, the requested size. */
 size_t sm_usable_size(const void *p);

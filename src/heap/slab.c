@@ -2,7 +2,6 @@
 #include "heap/slab.h"
 #include "arena/page_runs.h"
 #include "heap/canary.h"
-#include "heap/large.h"
 #include "heap/thread_cache.h"
 #include "os/pages.h"
 #include "os/valgrind.h"
@@ -39,27 +38,14 @@ static uint32_t next_random(struct slab_class *slab, uint32_t below)
 
 static void slab_list_add(struct slab_class *slab, uint32_t page)
 {
-    struct sm_page *run = &sm_arena.pages[page];
-
-    run->prev = 0;
-    run->next = slab->partial;
-    if (run->next)
-        sm_arena.pages[run->next].prev = page;
-    slab->partial = page;
-    run->listed = true;
+    sm_list_add(&slab->partial, page);
+    sm_arena.pages[page].listed = true;
 }
 
 static void slab_list_remove(struct slab_class *slab, uint32_t page)
 {
-    struct sm_page *run = &sm_arena.pages[page];
-
-    if (run->prev)
-        sm_arena.pages[run->prev].next = run->next;
-    else
-        slab->partial = run->next;
-    if (run->next)
-        sm_arena.pages[run->next].prev = run->prev;
-    run->listed = false;
+    sm_list_remove(&slab->partial, page);
+    sm_arena.pages[page].listed = false;
 }
 
 static void set_all_free(struct sm_page *run, unsigned slots)
@@ -223,6 +209,33 @@ void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count)
 unsigned sm_slab_class(const void *p)
 {
     return sm_arena.pages[sm_page_number(p)].class;
+}
+
+static void visit_slab(uint32_t page, sm_visit_fn *fn, void *arg)
+{
+    const struct sm_page *run = &sm_arena.pages[page];
+    size_t size = sm_classes[run->class].size;
+    unsigned slots = sm_slab_slots(run);
+    char *slot = sm_page_address(page);
+
+    for (unsigned s = 0; s < slots; s++, slot += size) {
+        uint16_t state = __atomic_load_n(sm_state_of(slot), __ATOMIC_RELAXED);
+        if (sm_state_live(state) && state != SM_STATE_WITHHELD)
+            fn(slot, sm_state_size(state), SM_EXTENT(sm_state_size(state)), arg);
+    }
+}
+
+void sm_visit_live(unsigned part, sm_visit_fn *fn, void *arg)
+{
+    for (uint32_t p = sm_arena.part[part].first; p < sm_arena.part[part].top; p++) {
+        const struct sm_page *page = &sm_arena.pages[p];
+        size_t size = sm_large_size(p);
+        if (page->use == SM_USE_SLAB)
+            visit_slab(p, fn, arg);
+        else if (page->use == SM_USE_LARGE) /* The guard lies behind the pages. */
+            fn(sm_page_address(p), size,
+               sm_min(SM_EXTENT(size), (size_t)page->pages << SM_PAGE_SHIFT), arg);
+    }
 }
 
 static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t *bytes)

@@ -32,6 +32,14 @@ static inline unsigned sm_slab_slots(const struct sm_page *run)
 unsigned sm_slab_class(const void *p);
 
 /*
+ * Calls a function for each live block of a partition: with the requested size, and with the
+ * bytes up to the end of the canary, as far as it lies in the block's pages. The function may
+ * change the block's state. Nothing else changes the runs meanwhile.
+ */
+typedef void sm_visit_fn(char *block, size_t size, size_t extent, void *arg);
+void sm_visit_live(unsigned part, sm_visit_fn *fn, void *arg);
+
+/*
  * Called in a child, before sm_partition_rebuild(). Rebuilds the slabs from the state table and
  * adds up the live blocks and bytes. Slots that other threads' caches held become free.
  */

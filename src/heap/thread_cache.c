@@ -206,6 +206,18 @@ static void set_all(struct sm_thread_cache *first)
     __atomic_store_n(&sm_stats.caches, (uintptr_t)first, __ATOMIC_RELEASE);
 }
 
+/* Called in a child of fork, whose other caches are wiped, with the list that they were in. */
+static void keep_own_cache(void)
+{
+    set_all(NULL);
+    caches = 1;
+    if (sm_cache) {
+        set_up(sm_cache);
+        sm_cache->used = true;
+        set_all(sm_cache);
+    }
+}
+
 static struct sm_thread_cache *take_unused(void)
 {
     struct sm_thread_cache *cache = all;
@@ -336,16 +348,9 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
 {
     own_begin();
     sm_lock_reset(&list_lock);
-    /* The wiped caches contained the list. Only this thread's cache is kept. */
-    set_all(NULL);
     inside_without = 0;
     inside_depth = 0;
-    caches = 1;
-    if (sm_cache) {
-        set_up(sm_cache);
-        sm_cache->used = true;
-        set_all(sm_cache);
-    }
+    keep_own_cache();
     sm_stats.allocations = allocations;
     sm_stats.frees = frees;
     sm_stats.live_bytes = live_bytes;
@@ -375,13 +380,7 @@ static bool starts_afresh(void)
     if (sm_arena.span || __atomic_load_n(&sm_arena.external, __ATOMIC_RELAXED) ||
         !__libc_single_threaded)
         return false;
-    set_all(NULL);
-    caches = 1;
-    if (sm_cache) {
-        set_up(sm_cache);
-        sm_cache->used = true;
-        set_all(sm_cache);
-    }
+    keep_own_cache();
     own_begin();
     return true;
 }

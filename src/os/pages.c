@@ -62,7 +62,7 @@ void *sm_pages_hidden(size_t length, bool wipe)
         place = sm_pages_reserve(length + 2 * sm_os_page);
     if (!place)
         return sm_pages_private(length, wipe);
-    if (sm_pages_commit(place + sm_os_page, length) == 0 &&
+    if (sm_pages_protect(place + sm_os_page, length, true) == 0 &&
         (!wipe || sm_sys(SYS_madvise, place + sm_os_page, length, MADV_WIPEONFORK) == 0))
         return place + sm_os_page;
     sm_pages_unmap(place, length + 2 * sm_os_page);
@@ -137,11 +137,6 @@ int sm_pages_protect(void *address, size_t length, bool access)
         return -EPERM;
     return (int)sm_sys(SYS_mprotect, address, length,
                        access ? PROT_READ | PROT_WRITE : PROT_NONE);
-}
-
-int sm_pages_commit(void *address, size_t length)
-{
-    return sm_pages_protect(address, length, true);
 }
 
 void *sm_pages_private(size_t length, bool wipe)

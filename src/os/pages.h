@@ -25,12 +25,11 @@ void *sm_pages_reserve(size_t length);
 void *sm_pages_reserve_anywhere(size_t length);
 
 /*
- * Reserve address space that reads as zero, and turn part of it into ordinary memory. As with
- * sm_pages_hidden(), the range lies at a random place between inaccessible pages, so that no
- * overrun of a neighbour reaches it.
+ * Reserves address space that reads as zero; sm_pages_protect() turns part of it into ordinary
+ * memory. As with sm_pages_hidden(), the range lies at a random place between inaccessible
+ * pages, so that no overrun of a neighbour reaches it.
  */
 void *sm_pages_reserve_table(size_t length);
-int sm_pages_commit(void *address, size_t length);
 
 /* Ordinary memory that reads as zero and is populated on write. NULL: none. */
 void *sm_pages_lazy(size_t length);

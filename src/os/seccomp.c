@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/seccomp.h"
-#include "os/pages.h"
 #include "os/readable.h"
 #include "os/seccomp_bpf.h"
 #include "os/syscall.h"

@@ -13,6 +13,16 @@
 
 #ifdef SM_HAVE_VALGRIND
 #include <valgrind/memcheck.h>
+#else
+/* Without the header, sm_on_valgrind() is false and nothing is told. */
+#define RUNNING_ON_VALGRIND                                0
+#define VALGRIND_MALLOCLIKE_BLOCK(p, n, redzone, zeroed)   (void)(p), (void)(n)
+#define VALGRIND_FREELIKE_BLOCK(p, redzone)                (void)(p)
+#define VALGRIND_RESIZEINPLACE_BLOCK(p, from, to, redzone) (void)(p), (void)(from), (void)(to)
+#define VALGRIND_MAKE_MEM_DEFINED(p, n)                    (void)(p), (void)(n)
+#define VALGRIND_MAKE_MEM_NOACCESS(p, n)                   (void)(p), (void)(n)
+#endif
+
 #define SM_MEMCHECK_REDZONE 16
 
 static inline bool sm_on_valgrind(void)
@@ -45,39 +55,5 @@ static inline void sm_memcheck_forbid(void *p, size_t n)
 {
     VALGRIND_MAKE_MEM_NOACCESS(p, n);
 }
-#else
-/* Never used: sm_on_valgrind() is false. */
-#define SM_MEMCHECK_REDZONE 16
-
-static inline bool sm_on_valgrind(void)
-{
-    return false;
-}
-
-static inline void sm_memcheck_malloc(void *p, size_t n)
-{
-    (void)p, (void)n;
-}
-
-static inline void sm_memcheck_free(void *p)
-{
-    (void)p;
-}
-
-static inline void sm_memcheck_resize(void *p, size_t from, size_t to)
-{
-    (void)p, (void)from, (void)to;
-}
-
-static inline void sm_memcheck_allow(void *p, size_t n)
-{
-    (void)p, (void)n;
-}
-
-static inline void sm_memcheck_forbid(void *p, size_t n)
-{
-    (void)p, (void)n;
-}
-#endif
 
 #endif

@@ -2,7 +2,6 @@
 #include "process/leak_report.h"
 #include "base/counters.h"
 #include "heap/alloc_stacks.h"
-#include "heap/large.h"
 #include "heap/slab.h"
 #include "log/log.h"
 #include "os/pages.h"
@@ -26,39 +25,15 @@ static void leak_add(struct group *group, size_t bytes)
     group->blocks++;
 }
 
-static void add_block(struct leaks *leaks, const void *p, size_t bytes)
+static void add_block(char *block, size_t bytes, size_t extent, void *arg)
 {
-    unsigned stack = sm_trace_stack_of(p);
+    struct leaks *leaks = arg;
+    unsigned stack = sm_trace_stack_of(block);
 
+    (void)extent;
     leak_add(&leaks->all, bytes);
     /* The stack may be another thread's new stack. */
     leak_add(&leaks->stacks[stack <= leaks->known ? stack : 0], bytes);
-}
-
-static void walk_slab(uint32_t page, struct leaks *leaks)
-{
-    const struct sm_page *run = &sm_arena.pages[page];
-    size_t size = sm_classes[run->class].size;
-    unsigned slots = sm_slab_slots(run);
-    const char *slot = sm_page_address(page);
-
-    for (unsigned s = 0; s < slots; s++, slot += size) {
-        uint16_t state = __atomic_load_n(sm_state_of(slot), __ATOMIC_RELAXED);
-        if (sm_state_live(state) && state != SM_STATE_WITHHELD)
-            add_block(leaks, slot, sm_state_size(state));
-    }
-}
-
-static void walk(unsigned p, struct leaks *leaks)
-{
-    const struct sm_partition *part = &sm_arena.part[p];
-
-    for (uint32_t page = part->first; page < part->top; page++) {
-        if (sm_arena.pages[page].use == SM_USE_SLAB)
-            walk_slab(page, leaks);
-        else if (sm_arena.pages[page].use == SM_USE_LARGE)
-            add_block(leaks, sm_page_address(page), sm_large_size(page));
-    }
 }
 
 /*
@@ -70,7 +45,7 @@ static void walk_all(struct leaks *leaks)
     sm_slab_lock_all();
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
         sm_lock_take(&sm_arena.part[p].lock);
-        walk(p, leaks);
+        sm_visit_live(p, add_block, leaks);
         sm_lock_drop(&sm_arena.part[p].lock);
     }
     sm_slab_unlock_all();

@@ -5,7 +5,6 @@
 #include "heap/thread_cache.h"
 #include "log/lapse.h"
 #include "log/log.h"
-#include "os/pages.h"
 #include "os/seccomp.h"
 #include "os/syscall.h"
 

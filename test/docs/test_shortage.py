@@ -49,7 +49,7 @@ KNOWN = {
         "backing_note": "notes it before",
         "commit": "sm_backing_grow notes the error",
         "lock_page": "says so",
-        "present_page": "sm_backing_populate notes the error",
+        "sm_backing_present": "sm_backing_populate notes the error",
     },
     "heap/fallback.c": {
         "sm_fallback_realloc_by": "the C library's answer, for a block that it has",

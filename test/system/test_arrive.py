@@ -187,6 +187,11 @@ def scenario_foreign_constructor(env, rep):
          [LIBRESSL, r"libfake_late\.so is not protected: the hook comes too late"])
 
 
+def scenario_passed_on(env, rep):
+    """What the C library searches for the caller is hooked before dlsym() answers."""
+    both(env, rep, "passed_on", [LIBRESSL])
+
+
 def scenario_waiting(env, rep):
     """A constructor waits for a thread that is the first to use stdio."""
     both(env, rep, "waiting")

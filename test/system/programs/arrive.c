@@ -195,6 +195,25 @@ static void foreign_constructor(void)
     check_foreign(user_block("libearly_late_user.so"), "of one with a late libcrypto");
 }
 
+/* Only the C library can tell what these callers mean, and it returns to them. */
+static void passed_on(void)
+{
+    void *search = opened(beside("libsearch_runpath.so"), RTLD_NOW);
+    open_fn *open_it = (open_fn *)symbol(search, "search_and_open");
+    open_fn *in_space = (open_fn *)symbol(search, "search_in_new_space");
+    void *handle = open_it("libfake_deep.so", RTLD_NOW | RTLD_LOCAL);
+
+    check(handle != NULL, "found by the caller's RUNPATH");
+    check_library(handle, "a block of it");
+    handle = in_space("libfake_deep.so", RTLD_NOW | RTLD_LOCAL);
+    check(handle != NULL, "found for a name space");
+    check_library(handle, "a block of it there");
+    handle = open_it("$ORIGIN/libearly_libressl_user.so", RTLD_NOW | RTLD_LOCAL);
+    check(handle != NULL, "found by the caller's $ORIGIN");
+    check_foreign(((void *(*)(void))symbol(handle, "foreign_block"))(),
+                  "a block of its constructor");
+}
+
 /* Two of one name, the second of which cannot be served: whoever asks has the first. */
 static void twins(void)
 {
@@ -328,6 +347,7 @@ int main(int argc, char **argv)
         {"unloaded", unloaded},
         {"after_foreign", after_foreign},
         {"foreign_constructor", foreign_constructor},
+        {"passed_on", passed_on},
         {"twins", twins},
         {"twins_turned", twins_turned},
         {"at_start", at_start},

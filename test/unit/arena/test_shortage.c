@@ -5,6 +5,7 @@
 #include "base/counters.h"
 #include "base/settings.h"
 #include "heap/borrow.h"
+#include "heap/fallback.h"
 #include "heap/malloc.h"
 #include "os/seccomp.h"
 #include "support.h"
@@ -247,7 +248,7 @@ static void needed(void *arg)
     sm_settings.require = 1;
     full();
     CHECK(!sm_malloc(5000, SM_PART_PUBLIC));
-    p = sm_malloc_needed(5000, SM_PART_PUBLIC);
+    p = sm_malloc_by(&sm_own_library, 5000, SM_PART_PUBLIC, true);
     CHECK(p && !sm_arena_owns(p) && all_bytes(p, 0, 5000));
     sm_free(p);
     CHECK(sm_stats.spilled_public == 1 && sm_stats.spilled == 1);
