@@ -223,7 +223,7 @@ def scenario_table(_env, rep):
             rep.equal(table.in_page(file.read()), rendered(table.RESULTS),
                       f"the table in {name} is current; else run scripts/programs-table")
     with open(os.path.join(table.TOP, "README.md"), encoding="utf-8") as file:
-        said = re.search(r"with it none, but for\s+([^.]*), which", file.read())
+        said = re.search(r"hold none, except\s+([^.]*), which", file.read())
     rep.equal(sorted(re.findall(r"[A-Za-z]+", said[1].replace(" and ", " "))) if said else None,
               sorted({name.split(",")[0] for name, row in table.RESULTS.items() if row["with"]}),
               "README names those in which copies are left")
