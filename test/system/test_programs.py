@@ -27,7 +27,7 @@ def scenario_haproxy(env, rep):
 
 def scenario_stunnel(env, rep):
     """It installs memory functions of its own."""
-    web(env, rep, "stunnel", programs.Stunnel, says=["CRYPTO_set_mem_functions.* are refused.*: ours stay"])
+    web(env, rep, "stunnel", programs.Stunnel, says=["CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"])
 
 
 def scenario_python_fork(env, rep):
@@ -195,7 +195,7 @@ def scenario_dovecot(env, rep):
         rep.equal(server.deaths(), [], f"{title}: no process died")
         server.stop()
         if protected:
-            rep.ok(server.says() and all("ours stay" in line for line in server.says()),
+            rep.ok(server.says() and all("libsecretssl's functions stay in use" in line for line in server.says()),
                    f"{title}: it is told that ours stay, and nothing else", server.says())
 
 
