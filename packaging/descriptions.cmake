@@ -2,26 +2,26 @@
 # The Description fields: a summary, and lines that packages.cmake puts below one another.
 set(why "OpenSSL keeps private keys, session secrets and record buffers on the heap,
 where root, a debugger, a core dump or a bug that reads too far finds them.
-Linux gives a process memory, by memfd_secret(2), whose pages the kernel
-takes out of its own map: nobody but the process itself reads it.")
+With memfd_secret(2) Linux gives a process memory whose pages the kernel
+removes from its own map, so that only the process itself can read them.")
 
 set(CPACK_DEBIAN_PRELOAD_DESCRIPTION "OpenSSL's memory in secret memory, by a preload
 ${why}
 
-This package has the preload object, which puts every allocation of OpenSSL
-there, in programs that need not be built again. Each forked child has a
-copy of its own, and freed memory is cleared.")
+This package has the preload object, which places every allocation of
+OpenSSL in such memory. Programs need not be rebuilt. Each forked child has
+its own copy, and memory is zeroed when it is freed.")
 
-set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "malloc on memory that nobody else can read
+set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "malloc on memory that other processes cannot read
 ${why}
 
 This package has the shared library libsecretmem: an allocator of such
-memory for programs that ask for it.")
+memory for programs that call it.")
 
-set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "malloc on memory that nobody else can read: development
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "malloc on memory that other processes cannot read: development
 ${why}
 
-This package has what building programs with libsecretmem takes: the
+This package has the files for building programs with libsecretmem: the
 header, the static library, files for pkg-config and CMake, and examples
 in C and C++.")
 
@@ -29,7 +29,7 @@ set(CPACK_DEBIAN_TOOL_DESCRIPTION "run programs with OpenSSL's memory in secret 
 ${why}
 
 This package has the command line tool, which runs programs with the
-preload object of libsecretssl0 (run), says whether a machine can protect
+preload object of libsecretssl0 (run), tells whether a machine can protect
 secrets and what to change (doctor), shows live figures of protected
 processes, for Prometheus as well (stat), and searches the memory of
 processes for copies of their private keys (scan).")

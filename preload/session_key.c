@@ -31,7 +31,7 @@ void session_key_make(void)
     made = sm_malloc(SESSION_KEY, SM_PART_KEY);
     if (!made || !session_random(made, SESSION_KEY)) {
         sm_free(made);
-        no_sealing("the kernel gives no random numbers");
+        no_sealing("no key can be made (no memory, or a seccomp filter forbids getrandom)");
         return;
     }
     session_key = made;

@@ -57,8 +57,9 @@ static void prefault(void)
         got += sm_heap_reserve(p, wanted / 16 * shares[p]);
     if (got < sm_settings.prefault / 16 * 16)
         sm_lapse(SM_LAPSE_PREFAULT,
-                 "SECRETSSL_PREFAULT: only %zu of %zu bytes could be made present", got,
-                 sm_settings.prefault);
+                 "SECRETSSL_PREFAULT: only %zu of %zu bytes could be made resident: raise "
+                 "SECRETSSL_ARENA_SIZE or RLIMIT_MEMLOCK, or set a smaller size",
+                 got, sm_settings.prefault);
 }
 
 /* Before the start the preload does not know yet whether a filter forbids blocking signals. */
@@ -82,12 +83,12 @@ static void check_early(void)
         return;
     sm_count(&sm_stats.hooks_late, 1);
     if (sm_settings.require)
-        sm_exit_refused("SECRETSSL_REQUIRE=1: libcrypto made %zu allocations already, before "
+        sm_exit_refused("SECRETSSL_REQUIRE=1: libcrypto made %zu allocations before "
                         "libsecretssl could start",
                         number);
     sm_lapse(SM_LAPSE_EARLY,
-             "libcrypto made %zu allocations already, before libsecretssl could start: they "
-             "are not protected",
+             "libcrypto made %zu allocations before libsecretssl could start: these are not "
+             "protected",
              number);
 }
 

@@ -39,7 +39,7 @@ def against(results):
         rows.append(row)
     if not rows:
         return None
-    head = ["ours divided by", *(contenders.TITLES[base] for base in BASES)]
+    head = ["libsecretssl divided by", *(contenders.TITLES[base] for base in BASES)]
     return table(head, rows, right=range(1, len(head)))
 
 

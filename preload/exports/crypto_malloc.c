@@ -301,8 +301,9 @@ SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, cryp
         return 1;
     sm_lapse(SM_LAPSE_FUNCTIONS,
              "the program's own memory functions for OpenSSL "
-             "(CRYPTO_set_mem_functions) are refused, as OpenSSL does it once "
-             "it has allocated: ours stay");
+             "(CRYPTO_set_mem_functions) are refused, as OpenSSL refuses them after its first "
+             "allocation: libsecretssl's functions stay in use; a program that cannot do "
+             "without its own functions must run without the preload");
     return 0;
 }
 

@@ -61,8 +61,8 @@ static void seal(const struct elf_object *crypto, const unsigned char *plain, in
         return;
     memset(to, 0, (size_t)n + SEAL_OVERHEAD);
     sm_lapse(SM_LAPSE_SESSION_LOST,
-             "a session could not be sealed: it is not in the cache, its client makes a full "
-             "handshake");
+             "a session could not be sealed and is left out of the shared cache: its client "
+             "makes a full handshake");
 }
 
 static int seal_session(serialise *plainly, const struct elf_object *crypto,
@@ -149,8 +149,9 @@ static void *parse_session(const void *caller, const struct parsing *parsing)
         *from += session ? n + SEAL_OVERHEAD : 0;
     } else {
         sm_lapse(SM_LAPSE_SESSION_LOST,
-                 "a cached session was sealed by a process that is no relative of this one, or "
-                 "is damaged: its client makes a full handshake");
+                 "a cached session is damaged, or was sealed with the key of an unrelated "
+                 "process: its client makes a full handshake; if unrelated processes share "
+                 "the cache, set SECRETSSL_SESSIONS=plain");
     }
     sm_free(plain);
     return session;

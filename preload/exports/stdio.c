@@ -84,8 +84,8 @@ static bool stream_add(FILE *file, void *buffer)
     streams_unlock(cache);
     if (!stream)
         sm_lapse(SM_LAPSE_STREAMS,
-                 "more than %d streams of libcrypto's are open: the buffers "
-                 "of those that follow are not protected",
+                 "libcrypto has more than %d streams open: the buffers of further streams are "
+                 "not protected; report it",
                  STREAMS);
     return stream;
 }

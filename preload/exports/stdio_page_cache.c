@@ -66,8 +66,8 @@ void page_cache_drop(int fd)
     if (st.st_size > LOOKED_AT * 4096L) {
         sm_count(&sm_stats.files_cached, 1);
         sm_lapse(SM_LAPSE_FILE_LARGE,
-                 "a key file of more than 1 MiB stays in the kernel's page "
-                 "cache");
+                 "a key file of more than 1 MiB stays in the kernel's page cache: use smaller "
+                 "key files");
         return;
     }
     sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
@@ -85,6 +85,8 @@ void page_cache_drop(int fd)
             return;
     }
     sm_count(&sm_stats.files_cached, 1);
-    sm_lapse(SM_LAPSE_FILE_CACHED, "a key file stays in the kernel's page cache: it lies in "
-                                   "memory (tmpfs), or another process has it mapped");
+    sm_lapse(
+        SM_LAPSE_FILE_CACHED,
+        "a key file stays in the kernel's page cache: the file lies in memory (tmpfs), or "
+        "another process has it mapped; use a key file on a disk, or one with a passphrase");
 }

@@ -40,6 +40,6 @@ void own_secure_heap_check(void)
     sm_lapse(
         SM_LAPSE_SECURE_HEAP,
         "the secure heap of a libcrypto opened with RTLD_DEEPBIND or dlmopen() is ordinary "
-        "memory: do not switch it on (CRYPTO_secure_malloc_init), libcrypto's other memory is "
-        "secret");
+        "memory, libcrypto's other memory is secret: do not switch the heap on "
+        "(CRYPTO_secure_malloc_init)");
 }

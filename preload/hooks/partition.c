@@ -71,8 +71,8 @@ unsigned partition_classify(const char *file)
 {
     if (file && !*file)
         sm_lapse(SM_LAPSE_NAMELESS,
-                 "an allocation without a file name (is libcrypto built with "
-                 "OPENSSL_NO_FILENAMES?): what has none is key material");
+                 "libcrypto allocates without file names (is it built with "
+                 "OPENSSL_NO_FILENAMES?): these allocations are treated as key material");
     if (!file || !*file)
         return SM_PART_KEY;
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

@@ -43,7 +43,7 @@ static void not_served(struct libcrypto *lib, const char *name, const char *refu
 void libcrypto_is_shared(struct libcrypto *lib)
 {
     static const char why[] =
-        "an ENGINE shares its blocks with a libcrypto of the program's that is not hooked";
+        "an ENGINE exchanges blocks with the program's own libcrypto, which is not hooked";
 
     not_served(lib, name_of(lib->path), why, why, "");
     linkage_refresh();

@@ -54,10 +54,11 @@ static void linkage_note(struct range code, unsigned of, bool adds)
     if (i == number)
         i = free_place();
     if (i == USERS_MAX)
-        sm_lapse(SM_LAPSE_LINKED,
-                 "more than %d libraries are linked with one of several libcryptos, not all "
-                 "of them protected: those that follow may fail",
-                 USERS_MAX);
+        sm_lapse(
+            SM_LAPSE_LINKED,
+            "more than %d libraries are linked with one of several libcryptos, of which some "
+            "are not protected: further libraries may fail; report it",
+            USERS_MAX);
     else
         write_at(i, code, of);
 }

@@ -26,7 +26,8 @@ struct libcrypto *registry_place(const struct elf_object *object,
 
     if (!lib && known_count == LIBCRYPTOS_MAX) {
         sm_lapse(SM_LAPSE_LIBCRYPTOS,
-                 "more than %d libcryptos: those that follow are not hooked", LIBCRYPTOS_MAX);
+                 "more than %d libcryptos are loaded: further ones are not hooked; report it",
+                 LIBCRYPTOS_MAX);
         return NULL;
     }
     if (lib)

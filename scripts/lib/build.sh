@@ -15,12 +15,13 @@ lint_sh()
 }
 
 # with_cache COMMAND…: objects that were compiled before, in another clone too, come from a cache. Their debug
-# information names files in another way: not for what is shipped, whose every byte is compared.
+# information names files in another way: not for what is shipped, whose every byte is compared. Each file is
+# preprocessed (no direct mode), because __has_include also depends on headers that were missing before.
 with_cache()
 {
     if command -v ccache >/dev/null; then
         env CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_DIR="$(./scripts/cache)/ccache" CCACHE_BASEDIR="$PWD" \
-            CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G CCACHE_SLOPPINESS=time_macros "$@"
+            CCACHE_NOHASHDIR=1 CCACHE_NODIRECT=1 CCACHE_MAXSIZE=2G CCACHE_SLOPPINESS=time_macros "$@"
     else
         "$@"
     fi

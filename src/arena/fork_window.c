@@ -42,8 +42,8 @@ bool sm_window_defer(void *p)
         deferred[deferred_count++] = p;
     else
         sm_lapse(SM_LAPSE_DEFERRED,
-                 "more than %d blocks were freed in handlers of fork: the others stay "
-                 "allocated",
+                 "more than %d blocks were freed in fork handlers: the others stay allocated; "
+                 "free them before the fork",
                  DEFERRED);
     return true;
 }

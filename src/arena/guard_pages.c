@@ -25,7 +25,11 @@ static bool claim(void)
     if (__atomic_add_fetch(&guards, 1, __ATOMIC_RELAXED) <= GUARDS_MAX)
         return true;
     __atomic_fetch_sub(&guards, 1, __ATOMIC_RELAXED);
-    sm_lapse(SM_LAPSE_GUARDS, "%d large blocks have guard pages: more get none", GUARDS_MAX);
+    sm_lapse(
+        SM_LAPSE_GUARDS,
+        "%d large blocks have guard pages, which is the maximum: overruns of further large "
+        "blocks are found at free",
+        GUARDS_MAX);
     return false;
 }
 
@@ -40,7 +44,10 @@ bool sm_guard_set(uint32_t page)
             return true;
         }
         __atomic_fetch_sub(&guards, 1, __ATOMIC_RELAXED);
-        sm_lapse(SM_LAPSE_GUARD_FAILED, "no guard page behind some large blocks (mprotect: %s)",
+        sm_lapse(SM_LAPSE_GUARD_FAILED,
+                 "no guard page behind some large blocks (mprotect: %s): their overruns are "
+                 "found at free; raise the sysctl vm.max_map_count, or allow mprotect in the "
+                 "filter",
                  sm_errno_name(error));
     }
     sm_count(&sm_stats.unguarded, 1);

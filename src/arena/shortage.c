@@ -21,8 +21,8 @@ enum effect { LOCKED, PLAIN, SPILLED, INHERITED, FAILED, KEYS_FAILED, EFFECTS };
 static const char *const effects[EFFECTS] = {
     [LOCKED] = "secrets are in locked, undumpable memory",
     [PLAIN] = "secrets are in undumpable memory that may be swapped out",
-    [SPILLED] = "more goes to the C library",
-    [INHERITED] = "key bytes go to the C library, where a child has them too",
+    [SPILLED] = "allocations fall back to the C library",
+    [INHERITED] = "key bytes fall back to the C library, where forked children have them too",
     [FAILED] = "allocations fail",
     [KEYS_FAILED] = "allocations of key bytes fail",
 };
@@ -34,49 +34,48 @@ static const struct {
     const char *words, *remedy;
     enum detail detail;
 } reasons[SM_SHORTAGES] = {
-    [SM_SHORT_UNKNOWN] = {"no memory, for no known reason", "report it", ERROR},
+    [SM_SHORT_UNKNOWN] = {"no memory, for an unknown reason", "report it", ERROR},
     [SM_SHORT_CAP] = {"the arena is full", "raise SECRETSSL_ARENA_SIZE", CAP},
     [SM_SHORT_BLOCK] = {"one block is larger than the whole arena",
                         "raise SECRETSSL_ARENA_SIZE", CAP},
-    [SM_SHORT_FIXED] = {"what was taken before a seccomp filter came is used up",
-                        "allow memfd_secret and mmap in it, or raise SECRETSSL_PREFAULT",
-                        NOTHING},
-    [SM_SHORT_SPACE] = {"no address space for the arena", "lift RLIMIT_AS", NOTHING},
+    [SM_SHORT_FIXED] =
+        {"the memory that was reserved before a seccomp filter is used up",
+         "allow memfd_secret and mmap in the filter, or raise SECRETSSL_PREFAULT", NOTHING},
+    [SM_SHORT_SPACE] = {"no address space for the arena", "raise RLIMIT_AS", NOTHING},
     [SM_SHORT_DATA] = {"the limit on data is reached", "raise RLIMIT_DATA", NOTHING},
-    [SM_SHORT_MAPPINGS] = {"the process has as many mappings as it may",
+    [SM_SHORT_MAPPINGS] = {"the process has the maximum number of mappings",
                            "raise the sysctl vm.max_map_count", NOTHING},
     [SM_SHORT_MEMLOCK] = {"the limit on secret memory is reached", "raise RLIMIT_MEMLOCK",
                           ERROR},
     [SM_SHORT_FORBIDDEN] = {"no secret memory",
-                            "allow it in the seccomp filter (systemd: "
+                            "allow memfd_secret in the seccomp filter (systemd: "
                             "SystemCallFilter=memfd_secret)",
                             ERROR},
     [SM_SHORT_KERNEL] = {"no secret memory",
-                         "Linux 5.14 or later, before 6.5 with secretmem.enable=1, and no "
+                         "use Linux 5.14 or later, before 6.5 with secretmem.enable=1, and no "
                          "filter that hides the call",
                          ERROR},
-    [SM_SHORT_ALIGNMENT] = {"no place of the arena has so large an alignment",
+    [SM_SHORT_ALIGNMENT] = {"the arena has no room for so large an alignment",
                             "raise SECRETSSL_ARENA_SIZE", CAP},
     [SM_SHORT_UNCACHED] =
         {"SECRETSSL_UNCACHED=require: the kernel refuses more uncached memory",
-         "boot with secretmem.uncached_all=1, or set it to prefer", ERROR},
-    [SM_SHORT_DESCRIPTORS] = {"no descriptor is left to take secret memory by",
+         "boot with secretmem.uncached_all=1, or set SECRETSSL_UNCACHED=prefer", ERROR},
+    [SM_SHORT_DESCRIPTORS] = {"no file descriptor is left for secret memory",
                               "raise RLIMIT_NOFILE", ERROR},
-    [SM_SHORT_MEMORY] = {"the kernel has no memory", "look at the limits of the cgroup", ERROR},
+    [SM_SHORT_MEMORY] = {"the kernel has no memory", "check the limits of the cgroup", ERROR},
     [SM_SHORT_LOCK] = {"memory cannot be locked", "raise RLIMIT_MEMLOCK", ERROR},
     /*
      * EARLY is reported at the later start, with the number of blocks. ABSURD is no shortage.
      */
     [SM_SHORT_EARLY] = {NULL, NULL, NOTHING},
     [SM_SHORT_ABSURD] = {NULL, NULL, NOTHING},
-    [SM_SHORT_FORKING] =
-        {"the first secret memory of the process is asked for in a fork handler",
-         "allocate once before the fork", NOTHING},
+    [SM_SHORT_FORKING] = {"the process requests its first secret memory in a fork handler",
+                          "allocate once before the fork", NOTHING},
     [SM_SHORT_FILE] = {"the limit on the size of files is reached", "raise RLIMIT_FSIZE",
                        NOTHING},
-    [SM_SHORT_FILTER] = {"a seccomp filter kills for a call that secret memory takes",
+    [SM_SHORT_FILTER] = {"a seccomp filter kills for a system call that secret memory needs",
                          "allow memfd_secret, ftruncate, mmap, mremap, madvise, close and "
-                         "rt_sigprocmask in it",
+                         "rt_sigprocmask in the filter",
                          NOTHING},
 };
 

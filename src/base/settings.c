@@ -123,7 +123,7 @@ static int setting_apply(const struct setting *s, const char *value, char *error
     for (length = 0; value[length] && length < SHOWN_MAX; length++)
         shown[length] = value[length];
     shown[length] = '\0';
-    sm_format(error, size, PREFIX "%s=%s%s: accepted is %s", s->name, shown,
+    sm_format(error, size, PREFIX "%s=%s%s: accepted values are %s", s->name, shown,
               value[length] ? "..." : "", s->accepted);
     return -1;
 }

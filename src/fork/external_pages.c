@@ -149,10 +149,11 @@ static void external_cut(struct range *range, char *from, char *to)
                  tail.length >> SM_PAGE_SHIFT);
         __atomic_fetch_add(&sm_arena.external, 1, __ATOMIC_RELAXED);
     } else {
-        sm_lapse(SM_LAPSE_HEAP_PIECES,
-                 "more than %d pieces of OpenSSL's secure heap: a child will not "
-                 "have those that follow",
-                 RANGES);
+        sm_lapse(
+            SM_LAPSE_HEAP_PIECES,
+            "OpenSSL's secure heap has more than %d pieces: forked children do not get the "
+            "others; report it",
+            RANGES);
     }
 }
 

@@ -56,8 +56,8 @@ static void withhold_again(void)
     if (!sm_arena_inherit(false) && forking.inherits)
         sm_lapse(
             SM_LAPSE_INHERITED,
-            "secret memory cannot be withheld from children (madvise): one of _Fork shares it "
-            "with this process; raise the sysctl vm.max_map_count, or allow madvise in the "
+            "secret memory cannot be withheld from children (madvise): a child of _Fork shares "
+            "it with this process; raise the sysctl vm.max_map_count, or allow madvise in the "
             "filter");
 }
 
@@ -250,7 +250,7 @@ static void copy_secrets(void)
     /* The data that was read may have changed since. */
     if (!on_time)
         sm_exit_refused(
-            "the parent did not wait for this child's copy of the secrets: it ends");
+            "the parent did not wait for this child's copy of the secrets: this child ends");
     sm_fork_shared_end(shared);
     error = sm_fork_copy_place(&copy);
     if (error)
@@ -281,7 +281,7 @@ static void after_in_child(void)
     if (sm_settings.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
          !sm_external_fork_withhold()))
-        sm_exit_refused("key material could not be withheld from this child: it ends");
+        sm_exit_refused("key material could not be withheld from this child: this child ends");
     sm_fork_rebuild(&blocks, &bytes);
     withhold_again();
     if (forking.shared)

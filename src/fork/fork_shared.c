@@ -151,8 +151,8 @@ void sm_fork_shared_wait(struct sm_fork_shared *shared)
             continue;
         if (word_change(shared, word, WORD_ABANDONED)) {
             if (!dead)
-                sm_log("a forked child made no progress for %d s in copying its secrets: it "
-                       "is given up",
+                sm_log("a forked child made no progress for %d s in copying its secrets: the "
+                       "parent continues without it, and the child ends",
                        PATIENCE);
             break;
         }

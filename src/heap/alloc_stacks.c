@@ -103,8 +103,8 @@ static unsigned stacks_add(uint64_t hash, const uintptr_t *frames, unsigned coun
 
     if (stack == SM_TRACE_STACKS) {
         sm_log_once(&trace.said_full,
-                    "SECRETSSL_TRACE=1: more than %d call stacks: blocks of others are "
-                    "counted without",
+                    "SECRETSSL_TRACE=1: more than %d call stacks: blocks of further ones are "
+                    "counted, but without their call stacks",
                     SM_TRACE_STACKS - 1);
         return 0;
     }

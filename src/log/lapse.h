@@ -25,26 +25,26 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(EARLY, EXPOSED, "libcrypto allocated before libsecretssl could start") \
     entry(UNHOOKED, EXPOSED, "a libcrypto is not hooked") \
     entry(LIBCRYPTOS, EXPOSED, "there are more libcryptos than can be hooked") \
-    entry(LINKED, REFUSED, "there are more users of several libcryptos than can be told apart") \
-    entry(CACHED, LESSER, "key bytes are in secret memory that is cached, the kernel refused other") \
+    entry(LINKED, REFUSED, "there are more users of several libcryptos than can be distinguished") \
+    entry(CACHED, LESSER, "key bytes are in cached secret memory, because the kernel refused uncached memory") \
     entry(INHERITED, EXPOSED, "secrets could not be withheld from children of a raw fork") \
     entry(STREAMS, EXPOSED, "a key file was read through an unprotected buffer") \
-    entry(STREAM_PLAIN, LESSER, "a key file was read through ordinary memory, cleared since") \
+    entry(STREAM_PLAIN, LESSER, "a key file was read through ordinary memory, which was zeroed later") \
     entry(FILE_CACHED, LESSER, "a key file stays in the kernel's page cache") \
     entry(FILE_LARGE, LESSER, "a large key file stays in the kernel's page cache") \
-    entry(CHILD, REFUSED, "a forked child was given up") \
+    entry(CHILD, REFUSED, "a forked child was abandoned") \
     entry(HEAP_PIECES, REFUSED, "a child does not have all of OpenSSL's secure heap") \
     entry(KTLS, LESSER, "kernel TLS was refused") \
     entry(FUNCTIONS, LESSER, "the program's own memory functions were refused") \
-    entry(DEFERRED, LESSER, "blocks freed in handlers of fork stay allocated") \
-    entry(GUARDS, LESSER, "large blocks have no guard page, there are too many") \
-    entry(GUARD_FAILED, LESSER, "large blocks have no guard page, the kernel refused it") \
-    entry(THREAD_KEY, LESSER, "threads have no caches, there is no thread key") \
-    entry(NAMELESS, LESSER, "libcrypto names no files: partitions cannot be told apart") \
-    entry(PREFAULT, LESSER, "less memory was made present than asked for") \
-    entry(JOB_STACK, LESSER, "stacks of OpenSSL's jobs are in ordinary memory, as all stacks") \
+    entry(DEFERRED, LESSER, "blocks that were freed in fork handlers stay allocated") \
+    entry(GUARDS, LESSER, "large blocks have no guard page, because there are too many") \
+    entry(GUARD_FAILED, LESSER, "large blocks have no guard page, because the kernel refused it") \
+    entry(THREAD_KEY, LESSER, "threads have no caches, because no thread key is left") \
+    entry(NAMELESS, LESSER, "libcrypto names no files, so partitions cannot be distinguished") \
+    entry(PREFAULT, LESSER, "less memory was made resident than requested") \
+    entry(JOB_STACK, LESSER, "stacks of OpenSSL's ASYNC jobs are in ordinary memory, as all stacks are") \
     entry(SESSIONS, EXPOSED, "sessions in shared caches are not sealed") \
-    entry(SESSION_LOST, LESSER, "a session of a shared cache was of no use") \
+    entry(SESSION_LOST, LESSER, "a session of a shared cache could not be used") \
     entry(AFALG, LESSER, "the engine afalg was refused") \
     entry(SECURE_HEAP, EXPOSED, "OpenSSL's secure heap is in ordinary memory")
 /* clang-format on */

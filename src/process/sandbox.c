@@ -79,9 +79,9 @@ void sm_sandbox_confirm(const struct sm_seal *seal, bool installed)
         if (sm_seccomp_forbids(SM_CALL_MADVISE) && sm_arena.span && !sm_is_rawfork_child())
             sm_lapse(
                 SM_LAPSE_INHERITED,
-                "the program's seccomp filter kills for madvise: children get secret memory in "
-                "order to copy it, and one of _Fork shares it with this process; allow madvise "
-                "in the filter");
+                "the program's seccomp filter kills for madvise: children inherit secret "
+                "memory in order to copy it, and a child of _Fork shares it with this process; "
+                "allow madvise in the filter");
         return;
     }
     sm_seccomp_fatal = seal->killing;

@@ -40,7 +40,7 @@ void sm_stack_report(void)
         return;
     }
     if (sm_library_other_root()) {
-        sm_log("no call stack: the root directory is another one than at the start");
+        sm_log("no call stack: the root directory has changed since the start");
         return;
     }
     end_later();

@@ -38,7 +38,7 @@ def scenario_wrong_setting(env, rep):
     result = process.run(env, [env.helper("arrive"), "ordinary", "constructor"],
                          env.preloaded(SECRETSSL_ARENA_SIZE="wrong"))
     rep.ok(result.status == 78 and result.out == ""
-           and "SECRETSSL_ARENA_SIZE=wrong: accepted is" in result.err, "status 78", result)
+           and "SECRETSSL_ARENA_SIZE=wrong: accepted values are" in result.err, "status 78", result)
 
 
 def scenario_symbolic(env, rep):
@@ -84,12 +84,12 @@ def scenario_staying_hooked(env, rep):
     """The program's own functions, however it gets at CRYPTO_set_mem_functions: refused."""
     for case in ("set_by_handle", "set_by_default", "set_by_next", "set_by_version",
                  "set_by_versioned_dlsym", "set_by_dlsym_of_libc", "believes"):
-        both(env, rep, case, ["CRYPTO_set_mem_functions.* are refused.*: ours stay"], "staying")
+        both(env, rep, case, ["CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"], "staying")
 
 
 def scenario_engine(env, rep):
     """A program with a libcrypto that nobody sees, and an engine with another: blocks cross."""
-    shared = r"libcrypto\.so\.3 is not protected: an ENGINE shares its blocks"
+    shared = r"libcrypto\.so\.3 is not protected: an ENGINE exchanges blocks"
     for environ, title, messages in ((env.plain(), "without the preload", ()),
                                      (env.preloaded(), "with it", [shared])):
         process.run_checks(env, rep, "engine_host", ["ordinary", "crossing"], environ, title=title,
@@ -97,7 +97,7 @@ def scenario_engine(env, rep):
     result = process.run(env, [env.helper("engine_host"), "ordinary", "crossing"],
                          env.preloaded(SECRETSSL_REQUIRE="1"))
     rep.ok(result.status == 78 and len(result.err.splitlines()) == 1
-           and "cannot be hooked: an ENGINE shares" in result.err, "required: status 78", result)
+           and "cannot be hooked: an ENGINE exchanges" in result.err, "required: status 78", result)
     result = process.run(env, [env.helper("engine_host"), "ordinary", "crossing"],
                          env.preloaded(SECRETSSL_STATS="1"))
     rep.ok("; 1 libcrypto hooked" in result.err and "not protected" in result.err, "counted", result)

@@ -13,10 +13,10 @@ from harness.doctor import USER, doctor, elsewhere, expect, installed
 
 def scenario_container(env, rep):
     found = doctor(env, wrapper=["unshare", "--user", "--map-root-user"])
-    rep.ok(found.verdict("container") == "note" and "user name space" in found.found("container"),
+    rep.ok(found.verdict("container") == "note" and "user namespace" in found.found("container"),
            "a user name space", found)
     plain = doctor(env)
-    rep.ok("user name space" not in plain.found("container") or plain.verdict("container") == "ok",
+    rep.ok("user namespace" not in plain.found("container") or plain.verdict("container") == "ok",
            "not here", plain)
     found = doctor(env, environ=env.plain(container="lxc"),
                    wrapper=["chroot", "/"] if os.path.exists("/.dockerenv") else [])

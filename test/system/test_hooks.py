@@ -44,12 +44,12 @@ def scenario_before_start(env, rep):
     process.run_checks(env, rep, "late", ["ordinary", "afterwards"], env.plain(),
                        title="late without the preload")
     result = process.run_checks(env, rep, "late", ["secret", "afterwards"], env.preloaded(),
-                                title="late", messages=["already, before"])
+                                title="late", messages=["allocations before libsecretssl"])
     rep.equal(len(result.err.splitlines()), 1, "one line on stderr")
     result = process.run(env, [env.helper("late"), "secret", "afterwards"],
                          env.preloaded(SECRETSSL_REQUIRE="1"))
     rep.ok(result.status == 78 and result.out == "" and len(result.err.splitlines()) == 1
-           and re.search("already, before", result.err),
+           and re.search("allocations before libsecretssl", result.err),
            "SECRETSSL_REQUIRE=1: status 78 and one line", result)
 
 

@@ -290,7 +290,7 @@ def scenario_closed_file(env, rep):
     result = process.run(env, ["prlimit", "--nproc=1", tool, "stat", "--json", str(child.pid)],
                          env.plain(), user=environment.PLAIN_USER)
     found = json.loads(result.out)["processes"][0]
-    rep.ok(found["state"] == "unknown" and result.status == 2 and "could not be looked into" in result.err
+    rep.ok(found["state"] == "unknown" and result.status == 2 and "could not be read" in result.err
            and "no answer" not in result.err, "without a child to look: unknown, and no wait", result)
     os.unlink(copy)
     found = figures.of(env, child.pid, **user)

@@ -27,7 +27,7 @@ def scenario_haproxy(env, rep):
 
 def scenario_stunnel(env, rep):
     """It installs memory functions of its own."""
-    web(env, rep, "stunnel", programs.Stunnel, says=["CRYPTO_set_mem_functions.* are refused.*: ours stay"])
+    web(env, rep, "stunnel", programs.Stunnel, says=["CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"])
 
 
 def scenario_python_fork(env, rep):
@@ -195,7 +195,7 @@ def scenario_dovecot(env, rep):
         rep.equal(server.deaths(), [], f"{title}: no process died")
         server.stop()
         if protected:
-            rep.ok(server.says() and all("ours stay" in line for line in server.says()),
+            rep.ok(server.says() and all("libsecretssl's functions stay in use" in line for line in server.says()),
                    f"{title}: it is told that ours stay, and nothing else", server.says())
 
 
@@ -223,7 +223,7 @@ def scenario_table(_env, rep):
             rep.equal(table.in_page(file.read()), rendered(table.RESULTS),
                       f"the table in {name} is current; else run scripts/programs-table")
     with open(os.path.join(table.TOP, "README.md"), encoding="utf-8") as file:
-        said = re.search(r"with it none, but for\s+([^.]*), which", file.read())
+        said = re.search(r"hold none, except\s+([^.]*), which", file.read())
     rep.equal(sorted(re.findall(r"[A-Za-z]+", said[1].replace(" and ", " "))) if said else None,
               sorted({name.split(",")[0] for name, row in table.RESULTS.items() if row["with"]}),
               "README names those in which copies are left")

@@ -9,7 +9,7 @@ from harness.register import serve
 
 def scenario_mariadb(env, rep):
     serve(env, rep, "MariaDB", databases.MariaDb,
-          says=["CRYPTO_set_mem_functions.* are refused.*: ours stay"])
+          says=["CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"])
 
 
 def scenario_redis(env, rep):

@@ -34,7 +34,7 @@ def scenario_kamailio(env, rep):
     rep.ok(result.status == 255 and "Unable to set the memory allocation functions" in result.err,
            "with the preload: says so and ends, by itself", result)
     process.expect_messages(rep, [*result.messages, *server.says()], [
-        "CRYPTO_set_mem_functions.* are refused.*: ours stay"], "Kamailio with the preload")
+        "CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"], "Kamailio with the preload")
 
 
 if __name__ == "__main__":

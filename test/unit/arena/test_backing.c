@@ -100,8 +100,9 @@ Test(backing, cap)
 {
     sm_settings.require = 0;
     cr_assert_eq(in_child_saying(fill_all, NULL, text, sizeof(text)), 0, "%s", text);
-    cr_assert_eq(count_of(text, "the arena is full (SECRETSSL_ARENA_SIZE, 65536 bytes): more "
-                                "goes to the C library; raise SECRETSSL_ARENA_SIZE\n"),
+    cr_assert_eq(count_of(text, "the arena is full (SECRETSSL_ARENA_SIZE, 65536 bytes): "
+                                "allocations fall back to the C library; raise "
+                                "SECRETSSL_ARENA_SIZE\n"),
                  1, "%s", text);
     sm_settings.require = 1;
     cr_assert_eq(in_child_saying(fill_all, NULL, text, sizeof(text)), 0, "%s", text);

@@ -132,7 +132,7 @@ static void no_memory(void)
     answered(ENOMEM);
 }
 
-#define FILLS "more goes to the C library"
+#define FILLS "allocations fall back to the C library"
 #define FAILS "allocations fail"
 #define LOCKS "secrets are in locked, undumpable memory"
 
@@ -147,16 +147,17 @@ static const struct way {
     {one_block, SM_SHORT_BLOCK,
      "one block is larger than the whole arena (SECRETSSL_ARENA_SIZE, ",
      "raise SECRETSSL_ARENA_SIZE", FILLS},
-    {alignment, SM_SHORT_ALIGNMENT, "no place of the arena has so large an alignment (", "",
+    {alignment, SM_SHORT_ALIGNMENT, "the arena has no room for so large an alignment (", "",
      FILLS},
-    {fixed, SM_SHORT_FIXED,
-     "what was taken before a seccomp filter came is used up: ", "SECRETSSL_PREFAULT", FILLS},
+    {fixed, SM_SHORT_FIXED, "the memory that was reserved before a seccomp filter is used up: ",
+     "SECRETSSL_PREFAULT", FILLS},
     {fixed_before_use, SM_SHORT_FIXED,
-     "what was taken before a seccomp filter came is used up: ", "SECRETSSL_PREFAULT", FILLS},
+     "the memory that was reserved before a seccomp filter is used up: ", "SECRETSSL_PREFAULT",
+     FILLS},
     {address_space, SM_SHORT_SPACE, "no address space for the arena: ", "RLIMIT_AS", FILLS},
     {data, SM_SHORT_DATA, "the limit on data is reached: ", "RLIMIT_DATA", FILLS},
     {mappings, SM_SHORT_MAPPINGS,
-     "the process has as many mappings as it may: ", "vm.max_map_count", FILLS},
+     "the process has the maximum number of mappings: ", "vm.max_map_count", FILLS},
     {memlock, SM_SHORT_MEMLOCK, "the limit on secret memory is reached (", "RLIMIT_MEMLOCK",
      "more secrets are in locked, undumpable memory"},
     {forbidden, SM_SHORT_FORBIDDEN,
@@ -164,7 +165,7 @@ static const struct way {
     {not_there, SM_SHORT_KERNEL,
      "no secret memory (memfd_secret: ENOSYS): ", "secretmem.enable=1", LOCKS},
     {no_descriptors, SM_SHORT_DESCRIPTORS,
-     "no descriptor is left to take secret memory by (ENFILE): ", "RLIMIT_NOFILE", LOCKS},
+     "no file descriptor is left for secret memory (ENFILE): ", "RLIMIT_NOFILE", LOCKS},
     {no_memory, SM_SHORT_MEMORY, "the kernel has no memory (ENOMEM): ", "cgroup", LOCKS},
 };
 
@@ -376,6 +377,8 @@ Test(borrow, denied_and_spilled)
 {
     cr_assert_eq(in_child_saying(denied_and_spilled, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert_eq(
-        count_of(text, ": key bytes go to the C library, where a child has them too; "), 1,
-        "%s", text);
+        count_of(
+            text,
+            ": key bytes fall back to the C library, where forked children have them too; "),
+        1, "%s", text);
 }

@@ -95,11 +95,11 @@ Test(settings, bad_sizes)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         cr_assert_eq(set("ARENA_SIZE", bad[i]), -1, "%s", bad[i]);
         snprintf(wanted, sizeof(wanted),
-                 "SECRETSSL_ARENA_SIZE=%s: accepted is 64K to 1T," SIZES, bad[i]);
+                 "SECRETSSL_ARENA_SIZE=%s: accepted values are 64K to 1T," SIZES, bad[i]);
         cr_assert_str_eq(error, wanted);
         cr_assert_eq(set("PREFAULT", bad[i]), -1, "%s", bad[i]);
-        snprintf(wanted, sizeof(wanted), "SECRETSSL_PREFAULT=%s: accepted is 0 to 1T," SIZES,
-                 bad[i]);
+        snprintf(wanted, sizeof(wanted),
+                 "SECRETSSL_PREFAULT=%s: accepted values are 0 to 1T," SIZES, bad[i]);
         cr_assert_str_eq(error, wanted);
     }
     /* Too small for an arena, but not to be made present. */
@@ -147,8 +147,8 @@ Test(settings, bad_choices)
     for (size_t c = 0; c < CHOICES; c++) {
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
             cr_assert_eq(set(choices[c].name, bad[i]), -1, "%s=%s", choices[c].name, bad[i]);
-            snprintf(wanted, sizeof(wanted), "SECRETSSL_%s=%s: accepted is %s", choices[c].name,
-                     bad[i], choices[c].accepted);
+            snprintf(wanted, sizeof(wanted), "SECRETSSL_%s=%s: accepted values are %s",
+                     choices[c].name, bad[i], choices[c].accepted);
             cr_assert_str_eq(error, wanted);
         }
     }
@@ -183,16 +183,18 @@ Test(settings, bad_log)
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         cr_assert_eq(set("LOG", bad[i]), -1, "%s", bad[i]);
-        snprintf(wanted, sizeof(wanted),
-                 "SECRETSSL_LOG=%s: accepted is stderr, syslog, none or an absolute path",
-                 bad[i]);
+        snprintf(
+            wanted, sizeof(wanted),
+            "SECRETSSL_LOG=%s: accepted values are stderr, syslog, none or an absolute path",
+            bad[i]);
         cr_assert_str_eq(error, wanted);
     }
     memset(path, 'x', sizeof(path));
     path[0] = '/';
     path[SM_LOG_PATH_MAX] = '\0';
     cr_assert_eq(set("LOG", path), -1);
-    cr_assert_not_null(strstr(error, "xxx...: accepted is stderr, syslog"), "%s", error);
+    cr_assert_not_null(strstr(error, "xxx...: accepted values are stderr, syslog"), "%s",
+                       error);
     cr_assert(memcmp(&before, &sm_settings, sizeof(before)) == 0);
 }
 
@@ -213,8 +215,9 @@ Test(settings, names)
 Test(settings, one_line)
 {
     cr_assert_eq(set("ROUTE", "keys\nsecretssl: all is well\x1b[2K"), -1);
-    cr_assert_str_eq(error, "SECRETSSL_ROUTE=keys?secretssl: all is well?[2K: accepted is all "
-                            "or keys");
+    cr_assert_str_eq(error,
+                     "SECRETSSL_ROUTE=keys?secretssl: all is well?[2K: accepted values are all "
+                     "or keys");
 }
 
 Test(settings, environment)
@@ -291,6 +294,6 @@ Test(settings, bad_environment)
     char *env[] = {"SECRETSSL_STATS=1", "SECRETSSL_FORK=share", "SECRETSSL_ZERO=0", NULL};
 
     cr_assert_eq(sm_settings_from_env(env, error, sizeof(error)), -1);
-    cr_assert_str_eq(error, "SECRETSSL_FORK=share: accepted is copy or deny");
+    cr_assert_str_eq(error, "SECRETSSL_FORK=share: accepted values are copy or deny");
     cr_assert_eq(sm_settings.fork, SM_FORK_COPY);
 }

@@ -112,7 +112,7 @@ Test(seal, killing_filters)
     cr_assert_eq(count_of(text, "no guard page behind some large blocks (mprotect: EPERM)"), 1,
                  "%s", text);
     /* And the one by which children of _Fork are kept from secrets. */
-    cr_assert_eq(count_of(text, "kills for madvise: children get secret memory"), 1, "%s",
+    cr_assert_eq(count_of(text, "kills for madvise: children inherit secret memory"), 1, "%s",
                  text);
     cr_assert_eq(count_of(text, "\n"), 2, "%s", text);
 }

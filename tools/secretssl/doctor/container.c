@@ -60,15 +60,14 @@ void check_container(struct diagnosis *diagnosis)
         check_say(check, VERDICT_UNKNOWN, "/proc/self/uid_map cannot be read: %s",
                   strerror(errno));
     else if (user > 0)
-        check_say(
-            check, VERDICT_NOTE,
-            "in a user name space%s%s: root here is a user like others outside, and secret "
-            "memory counts against the limit of whoever made it as well",
-            kind != NULL ? ", " : "", kind != NULL ? kind : "");
+        check_say(check, VERDICT_NOTE,
+                  "in a user namespace%s%s: root here is an ordinary user outside, and secret "
+                  "memory also counts towards the limit of the user who created the namespace",
+                  kind != NULL ? ", " : "", kind != NULL ? kind : "");
     else if (kind != NULL)
         check_say(check, VERDICT_NOTE, "in a container (%s)", kind);
     else
-        check_say(check, VERDICT_OK, "no container, no user name space");
+        check_say(check, VERDICT_OK, "no container, no user namespace");
 }
 
 /*
@@ -178,12 +177,13 @@ void check_cgroup(struct diagnosis *diagnosis)
     }
     find_group(&group);
     if (group.room >= little) {
-        check_say(check, VERDICT_OK, "no limit on memory that is near");
+        check_say(check, VERDICT_OK, "no memory limit is near");
         return;
     }
     check_say(check, VERDICT_WARNING,
-              "%" PRIu64 " KiB are left of %" PRIu64 " KiB (%s): who needs more is killed, and "
-              "secret memory cannot be swapped out",
+              "%" PRIu64 " KiB are left of %" PRIu64
+              " KiB (%s): beyond that the OOM killer ends the process; secret memory cannot be "
+              "swapped out",
               group.room >> 10, group.limit >> 10, group.path);
     check_remedy(check, UNIT_FILE, "MemoryMax=%" PRIu64 "M", (group.limit >> 20) + 256);
     check_remedy(check, "docker run", "--memory %" PRIu64 "m", (group.limit >> 20) + 256);

@@ -95,7 +95,7 @@ static void judge_kernel(struct check *check, const struct facts *facts,
     } else if (known == ABSENT) {
         check_say(check, VERDICT_FAILED, "Linux %s on %s was built without memfd_secret",
                   name->release, name->machine);
-        check_remedy(check, "the kernel's configuration, which is then to be built again",
+        check_remedy(check, "the kernel's configuration; then build the kernel again",
                      "CONFIG_SECRETMEM=y");
     } else {
         check_say(check, VERDICT_UNKNOWN,
@@ -121,7 +121,8 @@ static void judge_switch(struct check *check, const struct facts *facts, const c
     else if (known == OFF)
         switched_off(check, asked < 0 ? ", as is the default before Linux 6.5" : " at boot");
     else if (known == ABSENT)
-        check_say(check, VERDICT_NOTE, "there is none without memfd_secret");
+        check_say(check, VERDICT_NOTE,
+                  "this kernel has no such switch, because it has no memfd_secret");
     else if (asked == 0)
         switched_off(check, " on the kernel's command line");
     else if (asked < 0 && older_than(release, 6, 5) && facts->secret_error == ENOSYS &&
@@ -134,7 +135,7 @@ static void judge_switch(struct check *check, const struct facts *facts, const c
 static void judge_filter(struct check *check, const struct facts *facts, enum boot_switch known)
 {
     if (!facts->filtered) {
-        check_say(check, VERDICT_OK, "no filter here");
+        check_say(check, VERDICT_OK, "no seccomp filter");
     } else if (facts->secret_calls) {
         check_say(check, VERDICT_OK, "there is a filter, and it allows memfd_secret");
     } else if (facts->secret_signal == SIGSYS) {
@@ -145,7 +146,8 @@ static void judge_filter(struct check *check, const struct facts *facts, enum bo
                   strerrorname_np(facts->secret_error), strerror(facts->secret_error));
         check_remedy_filter(check);
     } else if (known == OFF || known == ABSENT) {
-        check_say(check, VERDICT_NOTE, "there is a filter; the kernel would refuse as well");
+        check_say(check, VERDICT_NOTE,
+                  "there is a filter; the kernel itself would also refuse memfd_secret");
     } else {
         check_say(check, VERDICT_UNKNOWN,
                   "there is a filter, and memfd_secret fails with ENOSYS: by the filter or by "

@@ -23,10 +23,11 @@ void check_children(struct diagnosis *diagnosis)
 
     diagnosis->facts.can_try = signal == 0 && done;
     if (diagnosis->facts.can_try) {
-        check_say(check, VERDICT_OK, "a process can be made, to try things out in");
+        check_say(check, VERDICT_OK, "a child process can be created for the tests");
         return;
     }
-    check_say(check, VERDICT_FAILED, "no process can be made, so that nothing can be tried: %s",
+    check_say(check, VERDICT_FAILED,
+              "no child process can be created, so nothing can be tested: %s",
               signal > 0 ? strsignal(signal) : strerror(errno));
     check_remedy(check, UNIT_FILE, "TasksMax=infinity");
     check_remedy(check, "docker run", "--pids-limit -1");
@@ -45,7 +46,7 @@ void check_limits(struct diagnosis *diagnosis)
         return;
     }
     check_say(check, VERDICT_WARNING,
-              "limit %llu MiB: what is reserved for the arena may have to shrink",
+              "limit %llu MiB: the arena may have to reserve less address space",
               (unsigned long long)limit.rlim_cur >> 20);
     check_remedy(check, UNIT_FILE, "LimitAS=infinity");
 }

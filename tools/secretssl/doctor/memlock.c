@@ -164,7 +164,7 @@ static void memlock_remedy_limit(struct check *check)
 static const char *way_text(enum way way)
 {
     static const char *const texts[] = {
-        [CANNOT_TELL] = "how this kernel counts could not be found out",
+        [CANNOT_TELL] = "how this kernel counts could not be determined",
         [BY_LENGTH] = "this kernel counts what each process maps",
         [BY_PAGE] = "this kernel counts the pages touched by all processes of a user",
         [NOT_AT_ALL] = "this kernel does not count secret memory",
@@ -188,22 +188,21 @@ static void memlock_judge(struct check *check, enum way way, struct powers power
     }
     if (signal == SIGKILL) {
         check_say(check, VERDICT_FAILED,
-                  "the process that asked for %s of it was killed, for lack of memory (see "
-                  "cgroup below)",
+                  "the process that requested %s of secret memory was killed, for lack of "
+                  "memory (see cgroup below)",
                   amount(WANTED).text);
         check_remedy(check, UNIT_FILE, "MemoryMax=infinity");
         return;
     }
     if (got < WANTED)
         check_say(check, got == 0 ? VERDICT_FAILED : VERDICT_WARNING,
-                  "only %s of %s could be had; %s; limit %s", amount(got).text,
+                  "only %s of %s could be allocated; %s; limit %s", amount(got).text,
                   amount(WANTED).text, way_text(way), amount(found.rlim_max).text);
     else
-        check_say(
-            check, VERDICT_WARNING,
-            "limit %s, of a default arena of 256 MiB; %s; beyond it secrets are in memory "
-            "that is not secret",
-            amount(found.rlim_max).text, way_text(way));
+        check_say(check, VERDICT_WARNING,
+                  "limit %s, less than the default arena of 256 MiB; %s; beyond the limit "
+                  "secrets are in memory that is not secret",
+                  amount(found.rlim_max).text, way_text(way));
     memlock_remedy_limit(check);
 }
 
@@ -213,14 +212,14 @@ static void judge_capability(struct check *check, enum way way, struct powers po
     const char *has = held ? "held" : "not held";
 
     if (way == BY_LENGTH && held && !powers.exempt)
-        check_say(check, VERDICT_NOTE,
-                  "held, but in a user name space, where it exempts nobody from "
-                  "RLIMIT_MEMLOCK");
+        check_say(
+            check, VERDICT_NOTE,
+            "held, but in a user namespace, where it gives no exemption from RLIMIT_MEMLOCK");
     else if (way == BY_LENGTH)
-        check_say(check, VERDICT_NOTE, "%s; whoever holds it is exempt from RLIMIT_MEMLOCK",
-                  has);
+        check_say(check, VERDICT_NOTE,
+                  "%s; a process that holds it is exempt from RLIMIT_MEMLOCK", has);
     else if (way == BY_PAGE)
-        check_say(check, VERDICT_NOTE, "%s; it makes no difference to this kernel", has);
+        check_say(check, VERDICT_NOTE, "%s; it makes no difference on this kernel", has);
     else
         check_say(check, VERDICT_NOTE, "%s", has);
 }
@@ -235,7 +234,7 @@ void check_memlock(struct diagnosis *diagnosis)
     int signal;
 
     if (!facts->secret_calls || facts->file_limit) {
-        check_say(check, VERDICT_NOTE, "limit %s; there is no secret memory to try it on",
+        check_say(check, VERDICT_NOTE, "limit %s; there is no secret memory to test it with",
                   amount(found.rlim_max).text);
         return;
     }

@@ -134,15 +134,17 @@ static void hook_judge(struct check *check, const struct diagnosis *diagnosis,
         check_say(check, VERDICT_WARNING, "%s hooks %s, and says: %s", path, version,
                   child->err);
     } else if (strcmp(memory, "secret") == 0) {
-        check_say(check, VERDICT_OK, "%s hooks %s, whose memory cannot be read from outside",
+        check_say(check, VERDICT_OK, "%s hooks %s, and another process cannot read its memory",
                   path, version);
     } else if (strcmp(memory, "untried") == 0) {
-        check_say(check, VERDICT_UNKNOWN,
-                  "%s hooks %s; whether its memory can be read cannot be tried here", path,
-                  version);
+        check_say(
+            check, VERDICT_UNKNOWN,
+            "%s hooks %s; whether another process can read its memory cannot be tested here",
+            path, version);
     } else {
         check_say(check, VERDICT_FAILED, "%s hooks %s, but its memory is not secret%s: %s",
-                  path, version, diagnosis->facts.secret_works ? "" : ", for what failed above",
+                  path, version,
+                  diagnosis->facts.secret_works ? "" : ", because of the failure above",
                   child->err);
     }
     if (check->verdict == VERDICT_FAILED && !hooked)
@@ -160,14 +162,14 @@ void check_preload(struct diagnosis *diagnosis)
 
     if (!preload_find(path)) {
         check_say(check, VERDICT_FAILED, PRELOAD " is in none of %s", path);
-        check_remedy(check, "where libsecretssl is to be installed",
+        check_remedy(check, "the machine where libsecretssl is to be installed",
                      "apt install libsecretssl0, or cmake --install build/release");
         return;
     }
     if (getauxval(AT_SECURE) != 0) {
         check_say(check, VERDICT_FAILED,
-                  "this program runs set-id or with file capabilities, as which nothing is "
-                  "preloaded");
+                  "this program runs set-id or with file capabilities, so ld.so preloads "
+                  "nothing into it");
         check_remedy(check, "a shell, as root", "chmod u-s,g-s secretssl; setcap -r secretssl");
         return;
     }

@@ -132,7 +132,7 @@ static void preload_remedy(struct check *check)
 
 static void remedy_log(struct check *check, pid_t pid)
 {
-    check_remedy(check, "a shell, for the line that says why",
+    check_remedy(check, "a shell, to see the message with the reason",
                  "journalctl _PID=%d --grep=libsecretssl", (int)pid);
 }
 
@@ -145,26 +145,27 @@ static void examine_unprotected(struct patient *patient)
 
     if (process->stats.count > 0) {
         check_say(check, VERDICT_FAILED,
-                  "%s has libsecretssl, but OpenSSL is not hooked: see the lines it logged "
-                  "when it started",
+                  "%s has libsecretssl, but OpenSSL is not hooked: see the messages that the "
+                  "process logged at its start",
                   name);
         remedy_log(check, process->pid);
     } else if (runs_set_id(process->thread)) {
         check_say(check, VERDICT_FAILED,
-                  "%s runs set-id or with file capabilities: ld.so ignores LD_PRELOAD. Take "
-                  "those away, and let systemd give the capability",
+                  "%s runs set-id or with file capabilities: ld.so ignores LD_PRELOAD. Remove "
+                  "these, and let systemd give the capability",
                   name);
         check_remedy(check, UNIT_FILE, "AmbientCapabilities=CAP_NET_BIND_SERVICE");
     } else if (is_static(&process->map)) {
         check_say(check, VERDICT_FAILED,
-                  "%s is linked statically, which leaves nothing to preload into: use a build "
-                  "that is not",
+                  "%s is linked statically, so nothing can be preloaded into it: use a "
+                  "dynamically linked build",
                   name);
         check_remedy(check, "the build of the program, without -static", "-lssl -lcrypto");
     } else if (asks == 1) {
         check_say(check, VERDICT_FAILED,
-                  "%s was started with LD_PRELOAD, but ld.so did not load libsecretssl: can it "
-                  "be read there, by its user? (ld.so said so on stderr)",
+                  "%s was started with LD_PRELOAD, but ld.so did not load libsecretssl: check "
+                  "that the process's user can read the file at that path (ld.so printed the "
+                  "reason on stderr)",
                   name);
         preload_remedy(check);
     } else {
@@ -236,7 +237,7 @@ static void examine_degraded(struct patient *patient, const struct facts *facts)
     if (files_limited(&patient->process, most)) {
         check_say(check, VERDICT_FAILED,
                   "%s: degraded: %s: its limit on the size of files (RLIMIT_FSIZE), %" PRIu64
-                  " bytes, is in the way of secret memory",
+                  " bytes, prevents secret memory",
                   patient->process.name, patient->process.reason, most);
         check_remedy_file_size(check);
         return;
@@ -274,8 +275,9 @@ void patient_examine(struct patient *patient, const struct facts *facts)
     switch (process->state) {
     case STATE_PROTECTED:
         check_say(check, process->tls.count == 0 ? VERDICT_OK : VERDICT_WARNING,
-                  process->tls.count == 0 ? "%s: protected"
-                                          : "%s: protected, but for TLS that cannot be reached",
+                  process->tls.count == 0
+                      ? "%s: protected"
+                      : "%s: protected, except for TLS that cannot be reached",
                   process->name);
         break;
     case STATE_DEGRADED:

@@ -67,7 +67,7 @@ bool doctor_print_text(const struct diagnosis *diagnosis, const struct patient *
     if (unknown(diagnosis) > 0)
         printf("%zu %s cannot be known by user %u%s\n", unknown(diagnosis),
                unknown(diagnosis) == 1 ? "check" : "checks", (unsigned)geteuid(),
-               geteuid() == 0 ? ", here" : "; root may know more");
+               geteuid() == 0 ? ", here" : "; root may be able to find out more");
     puts(doctor_works(diagnosis) ? "secret memory works"
                                  : "secret memory does not work: see what failed above");
     return output_written();

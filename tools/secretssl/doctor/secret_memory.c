@@ -93,13 +93,13 @@ void check_secret_memory(struct diagnosis *diagnosis)
                         (used_signal == 0 && used.step[0] != '\0' && used.error == EFBIG);
     if (facts->file_limit)
         check_say(check, VERDICT_FAILED,
-                  "the limit on the size of files (RLIMIT_FSIZE) forbids it: to size secret "
-                  "memory counts as growing a file");
+                  "the limit on the size of files (RLIMIT_FSIZE) forbids it, because setting "
+                  "the size of secret memory counts as growing a file");
     else if (facts->secret_works)
         check_say(check, VERDICT_OK, "a page was made, written to and read back");
     else if (used_signal != 0)
-        check_say(check, VERDICT_FAILED, "the process that tried it was ended by SIG%s",
-                  used_signal > 0 ? sigabbrev_np(used_signal) : "(no child could be made)");
+        check_say(check, VERDICT_FAILED, "the test process was ended by SIG%s",
+                  used_signal > 0 ? sigabbrev_np(used_signal) : "(no child could be created)");
     else
         check_say(check, VERDICT_FAILED, "%s: %s%s", used.step, strerror(used.error),
                   used.error == EAGAIN || used.error == EFAULT ? " (see memlock below)" : "");
@@ -112,18 +112,18 @@ void check_unreadable(struct diagnosis *diagnosis)
     struct check *check = check_new(diagnosis, "unreadable");
 
     if (!diagnosis->facts.secret_works)
-        check_say(check, VERDICT_NOTE, "there is no secret memory to try it on");
+        check_say(check, VERDICT_NOTE, "there is no secret memory to test with");
     else if (used.readable == 0)
         check_say(
             check, VERDICT_OK,
-            "from outside (/proc/PID/mem) ordinary memory can be read, secret memory not");
+            "another process can read ordinary memory (/proc/PID/mem), but not secret memory");
     else if (used.readable < 0)
         check_say(check, VERDICT_UNKNOWN,
-                  "not even ordinary memory can be read from outside here: is /proc mounted?");
+                  "another process cannot even read ordinary memory here: is /proc mounted?");
     else
         check_say(check, VERDICT_FAILED,
-                  "secret memory can be read from outside, by "
-                  "/proc/PID/mem: this is not Linux as we know it");
+                  "another process can read secret memory (/proc/PID/mem): this kernel does "
+                  "not protect it");
     if (check->verdict == VERDICT_FAILED)
         check_remedy_earlier(check, diagnosis);
 }
@@ -166,7 +166,7 @@ void check_fork(struct diagnosis *diagnosis)
     struct outcome outcome = {0};
 
     if (!diagnosis->facts.secret_works) {
-        check_say(check, VERDICT_NOTE, "there is no secret memory to try it on");
+        check_say(check, VERDICT_NOTE, "there is no secret memory to test with");
         return;
     }
 
@@ -179,7 +179,7 @@ void check_fork(struct diagnosis *diagnosis)
         check_say(check, VERDICT_FAILED,
                   "MADV_DONTFORK has no effect: a child gets its parent's secrets");
     else
-        check_say(check, VERDICT_OK, "secret memory can be %s children, and kept from them",
+        check_say(check, VERDICT_OK, "secret memory can be %s children, and withheld from them",
                   outcome.shared ? "shared with" : "copied by");
     if (check->verdict == VERDICT_FAILED)
         check_remedy_earlier(check, diagnosis);

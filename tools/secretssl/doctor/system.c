@@ -32,9 +32,9 @@ static void check_uncached(struct check *check, const struct facts *facts)
     if (!facts->secret_calls || signal != 0) {
         check_say(check, VERDICT_NOTE, "no: there is no secret memory");
     } else if (call.fd >= 0) {
-        check_say(check, VERDICT_OK, "uncached mappings can be had (SECRETSSL_UNCACHED)");
+        check_say(check, VERDICT_OK, "uncached mappings are available (SECRETSSL_UNCACHED)");
     } else if (call.error == EPERM) {
-        check_say(check, VERDICT_WARNING, "uncached mappings are for CAP_SYS_RAWIO alone");
+        check_say(check, VERDICT_WARNING, "uncached mappings need CAP_SYS_RAWIO");
         check_remedy(check, KERNEL_LINE, "secretmem.uncached_all=1");
     } else if (call.error == EOPNOTSUPP) {
         /* This kernel has the patches, so they are no remedy. */
@@ -65,13 +65,13 @@ static void check_blocks(struct check *check, const struct facts *facts)
         check_say(check, VERDICT_NOTE, "no: there is no secret memory");
     } else if (size < 0) {
         check_say(check, VERDICT_NOTE,
-                  "not in this kernel: memory is taken from its map page by page (with "
-                  "kernel-patches/ 2 MiB at a time)");
+                  "not in this kernel: it removes secret memory from its map page by page "
+                  "(with kernel-patches/ 2 MiB at a time)");
     } else if (size == 0) {
         check_say(check, VERDICT_NOTE, "this kernel has none: CONFIG_SECRETMEM_BLOCKS is off");
     } else if (number("lost") > 0) {
         check_say(check, VERDICT_WARNING,
-                  "%ld pages could not be put back into the kernel's map; boot again",
+                  "%ld pages could not be restored to the kernel's map; reboot",
                   number("lost"));
     } else {
         check_say(
@@ -110,8 +110,8 @@ void check_hibernation(struct diagnosis *diagnosis)
     check_say(check, VERDICT_WARNING,
               "the machine can hibernate, but refuses while any process has secret memory%s",
               access(BLOCKS, F_OK) == 0 ? ""
-                                        : "; one that is made when hibernation has begun is "
-                                          "written to the disk");
+                                        : "; secret memory that is created after hibernation "
+                                          "has begun is written to the disk");
     check_remedy(check, KERNEL_LINE, "nohibernate");
 }
 
@@ -126,18 +126,18 @@ void check_core_dumps(struct diagnosis *diagnosis)
         check_say(check, VERDICT_UNKNOWN, "core_pattern cannot be read: %s", strerror(errno));
     } else if (pattern[0] == '|') {
         /* The kernel starts the program for any core limit except 1. */
-        check_say(
-            check, VERDICT_WARNING,
-            "no dump has secret memory, but stacks and copies that programs make go to %s",
-            pattern + 1);
+        check_say(check, VERDICT_WARNING,
+                  "no core dump contains secret memory, but stacks and copies that programs "
+                  "make go to %s",
+                  pattern + 1);
         check_remedy(check, "/etc/sysctl.d/secretssl.conf (then sysctl --system)",
                      "kernel.core_pattern=|/bin/false");
     } else if (pattern[0] == '\0' || limit.rlim_max == 0) {
-        check_say(check, VERDICT_OK, "none are made");
+        check_say(check, VERDICT_OK, "no core dumps are made");
     } else {
         check_say(check, VERDICT_WARNING,
-                  "no dump has secret memory, but stacks and copies that programs make are "
-                  "written to files (%s)",
+                  "no core dump contains secret memory, but stacks and copies that programs "
+                  "make are written to files (%s)",
                   pattern);
         check_remedy(check, UNIT_FILE, "LimitCORE=0");
         check_remedy(check, "/etc/security/limits.d/secretssl.conf, for logins",

@@ -46,10 +46,11 @@ static void judge_without_library(struct process_state *process)
                       process->tls.stuck, UNREACHED_PATIENCE);
     else if (process->tls.closed > 0)
         judgement_set(process, STATE_UNKNOWN,
-                      "%u of its files could not be looked into, the first is %s",
-                      process->tls.closed, process->tls.closed_first->name);
+                      "%u of its files could not be read, the first is %s", process->tls.closed,
+                      process->tls.closed_first->name);
     else
-        judgement_set(process, STATE_NO_TLS, "no TLS library seen in it, nothing to protect");
+        judgement_set(process, STATE_NO_TLS,
+                      "no TLS library was found in it, so there is nothing to protect");
 }
 
 static uint64_t pages_most(const struct process_state *process, int kind)
@@ -117,7 +118,8 @@ static uint64_t hooked_none(const struct process_state *process)
 static void say_hooked_none(struct process_state *process, enum protection_state state)
 {
     judgement_set(process, state,
-                  "of %" PRIu64 " libcrypto none could be hooked; it logged why",
+                  "of %" PRIu64
+                  " libcrypto none could be hooked; the process logged the reason",
                   process->stats.sum.hooks_late);
 }
 
@@ -261,15 +263,15 @@ static const struct {
     {.count = exposed, .state = STATE_DEGRADED, .say = say_lapse},
     {.count = refused,
      .state = STATE_REFUSING,
-     .counted = "allocations were refused, for want of secret memory"},
-    {.count = given_up, .state = STATE_REFUSING, .counted = "forked children were given up"},
+     .counted = "allocations were refused, for lack of secret memory"},
+    {.count = given_up, .state = STATE_REFUSING, .counted = "forked children were abandoned"},
     {.count = lapsed, .state = STATE_REFUSING, .say = say_lapse},
     {.count = only_others,
      .state = STATE_UNREACHED,
-     .text = "libsecretssl is loaded, and cannot reach the TLS that is here"},
+     .text = "libsecretssl is loaded, but cannot reach the TLS in this process"},
     {.count = nothing_used,
      .state = STATE_UNUSED,
-     .text = "libsecretssl is loaded, and not used so far"},
+     .text = "libsecretssl is loaded, but has not been used so far"},
 };
 
 void judgement_make(struct process_state *process)
@@ -301,9 +303,9 @@ bool judgement_is_whole(const struct process_state *process, const char **missin
     else if (process->tls.count > 0)
         *missing = process->tls.list[0].what;
     else if (process->stats.cut_short)
-        *missing = "not all of its figures could be read";
+        *missing = "some of its figures could not be read";
     else if (process->tls.closed + process->tls.stuck > 0)
-        *missing = "not all of its files could be looked into";
+        *missing = "some of its files could not be read";
     else
         *missing = NULL;
     return *missing == NULL;

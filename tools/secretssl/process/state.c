@@ -158,7 +158,7 @@ static void judge_without_memory(struct process_state *process, int directory)
         judgement_set(process, STATE_GONE, "it has ended, and was not waited for");
     else
         judgement_set(process, STATE_NO_TLS,
-                      "it has no memory of its own: a thread of the kernel's");
+                      "it has no memory of its own, because it is a kernel thread");
 }
 
 static void state_look(struct process_state *process, int directory)
@@ -169,8 +169,8 @@ static void state_look(struct process_state *process, int directory)
     process->thread = process_thread(process->pid);
     if (!process_map_read_short(process->thread, &process->map) && errno != ESRCH &&
         errno != ENOENT) {
-        judgement_set(process, STATE_UNKNOWN, "it may not be looked at: %s; %s",
-                      strerror(errno), privilege_hint());
+        judgement_set(process, STATE_UNKNOWN, "it cannot be examined: %s; %s", strerror(errno),
+                      privilege_hint());
         return;
     }
     if (process->map.count == 0) {
@@ -201,7 +201,7 @@ static void state_look(struct process_state *process, int directory)
      * another process by now.
      */
     if (read_small(directory, "comm", again, sizeof(again)) <= 0)
-        judgement_set(process, STATE_GONE, "it ended while it was looked at");
+        judgement_set(process, STATE_GONE, "it ended while it was being examined");
 }
 
 void process_state_read(pid_t pid, struct process_state *process)

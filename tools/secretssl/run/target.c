@@ -133,8 +133,8 @@ static const char *gains_privileges(int fd)
           status.st_gid != getgid())))
         return "it is set-id, and ld.so ignores LD_PRELOAD for it: start it as its user";
     if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
-        return "it has file capabilities, and ld.so ignores LD_PRELOAD for it: take them away "
-               "(setcap -r), and give them by AmbientCapabilities= of a unit";
+        return "it has file capabilities, and ld.so ignores LD_PRELOAD for it: remove them "
+               "(setcap -r), and set AmbientCapabilities= in a unit instead";
     return NULL;
 }
 
@@ -152,8 +152,8 @@ static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *prel
     its = linker_of(fd, head);
     /* The dynamic linker itself, when it is the command, also names none. */
     if (its.name[0] == '\0')
-        return "it is linked statically, which leaves nothing to preload into: use a build "
-               "with the shared libraries of OpenSSL";
+        return "it is linked statically, so nothing can be preloaded into it: use a build with "
+               "the shared libraries of OpenSSL";
     if (own.name[0] != '\0' && strcmp(its.name, own.name) != 0)
         return strncmp(its.name, "ld-musl", 7) == 0
                    ? "it is linked with musl, and libsecretssl needs glibc: use a build for "
@@ -201,7 +201,7 @@ static bool target_look_into(struct target *target, const char *preload)
     bool done = true;
 
     if (got < 0) {
-        target->why_not = "its file cannot be read, to see whether it can be";
+        target->why_not = "its file cannot be read, to find out whether it can be";
     } else {
         head.text[got] = '\0';
         if (strncmp(head.text, "#!", 2) == 0) {
@@ -231,6 +231,6 @@ bool target_look(const char *command, const char *preload, struct target *target
         if (target_look_into(target, preload))
             return true;
     }
-    target->why_not = "it is a script of scripts without end";
+    target->why_not = "its interpreters are scripts in an endless chain";
     return true;
 }

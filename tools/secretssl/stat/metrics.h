@@ -14,49 +14,49 @@
 /* clang-format off */
 #define FIGURE_LIST(entry) \
     entry(SECRET, "secret_bytes", "secret_bytes", bytes(sum->pages[SM_KIND_SECRET]), \
-          "Bytes present in secret memory.") \
+          "Resident bytes of secret memory.") \
     entry(LOCKED, "locked_bytes", "locked_bytes", bytes(sum->pages[SM_KIND_LOCKED]), \
-          "Bytes present in locked, undumpable memory instead of secret memory.") \
+          "Resident bytes of locked, undumpable memory instead of secret memory.") \
     entry(PLAIN, "plain_bytes", "plain_bytes", bytes(sum->pages[SM_KIND_PLAIN]), \
-          "Bytes present in undumpable memory that may be swapped out.") \
+          "Resident bytes of undumpable memory that may be swapped out.") \
     entry(ORDINARY, "ordinary_bytes", "ordinary_bytes", bytes(sum->pages[SM_KIND_ORDINARY]), \
           "Bytes that SECRETSSL_ROUTE keeps in ordinary memory.") \
     entry(UNCACHED_BYTES, "uncached_bytes", "uncached_bytes", bytes(sum->uncached_pages), \
           "Bytes of secret memory that no CPU caches.") \
     entry(PEAK, "peak_bytes", "peak_bytes", bytes(sum->pages_peak), \
-          "Most bytes present at one time.") \
+          "Maximum of resident bytes at one time.") \
     entry(MAPPED, "mapped_bytes", "mapped_bytes", sum->mapped, \
           "Bytes mapped for the arena.") \
     entry(LIMIT, "limit_bytes", "limit_bytes", sum->cap, \
-          "Most bytes that may be mapped (SECRETSSL_ARENA_SIZE).") \
+          "Maximum of bytes that may be mapped (SECRETSSL_ARENA_SIZE).") \
     entry(KERNEL_SECRET, "kernel_secret_bytes", "kernel_secret_bytes", process->kernel_secret, \
-          "Bytes of secret mappings, as the kernel has them.") \
+          "Bytes of secret mappings according to the kernel.") \
     entry(BLOCKS, "block_bytes", "block_bytes", process->kernel_blocks, \
-          "Bytes of them that are mapped as whole blocks of a patched kernel.") \
+          "Bytes of secret mappings that a patched kernel maps as whole blocks.") \
     entry(LIVE, "live_allocations", "live_allocations", live > 0 ? (uint64_t)live : 0, \
           "Blocks in use.") \
     entry(LIVE_BYTES, "live_bytes", "live_bytes", stats->live_bytes > 0 ? (uint64_t)stats->live_bytes : 0, \
-          "Bytes asked for in blocks in use.") \
+          "Requested bytes of blocks in use.") \
     entry(ALLOCATIONS, "allocations", "allocations_total", stats->allocations, \
-          "Blocks given out.") \
+          "Blocks allocated.") \
     entry(FREES, "frees", "frees_total", stats->frees, \
-          "Blocks taken back.") \
+          "Blocks freed.") \
     entry(SPILLED, "spilled_allocations", "spilled_allocations_total", sum->spilled, \
-          "Allocations left to the C library, unprotected.") \
+          "Allocations that fell back to the C library, unprotected.") \
     entry(SPILLED_BYTES, "spilled_bytes", "spilled_bytes_total", sum->spilled_bytes, \
-          "Bytes of allocations left to the C library.") \
+          "Bytes of allocations that fell back to the C library.") \
     entry(FAILED, "failed_allocations", "failed_allocations_total", sum->failed, \
           "Allocations that were refused.") \
     entry(DEGRADED, "degraded_pages", "degraded_pages_total", sum->degraded, \
-          "Pages that were to be secret and are not.") \
+          "Pages that were requested as secret memory and are not secret.") \
     entry(FAULTS, "faults", "faults_total", sum->faults, \
-          "Pages made present by a first touch.") \
+          "Pages made resident by a first touch.") \
     entry(FORKS, "forks", "forks_total", sum->forks, \
-          "Forked children that made their copy.") \
+          "Forked children that got their copy.") \
     entry(FORK_PAGES, "fork_pages", "fork_pages", sum->fork_pages, \
           "Pages copied when this process began.") \
     entry(FORKS_FAILED, "forks_failed", "fork_failures_total", sum->fork_failed, \
-          "Forked children that were given up.") \
+          "Forked children that were abandoned.") \
     entry(HOOKS, "hooks", "hooks", sum->hooks, \
           "Copies of libcrypto that are hooked.") \
     entry(HOOKS_FAILED, "hooks_failed", "hooks_failed", sum->hooks_late, \
@@ -66,7 +66,7 @@
     entry(KEY_FILES_CACHED, "key_files_cached", "key_files_cached_total", sum->files_cached, \
           "Key files that stayed in the kernel's page cache.") \
     entry(MESSAGES_LOST, "messages_lost", "messages_lost_total", sum->messages_lost, \
-          "Messages that could be written nowhere.") \
+          "Messages that could not be written.") \
     entry(UNCACHED, "uncached_threads", "uncached_threads_total", sum->threads_without_cache, \
           "Threads that allocate without a cache of their own.")
 /* clang-format on */

@@ -59,7 +59,7 @@ static void print_figure(const struct stat_result *result, int figure)
 
 static void print_partitions(const struct stat_result *result)
 {
-    metric_begin("partition_bytes", "Bytes present in each partition of the arena.");
+    metric_begin("partition_bytes", "Resident bytes in each partition of the arena.");
     for (size_t i = 0; i < result->count; i++) {
         for (unsigned part = 0; process_state_has_figures(&result->list[i]) && part < SM_PARTS;
              part++) {
@@ -108,7 +108,7 @@ static void print_states(const struct stat_result *result)
         begin_sample("process_state", &result->list[i]);
         printf(",state=\"%s\"} 1\n", state_names[result->list[i].state]);
     }
-    metric_begin("processes", "Processes that were looked at, by state.");
+    metric_begin("processes", "Processes that were examined, by state.");
     for (int i = 0; i < STATES; i++)
         printf("secretssl_processes{state=\"%s\"} %zu\n", state_names[i], result->states[i]);
 }

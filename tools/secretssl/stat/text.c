@@ -76,14 +76,14 @@ static void print_figures(const struct process_state *process)
            " pages not secret\n",
            v[FIGURE_SPILLED], size(v[FIGURE_SPILLED_BYTES]).text, v[FIGURE_FAILED],
            v[FIGURE_DEGRADED]);
-    printf("  faults       %" PRIu64 " pages made present, %" PRIu64 " copied at its fork\n",
+    printf("  faults       %" PRIu64 " pages made resident, %" PRIu64 " copied at its fork\n",
            v[FIGURE_FAULTS], v[FIGURE_FORK_PAGES]);
-    printf("  forks        %" PRIu64 " children copied, %" PRIu64 " given up\n",
+    printf("  forks        %" PRIu64 " children copied, %" PRIu64 " abandoned\n",
            v[FIGURE_FORKS], v[FIGURE_FORKS_FAILED]);
     printf("  hooks        %" PRIu64 " libcrypto hooked, %" PRIu64 " not\n", v[FIGURE_HOOKS],
            v[FIGURE_HOOKS_FAILED]);
     if (process->stats.cut_short)
-        puts("  incomplete   not all of its figures could be read");
+        puts("  incomplete   some of its figures could not be read");
 }
 
 static void print_process(const struct process_state *process)
