@@ -97,7 +97,7 @@ def scenario_names(_env, rep):
     for page in documents():
         if not page.startswith("kernel-patches/"):
             rep.equal(unknown(pages.page(page), files, words), [], f"{page}: what it names is there")
-    rep.equal(unknown("`heap/malloc.c` `heap.c` `src/route.c` sm_gone() sm_malloc", files, words),
+    rep.equal(unknown("`heap/malloc.c` `malloc.c` `src/route.c` sm_gone() sm_malloc", files, words),
               ["src/route.c", "sm_gone"], "control: what is gone is seen")
 
 

@@ -62,7 +62,7 @@ static const struct run_setting {
     {.variable = "SECRETSSL_TRACE", .fixed = "1"},
 };
 
-static bool setting_takes(const struct run_setting *setting, const char *text)
+static bool run_setting_takes(const struct run_setting *setting, const char *text)
 {
     uint64_t size;
 
@@ -77,11 +77,11 @@ static bool setting_takes(const struct run_setting *setting, const char *text)
     return false;
 }
 
-static int setting_apply(const struct run_setting *setting, const char *text)
+static int run_setting_apply(const struct run_setting *setting, const char *text)
 {
     if (setting->fixed != NULL)
         return set_variable(setting->variable, setting->fixed);
-    if (setting_takes(setting, text))
+    if (run_setting_takes(setting, text))
         return set_variable(setting->variable, text);
     if (setting->words[0] == NULL)
         say("run: %s '%s' is not a size; give %s, in bytes or with a suffix K, M, G or T",
@@ -212,7 +212,7 @@ static error_t run_option(int key, char *argument, struct argp_state *state)
     case ARENA_SIZE ... TRACE:
         if (key == PREFAULT && set_prefault_pid() != 0)
             return EINVAL;
-        return setting_apply(&settings[key - ARENA_SIZE], argument) == 0 ? 0 : EINVAL;
+        return run_setting_apply(&settings[key - ARENA_SIZE], argument) == 0 ? 0 : EINVAL;
     case SET:
         return set_setting(argument) == 0 ? 0 : EINVAL;
     case ARGP_KEY_ARG:
