@@ -33,10 +33,9 @@ def complete(env, *words, cwd=None):
 
 
 def options(env, command):
-    """Those that --help describes."""
+    """Those that --help describes, but for argp's own --usage."""
     text = process.run(env, [env.tool, command, "--help"], env.plain()).out
-    return {word for line in re.findall(r"^ {2}(--.*)$", text, re.M)
-            for word in re.findall(r"(?:^|, )(--[a-z][a-z-]*)", line)}
+    return set(re.findall(r"^ +(?:-\S, )? *(--[a-z][a-z-]*)", text, re.M)) - {"--usage"}
 
 
 def scenario_completion(env, rep):
@@ -98,8 +97,8 @@ def scenario_manual(env, rep):
     states = set(re.findall(r'^secretssl_processes\{state="([a-z-]+)"\}', figures, re.M))
     rep.ok(len(states) == 9 and all(re.search(rf"^ +{name}\b", described, re.M) for name in states),
            "each state of stat", states)
-    with open(os.path.join(ROOT, "tools", "secretssl", "stat", "metrics.c"), encoding="ascii") as file:
-        names = re.findall(r'^    \[FIGURE_\w+\] = +\{"(\w+)"', file.read(), re.M)
+    with open(os.path.join(ROOT, "tools", "secretssl", "stat", "metrics.h"), encoding="ascii") as file:
+        names = re.findall(r'^ +entry\([A-Z_]+, "(\w+)"', file.read(), re.M)
     rep.ok(len(names) > 20 and not [name for name in names if name not in described],
            "each figure of stat", [name for name in names if name not in described])
 
