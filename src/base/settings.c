@@ -101,7 +101,7 @@ static bool parse_log(const char *text)
     return true;
 }
 
-static int setting_apply(const struct setting *s, const char *value, char *error, size_t size)
+static int setting_parse(const struct setting *s, const char *value, char *error, size_t size)
 {
     bool good = false;
     char shown[SHOWN_MAX + 1];
@@ -206,7 +206,7 @@ int sm_settings_set(const char *name, const char *value, char *error, size_t siz
         no_such(name, error, size);
         return -2;
     }
-    return setting_apply(s, value, error, size);
+    return setting_parse(s, value, error, size);
 }
 
 int sm_settings_from_env(char *const *envp, char *error, size_t size)
@@ -226,7 +226,7 @@ int sm_settings_from_env(char *const *envp, char *error, size_t size)
             continue;
         if (!s)
             no_such(*envp + PREFIX_LEN, to, size);
-        if (s && setting_apply(s, value + 1, to, size) == 0)
+        if (s && setting_parse(s, value + 1, to, size) == 0)
             continue;
         /*
          * Only the first error is reported. Correct settings still apply where the caller
