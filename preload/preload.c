@@ -17,6 +17,7 @@
 #include "start.h"
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 /*
  * Removes the settings from the environment, as the dynamic linker does with its own variables.
@@ -49,6 +50,9 @@ __attribute__((constructor)) static void preload_begin(int argc, char **argv, ch
     sm_library_init();
     start_read_settings(envp);
     sm_fork_init();
+    /* The C library knows its environment once it has run constructors of its own. */
+    if (!environ)
+        sm_fork_innermost();
     sm_thread_cache_claim();
     sm_exit_report_init(&start_done);
     if (libcrypto_present()) {

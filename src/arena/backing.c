@@ -14,8 +14,10 @@
 #define COMMIT_PAGES 1024 /* table entries committed at a time */
 
 static struct sm_lock present_lock; /* runs share kernel pages larger than SM_PAGE */
-static bool never_uncached;         /* this machine has no uncached memory */
-static int uncached_error;          /* the error that refused required uncached memory, or 0 */
+bool (*sm_backing_reclaim)(void);
+
+static bool never_uncached; /* this machine has no uncached memory */
+static int uncached_error;  /* the error that refused required uncached memory, or 0 */
 
 bool sm_backing_secret(unsigned part)
 {
@@ -172,6 +174,11 @@ static bool backing_note(unsigned part, int error, size_t length)
     return false;
 }
 
+static bool reclaim(void)
+{
+    return sm_backing_reclaim && sm_backing_reclaim();
+}
+
 /* Returns the number of bytes mapped. */
 static size_t map_chunk(unsigned p, size_t need, size_t wish)
 {
@@ -180,6 +187,8 @@ static size_t map_chunk(unsigned p, size_t need, size_t wish)
     size_t length = wish, blocks = 0;
     int error = map_some(p, length, &chunk), refused;
 
+    if (error && reclaim())
+        error = map_some(p, length, &chunk);
     /* Where mapped length counts against the limit, a smaller chunk may still fit. */
     while (error == -EAGAIN && length > need) {
         length = sm_max(need, sm_round_up(length / 2, sm_os_page));
@@ -312,6 +321,8 @@ int sm_backing_present(struct sm_page *page, char *at)
     switch (page->kind) {
     case SM_KIND_SECRET:
         error = sm_pages_populate(at);
+        if (error && reclaim())
+            error = sm_pages_populate(at);
         if (error == 0)
             return 0;
         if (sm_settings.require || sm_pages_map_anonymous(at, sm_os_page) != 0)

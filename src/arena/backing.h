@@ -48,6 +48,12 @@ bool sm_backing_may_degrade(unsigned part);
 /* Raises RLIMIT_MEMLOCK for this arena, once, as far as allowed. */
 void sm_backing_raise_limit(void);
 
+/*
+ * Gives memory back that this process keeps for later, because the kernel has none for the
+ * arena. Set by the fork layer; NULL: there is none. Returns whether there was any.
+ */
+extern SM_LOCAL bool (*sm_backing_reclaim)(void);
+
 /* Whether a page, if resident, is in no cache of the CPU. */
 bool sm_backing_uncached(const struct sm_page *page);
 

@@ -45,6 +45,8 @@ struct sm_stats {
     uint64_t spilled_public;         /* spilled with REQUIRE=1: OpenSSL's error state */
     uint64_t shortages[SM_STATS_SHORTAGES]; /* occurrences by enum sm_shortage */
     uint64_t lapses[SM_STATS_LAPSES];       /* by enum sm_lapse */
+    uint64_t spare_bytes;    /* mapped now for copies of children, living and to come */
+    uint64_t forks_recycled; /* copies made in pages of a child that has ended */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

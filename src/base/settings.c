@@ -12,6 +12,7 @@ struct sm_settings sm_settings = {
     .arena_size = 256 * SM_MIB,
     .zero = 1,
     .drop_cache = 1,
+    .fork_reserve = SM_FORK_RESERVE_AUTO,
 };
 
 enum kind { SIZE, CHOICE, LOG };
@@ -36,6 +37,8 @@ static const struct setting settings[] = {
      .words = {"off", "prefer", "require"}},
     {"ROUTE", CHOICE, &sm_settings.route, "all or keys", .words = {"all", "keys"}},
     {"FORK", CHOICE, &sm_settings.fork, "copy or deny", .words = {"copy", "deny"}},
+    {"FORK_RESERVE", SIZE, &sm_settings.fork_reserve, "0 to 1T, in bytes or with a suffix K, M, G or T",
+     .most = SM_TIB},
     {"ZERO", CHOICE, &sm_settings.zero, "0 or 1", .words = {"0", "1"}},
     {"DROP_CACHE", CHOICE, &sm_settings.drop_cache, "0 or 1", .words = {"0", "1"}},
     {"SESSIONS", CHOICE, &sm_settings.sessions, "plain or sealed", .words = {"plain", "sealed"}},

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fork/fork.h"
+#include "arena/backing.h"
 #include "arena/fork_window.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
+#include "fork/fork_ahead.h"
 #include "fork/fork_inherit.h"
 #include "fork/fork_shared.h"
+#include "fork/spares.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "log/lapse.h"
@@ -31,6 +34,7 @@ int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 static struct {
     bool started;   /* the heap has started, and there may be secrets to copy */
     bool copying;   /* there are secrets to copy */
+    bool ahead;     /* the copy is already made */
     bool inherits;  /* the child inherits the arena at first */
     bool caught_up; /* in a child: the handler's work is already done */
     bool stdio;     /* this library holds the lock of the C library's stream list */
@@ -40,6 +44,8 @@ static struct {
     void *kept; /* the parent's page for forks, which a child unmaps */
     int error;  /* errno before the fork */
 } forking;
+
+static bool innermost; /* no handler of the program runs between this library's and clone */
 
 /* The atfork handlers below handle this thread's fork. */
 static __thread bool announced __attribute__((tls_model("initial-exec")));
@@ -141,6 +147,13 @@ static void prepare_for(bool by_libc)
     forking.kept = sm_own ? sm_own->spare : NULL;
     forking.inherits = false;
     forking.copying = sm_fork_has_secrets();
+    forking.ahead = forking.copying && sm_fork_ahead_make(innermost || !by_libc);
+    if (forking.ahead) {
+        forking.inherits = sm_arena_inherit_ordinary(true);
+        sm_window_open(true);
+        errno = 0;
+        return;
+    }
     if (forking.copying)
         forking.shared = sm_fork_shared_take();
     /*
@@ -197,7 +210,14 @@ static void after_in_parent(void)
      */
     int failure = errno;
 
-    withhold_again();
+    if (forking.ahead) {
+        bool failed = forking.answered ? forking.failed : failure != 0;
+        sm_count(&sm_stats.forks, !failed);
+        sm_fork_ahead_end(failed);
+        sm_arena_inherit_ordinary(false);
+    } else {
+        withhold_again();
+    }
     if (forking.shared && was_born(failure))
         sm_fork_shared_wait(forking.shared);
     if (forking.shared)
@@ -263,6 +283,14 @@ static void copy_secrets(void)
     sm_clear_vector_registers();
 }
 
+static void place_copy(void)
+{
+    const char *error = sm_fork_ahead_place(&sm_stats.fork_pages);
+
+    if (error)
+        sm_fatal(error, NULL);
+}
+
 static void after_in_child(void)
 {
     uint64_t blocks = 0;
@@ -276,8 +304,11 @@ static void after_in_child(void)
             "this child ends");
     sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults = 0;
     sm_stats.lapses[SM_LAPSE_CHILD] = 0;
-    if (forking.shared)
+    if (forking.ahead)
+        place_copy();
+    else if (forking.shared)
         copy_secrets();
+    sm_spares_forget(forking.ahead);
     if (sm_settings.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
          !sm_external_fork_withhold()))
@@ -350,6 +381,11 @@ static bool catch_up(void)
     return true;
 }
 
+void sm_fork_innermost(void)
+{
+    innermost = true;
+}
+
 void sm_fork_init(void)
 {
     static bool registered;
@@ -359,6 +395,7 @@ void sm_fork_init(void)
      * handlers must not be removed when exit() runs its destructor while another thread forks.
      */
     sm_window_catch_up = catch_up;
+    sm_backing_reclaim = sm_spares_release;
     if (!registered)
         __register_atfork(fork_prepare, parent, child, NULL);
     registered = true;

@@ -12,6 +12,12 @@
 void sm_fork_init(void);
 
 /*
+ * Called at start, by a constructor that runs before all others: the handlers are innermost, so
+ * nothing of the program runs between them and the clone.
+ */
+void sm_fork_innermost(void);
+
+/*
  * Called at start, once it is known what a filter forbids. Acquires now what the first fork
  * needs.
  */

@@ -3,10 +3,16 @@
 #include "arena/arena.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
+#include "fork/spares.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
 
-bool sm_arena_inherit(bool on)
+static bool is_ordinary(const struct sm_partition *part)
+{
+    return sm_arena.pages[part->first].kind == SM_KIND_ORDINARY;
+}
+
+static bool inherit(bool on, bool ordinary)
 {
     bool good = true;
 
@@ -17,8 +23,23 @@ bool sm_arena_inherit(bool on)
         struct sm_partition *part = &sm_arena.part[p];
         size_t length = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
         bool withheld = sm_settings.fork == SM_FORK_DENY && p == SM_PART_BYTES;
-        if (length && !(on && withheld))
+        if (length && !(on && withheld) && (!ordinary || is_ordinary(part)))
             good = sm_pages_inherit(sm_page_address(part->first), length, on) == 0 && good;
     }
+    return good;
+}
+
+bool sm_arena_inherit(bool on)
+{
+    bool good;
+
+    if (on)
+        sm_spare_share();
+    good = inherit(on, false);
     return sm_external_inherit(on) && good;
+}
+
+bool sm_arena_inherit_ordinary(bool on)
+{
+    return inherit(on, true);
 }

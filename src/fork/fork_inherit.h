@@ -11,4 +11,10 @@
  */
 bool sm_arena_inherit(bool on);
 
+/*
+ * The same for partitions without secret pages alone, which the kernel copies on write. The
+ * others are not inherited.
+ */
+bool sm_arena_inherit_ordinary(bool on);
+
 #endif

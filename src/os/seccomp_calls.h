@@ -39,6 +39,7 @@ enum sm_call {
     SM_CALL_FDATASYNC,
     SM_CALL_MINCORE,
     SM_CALL_MUNLOCK,
+    SM_CALL_PREAD,
     SM_CALLS
 };
 

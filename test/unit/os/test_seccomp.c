@@ -44,6 +44,7 @@ static const struct {
     {SM_CALL_FDATASYNC, SYS_fdatasync},
     {SM_CALL_MINCORE, SYS_mincore},
     {SM_CALL_MUNLOCK, SYS_munlock},
+    {SM_CALL_PREAD, SYS_pread64},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 

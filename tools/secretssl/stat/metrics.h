@@ -57,6 +57,10 @@
           "Pages copied when this process began.") \
     entry(FORKS_FAILED, "forks_failed", "fork_failures_total", sum->fork_failed, \
           "Forked children that were abandoned.") \
+    entry(FORK_RESERVE, "fork_reserve_bytes", "fork_reserve_bytes", sum->spare_bytes, \
+          "Bytes mapped for copies of children, living and to come.") \
+    entry(RECYCLED, "forks_recycled", "forks_recycled_total", sum->forks_recycled, \
+          "Forked children whose copy was made in pages that an ended child had.") \
     entry(HOOKS, "hooks", "hooks", sum->hooks, \
           "Copies of libcrypto that are hooked.") \
     entry(HOOKS_FAILED, "hooks_failed", "hooks_failed", sum->hooks_late, \

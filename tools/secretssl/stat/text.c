@@ -78,8 +78,12 @@ static void print_figures(const struct process_state *process)
            v[FIGURE_DEGRADED]);
     printf("  faults       %" PRIu64 " pages made resident, %" PRIu64 " copied at its fork\n",
            v[FIGURE_FAULTS], v[FIGURE_FORK_PAGES]);
-    printf("  forks        %" PRIu64 " children copied, %" PRIu64 " abandoned\n",
-           v[FIGURE_FORKS], v[FIGURE_FORKS_FAILED]);
+    printf("  forks        %" PRIu64 " children copied, %" PRIu64 " abandoned", v[FIGURE_FORKS],
+           v[FIGURE_FORKS_FAILED]);
+    if (v[FIGURE_FORK_RESERVE] > 0)
+        printf("; %" PRIu64 " in recycled pages, %s reserved", v[FIGURE_RECYCLED],
+               size(v[FIGURE_FORK_RESERVE]).text);
+    putchar('\n');
     printf("  hooks        %" PRIu64 " libcrypto hooked, %" PRIu64 " not\n", v[FIGURE_HOOKS],
            v[FIGURE_HOOKS_FAILED]);
     if (process->stats.cut_short)
