@@ -4,15 +4,18 @@
  * the buffer of a stdio stream, which the C library takes from the ordinary heap and does not
  * clear.
  *
- * - A stream that libcrypto opens gets a buffer in secret memory, or a cleared ordinary buffer
- * where the file system cannot read into secret memory (the read pins the pages).
+ * - A stream that libcrypto opens to read gets a buffer in secret memory, or a cleared ordinary
+ * buffer where the file system cannot read into secret memory (the read pins the pages). One
+ * that libcrypto opens to write gets the latter.
  * - The buffer of a stream that the program opened and libcrypto read is cleared at close or
  * reopen.
  * - If the text looked like a private key, the kernel's copy of the file is dropped then.
  */
+#include "arena/arena.h"
 #include "base/common.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include "exports/stdio_buffer.h"
 #include "exports/stdio_key_detect.h"
 #include "exports/stdio_page_cache.h"
 #include "heap/malloc.h"
@@ -22,17 +25,12 @@
 #include "loader/real.h"
 #include "log/lapse.h"
 #include "os/futex_lock.h"
-#include "os/seccomp_calls.h"
-#include "os/syscall.h"
 #include "os/vector_registers.h"
 #include "start.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define STREAMS 64 /* open at a time; libcrypto has one or two */
 #define BUFFER  ((size_t)4096)
@@ -58,7 +56,7 @@ static struct stream *stream_find(const FILE *file)
 }
 
 /* Adds the stream to the table. Returns false if there is no room. */
-static bool stream_add(FILE *file, void *buffer)
+static bool stream_add(const struct stream *added)
 {
     struct sm_thread_cache *cache = sm_enter();
     struct stream *stream;
@@ -66,7 +64,7 @@ static bool stream_add(FILE *file, void *buffer)
     sm_lock_take(&lock);
     stream = stream_find(NULL);
     if (stream) {
-        *stream = (struct stream){.file = file, .buffer = buffer};
+        *stream = *added;
         open_streams++;
     }
     sm_lock_drop(&lock);
@@ -100,30 +98,35 @@ static struct stream stream_take(const FILE *file)
     return was;
 }
 
-/* Chooses the mode as the C library does, by the same calls, which a filter knows. */
-static int mode_of(FILE *file)
+static void stream_release(const struct stream *stream)
 {
-    int error = errno, fd = fileno(file);
-    struct stat st = {0};
-    bool terminal = fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && isatty(fd);
-
-    errno = error;
-    return terminal ? _IOLBF : _IOFBF;
+    if (stream->buffer)
+        sm_free(stream->buffer);
+    if (stream->plain)
+        stdio_buffer_clear(stream->plain, BUFFER);
+    free(stream->plain);
 }
 
-static FILE *with_secret_buffer(FILE *file)
+/*
+ * A stream that libcrypto writes gets an ordinary buffer, because some file systems cannot
+ * write from secret memory, and the C library drops the data of a write that failed.
+ */
+static FILE *with_buffer(FILE *file, const char *mode)
 {
+    struct stream stream = {.file = file};
+    bool writes = mode[0] != 'r' || strchr(mode, '+');
     void *buffer;
 
     if (!file || !start_ready())
         return file;
-    buffer = sm_malloc(BUFFER, SM_PART_KEY);
+    buffer = writes ? malloc(BUFFER) : sm_malloc(BUFFER, SM_PART_KEY);
     if (!buffer)
         return file; /* The stream works; the full arena was reported. */
-    if (stream_add(file, buffer))
-        setvbuf(file, buffer, mode_of(file), BUFFER);
+    *(writes ? &stream.plain : &stream.buffer) = buffer;
+    if (stream_add(&stream))
+        setvbuf(file, buffer, stdio_buffer_mode(file), BUFFER);
     else
-        sm_free(buffer);
+        stream_release(&stream);
     return file;
 }
 
@@ -160,29 +163,13 @@ static void stream_look(FILE *file, const void *bytes, size_t size)
 
     if (size == 0 || !start_ready() || sm_is_rawfork_child())
         return;
-    if (!exchange(file, &text, false) && !stream_add(file, NULL))
+    if (!exchange(file, &text, false) && !stream_add(&(struct stream){.file = file}))
         return;
     if (text.found || text.looked == KEY_TEXT_MOST)
         return;
     look_at_beginning(&text, file);
     key_text_look(&text, bytes, size);
     exchange(file, &text, true);
-}
-
-static void clear(char *from, const char *to)
-{
-    if (from && to > from)
-        memset(from, 0, (size_t)(to - from));
-    sm_barrier();
-}
-
-static void stream_release(const struct stream *stream)
-{
-    if (stream->buffer)
-        sm_free(stream->buffer);
-    if (stream->plain)
-        clear(stream->plain, (char *)stream->plain + BUFFER);
-    free(stream->plain);
 }
 
 static bool has_secret_buffer(const FILE *file)
@@ -247,12 +234,12 @@ static bool cannot_be_secret(FILE *file)
 }
 
 /* The table may have a stream at the same address, closed in a way not seen here. */
-static FILE *opened(FILE *file, const void *caller)
+static FILE *opened(FILE *file, const char *mode, const void *caller)
 {
     struct stream stale = file ? stream_take(file) : (struct stream){0};
 
     stream_release(&stale);
-    return libcrypto_contains(caller) ? with_secret_buffer(file) : file;
+    return libcrypto_contains(caller) ? with_buffer(file, mode) : file;
 }
 
 /* As fopen(3). */
@@ -261,7 +248,7 @@ SM_EXPORT FILE *fopen(const char *path, const char *mode)
     FILE *(*next)(const char *, const char *) =
         (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN);
 
-    return opened(next(path, mode), CALLER);
+    return opened(next(path, mode), mode, CALLER);
 }
 
 /* As fopen(3). */
@@ -270,7 +257,7 @@ SM_EXPORT FILE *fopen64(const char *path, const char *mode)
     FILE *(*next)(const char *, const char *) =
         (FILE * (*)(const char *, const char *)) real_function(REAL_FOPEN64);
 
-    return opened(next(path, mode), CALLER);
+    return opened(next(path, mode), mode, CALLER);
 }
 
 /* As fgets(3). */
@@ -307,30 +294,27 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 }
 
 /*
- * Returns false if the buffer cannot be written: with mode "m" it is the file itself, mapped
- * read-only. The kernel is asked to write a signal mask, of sizeof(uint64_t) bytes.
+ * As fwrite(3). A write as large as the buffer bypasses it, straight from libcrypto's memory; a
+ * piece goes through the buffer.
  */
-static bool writable(void *buffer, size_t size)
+SM_EXPORT size_t fwrite(const void *from, size_t size, size_t number, FILE *file)
 {
-    return size < sizeof(uint64_t) || sm_seccomp_forbids(SM_CALL_SIGPROCMASK) ||
-           sm_sys(SYS_rt_sigprocmask, SIG_BLOCK, NULL, buffer, sizeof(uint64_t)) != -EFAULT;
-}
+    size_t (*next)(const void *, size_t, size_t, FILE *) =
+        (size_t (*)(const void *, size_t, size_t, FILE *))real_function(REAL_FWRITE);
+    size_t bytes, result, more = 1;
 
-/*
- * Clears the buffer that the C library is about to free. Data that the program wrote and did
- * not flush stay, because the C library must write them or report the failure.
- */
-static void clear_buffer(FILE *file)
-{
-    char *from = file->_IO_buf_base;
-
-    if (!from || !writable(from, (size_t)(file->_IO_buf_end - from)))
-        return;
-    if (file->_IO_write_ptr > file->_IO_write_base) {
-        clear(from, file->_IO_write_base);
-        from = file->_IO_write_ptr;
+    if (!libcrypto_contains(CALLER) || !sm_arena_owns(from) ||
+        __builtin_mul_overflow(size, number, &bytes) || bytes == 0)
+        return next(from, size, number, file);
+    result = next(from, 1, bytes, file);
+    if (result < bytes && errno == EFAULT && ferror(file)) {
+        clearerr(file);
+        while (more && result < bytes) {
+            more = next((const char *)from + result, 1, sm_min(bytes - result, PIECE), file);
+            result += more;
+        }
     }
-    clear(from, file->_IO_buf_end);
+    return result / size;
 }
 
 /* Removes the stream first, because the next fopen may return the same address. */
@@ -341,7 +325,7 @@ static struct stream closing(FILE *file)
     if (stream.file && stream.text.found && sm_settings.drop_cache)
         page_cache_drop(fileno(file));
     if (stream.file && !stream.buffer && !stream.plain)
-        clear_buffer(file);
+        stdio_buffer_clear_own(file);
     return stream;
 }
 

@@ -5,16 +5,27 @@
 #include <dlfcn.h>
 
 static const char *const names[REAL_NUMBER] = {
-    [REAL_DLMOPEN] = "dlmopen",       [REAL_DLOPEN] = "dlopen",
-    [REAL_DLVSYM] = "dlvsym",         [REAL_FCLOSE] = "fclose",
-    [REAL_FGETS] = "fgets",           [REAL_FIND_OBJECT] = "_dl_find_object", /* glibc 2.35 */
-    [REAL_FOPEN] = "fopen",           [REAL_FOPEN64] = "fopen64",
-    [REAL_FREAD] = "fread",           [REAL_FREOPEN] = "freopen",
-    [REAL_FREOPEN64] = "freopen64",   [REAL_MLOCK] = "mlock",
-    [REAL_MLOCK2] = "mlock2",         [REAL_MLOCKALL] = "mlockall",
-    [REAL_MUNMAP] = "munmap",         [REAL_PCLOSE] = "pclose",
-    [REAL_PRLIMIT] = "prlimit",       [REAL_PRLIMIT64] = "prlimit64",
-    [REAL_SETRLIMIT] = "setrlimit",   [REAL_SETRLIMIT64] = "setrlimit64",
+    [REAL_DLMOPEN] = "dlmopen",
+    [REAL_DLOPEN] = "dlopen",
+    [REAL_DLVSYM] = "dlvsym",
+    [REAL_FCLOSE] = "fclose",
+    [REAL_FGETS] = "fgets",
+    [REAL_FIND_OBJECT] = "_dl_find_object", /* glibc 2.35 */
+    [REAL_FOPEN] = "fopen",
+    [REAL_FOPEN64] = "fopen64",
+    [REAL_FREAD] = "fread",
+    [REAL_FREOPEN] = "freopen",
+    [REAL_FREOPEN64] = "freopen64",
+    [REAL_FWRITE] = "fwrite",
+    [REAL_MLOCK] = "mlock",
+    [REAL_MLOCK2] = "mlock2",
+    [REAL_MLOCKALL] = "mlockall",
+    [REAL_MUNMAP] = "munmap",
+    [REAL_PCLOSE] = "pclose",
+    [REAL_PRLIMIT] = "prlimit",
+    [REAL_PRLIMIT64] = "prlimit64",
+    [REAL_SETRLIMIT] = "setrlimit",
+    [REAL_SETRLIMIT64] = "setrlimit64",
     [REAL_SETSOCKOPT] = "setsockopt",
 };
 

@@ -15,6 +15,7 @@ enum real {
     REAL_FREAD,
     REAL_FREOPEN,
     REAL_FREOPEN64,
+    REAL_FWRITE,
     REAL_MLOCK,
     REAL_MLOCK2,
     REAL_MLOCKALL,

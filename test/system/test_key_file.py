@@ -126,6 +126,19 @@ def scenario_direct_io_large(env, rep):
         served.end()
 
 
+def scenario_written(env, rep):
+    """The text of a key that libcrypto wrote to a stream of its own is cleared when that is closed."""
+    key = tls.key_file(env, "written.pem", KINDS["rsa"])
+    for protected in False, True:
+        title = "with the preload" if protected else "without"
+        child = reader(env, "pem_written_bio", key, None, env.chosen(protected))
+        memory.check_scan(env, rep, [key], [child.pid], protected, title)
+        child.popen.stdin.close()
+        rep.equal(child.wait(10).status, 0, f"{title}: ends well")
+        with open(key, "rb") as one, open(f"{key}.written", "rb") as other:
+            rep.ok(one.read() == other.read(), f"{title}: the same text")
+
+
 def scenario_mapped_stream(env, rep):
     """fopen's mode "m": its buffer is the file, and cannot be written."""
     key = tls.key_file(env, "mapped.pem", KINDS["p256"])
