@@ -3,7 +3,37 @@
 
 import sys
 
-from harness import fuse, keys, process, report
+from harness import fuse, keys, pinned, process, report
+
+
+def scenario_paths(env, rep):
+    """Each path of docs/pinned.md with a page of the heap and one of OPENSSL_malloc. A kernel or a
+    machine may lack a path: it then fails in the same way with both."""
+    for protected in False, True:
+        said = pinned.tried(env, rep, protected, env.directory, env.path("direct"))
+        rep.equal(list(said), list(pinned.ANSWERS), "all paths were tried")
+        for name, (ordinary, block) in said.items():
+            wanted = pinned.ANSWERS[name] if protected and ordinary == "0" else ordinary
+            rep.equal(block, wanted, f"{name}, {'secret' if protected else 'ordinary'} memory")
+    rep.equal((said["read"], said["vmsplice to a pipe"]), (("0", "0"), ("0", "EFAULT")),
+              "the control: a path that copies and one that pins")
+
+
+def scenario_descriptor(env, rep):
+    """BIO_new_fd reads into OpenSSL's memory, which FUSE with direct_io cannot fill."""
+    with open(keys.Identity(env, "ecdsa").key, "rb") as stream:
+        contents = stream.read()
+    for direct in False, True:
+        served = fuse.Served(env.path(f"descriptor-{direct}"), contents, direct=direct)
+        try:
+            for protected in False, True:
+                result = process.run(env, [env.helper("read_key"), "pem_fd_bio", served.file],
+                                     env.chosen(protected))
+                rep.equal(result.status, int(direct and protected),
+                          f"{'direct_io' if direct else 'cached'}, "
+                          f"{'with the preload' if protected else 'without'}")
+        finally:
+            served.end()
 
 
 def scenario_written(env, rep):

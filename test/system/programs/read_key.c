@@ -3,8 +3,9 @@
  *
  *   read_key WAY FILE [PASSPHRASE]
  *
- * WAY: pem_fp, pem_mapped, pem_pipe, pem_reopened, der_fp, p12_fp, pem_bio, der_bio,
- * store, or pem_written_bio, which also writes the key to FILE.written. */
+ * WAY: pem_fp, pem_mapped, pem_pipe, pem_reopened, der_fp, p12_fp, pem_bio, pem_fd_bio,
+ * der_bio, store, or pem_written_bio, which also writes the key to FILE.written. */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,7 +81,9 @@ static EVP_PKEY *by_stream(const char *how, const char *name)
 /* One that libcrypto opens. */
 static EVP_PKEY *by_bio(const char *how, const char *name)
 {
-    BIO *bio = BIO_new_file(name, "r");
+    BIO *bio = strcmp(how, "pem_fd_bio") == 0
+                   ? BIO_new_fd(open(name, O_RDONLY | O_CLOEXEC), BIO_CLOSE)
+                   : BIO_new_file(name, "r");
     EVP_PKEY *key = NULL;
 
     if (bio)
