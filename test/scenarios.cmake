@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # scenario_tests(KIND): every function scenario_NAME of a test_MODULE.py beside the caller is a test,
 # KIND.MODULE.NAME, and finds its programs in the caller's build directory, in helpers/. `scenarios`, in
-# the caller: all of their names.
+# the caller: all of their names. The tests of test_lab.py are of the configuration lab (ctest -C lab), and do
+# not exist without it.
 function(scenario_tests kind)
   set(names "")
   file(GLOB modules CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.py)
@@ -9,12 +10,16 @@ function(scenario_tests kind)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
     get_filename_component(module ${file} NAME_WE)
     string(REGEX REPLACE "^test_" "" module ${module})
+    set(only "")
+    if(module STREQUAL "lab")
+      set(only CONFIGURATIONS lab)
+    endif()
     file(STRINGS ${file} lines REGEX "^def scenario_[a-z0-9_]+\\(")
     foreach(line IN LISTS lines)
       string(REGEX REPLACE "^def scenario_([a-z0-9_]+).*" "\\1" scenario ${line})
       set(name ${kind}.${module}.${scenario})
       add_test(NAME ${name} COMMAND ${SYSTEM_PYTHON} -B ${file}
-        --build ${CMAKE_BINARY_DIR} ${scenario})
+        --build ${CMAKE_BINARY_DIR} ${scenario} ${only})
       # The harness ends a scenario after 150 s itself, and cleans up.
       set_tests_properties(${name} PROPERTIES TIMEOUT 180)
       list(APPEND names ${name})

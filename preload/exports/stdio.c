@@ -4,15 +4,18 @@
  * the buffer of a stdio stream, which the C library takes from the ordinary heap and does not
  * clear.
  *
- * - A stream that libcrypto opens gets a buffer in secret memory, or a cleared ordinary buffer
- * where the file system cannot read into secret memory (the read pins the pages).
+ * - A stream that libcrypto opens to read gets a buffer in secret memory, or a cleared ordinary
+ * buffer where the file system cannot read into secret memory (the read pins the pages). One
+ * that libcrypto opens to write gets the latter.
  * - The buffer of a stream that the program opened and libcrypto read is cleared at close or
  * reopen.
  * - If the text looked like a private key, the kernel's copy of the file is dropped then.
  */
+#include "arena/arena.h"
 #include "base/common.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include "exports/stdio_buffer.h"
 #include "exports/stdio_key_detect.h"
 #include "exports/stdio_page_cache.h"
 #include "heap/malloc.h"
@@ -21,17 +24,12 @@
 #include "loader/real.h"
 #include "log/lapse.h"
 #include "os/futex_lock.h"
-#include "os/seccomp_calls.h"
-#include "os/syscall.h"
 #include "os/vector_registers.h"
 #include "start.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define STREAMS 64 /* open at a time; libcrypto has one or two */
 #define BUFFER  ((size_t)4096)
@@ -71,14 +69,14 @@ static void streams_unlock(struct sm_thread_cache *cache)
 }
 
 /* Adds the stream to the table. Returns false if there is no room. */
-static bool stream_add(FILE *file, void *buffer)
+static bool stream_add(const struct stream *added)
 {
     struct sm_thread_cache *cache = streams_lock();
     struct stream *stream;
 
     stream = stream_find(NULL);
     if (stream) {
-        *stream = (struct stream){.file = file, .buffer = buffer};
+        *stream = *added;
         open_streams++;
     }
     streams_unlock(cache);
@@ -109,30 +107,35 @@ static struct stream stream_take(const FILE *file)
     return was;
 }
 
-/* Chooses the mode as the C library does, by the same calls, which a filter knows. */
-static int mode_of(FILE *file)
+static void stream_release(const struct stream *stream)
 {
-    int error = errno, fd = fileno(file);
-    struct stat st = {0};
-    bool terminal = fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && isatty(fd);
-
-    errno = error;
-    return terminal ? _IOLBF : _IOFBF;
+    if (stream->buffer)
+        sm_free(stream->buffer);
+    if (stream->plain)
+        stdio_buffer_clear(stream->plain, BUFFER);
+    free(stream->plain);
 }
 
-static FILE *with_secret_buffer(FILE *file)
+/*
+ * A stream that libcrypto writes gets an ordinary buffer, because some file systems cannot
+ * write from secret memory, and the C library drops the data of a write that failed.
+ */
+static FILE *with_buffer(FILE *file, const char *mode)
 {
+    struct stream stream = {.file = file};
+    bool writes = mode[0] != 'r' || strchr(mode, '+');
     void *buffer;
 
     if (!file || !start_ready())
         return file;
-    buffer = sm_malloc(BUFFER, SM_PART_KEY);
+    buffer = writes ? malloc(BUFFER) : sm_malloc(BUFFER, SM_PART_KEY);
     if (!buffer)
         return file; /* The stream works; the full arena was reported. */
-    if (stream_add(file, buffer))
-        setvbuf(file, buffer, mode_of(file), BUFFER);
+    *(writes ? &stream.plain : &stream.buffer) = buffer;
+    if (stream_add(&stream))
+        setvbuf(file, buffer, stdio_buffer_mode(file), BUFFER);
     else
-        sm_free(buffer);
+        stream_release(&stream);
     return file;
 }
 
@@ -167,7 +170,7 @@ static void stream_look(FILE *file, const void *bytes, size_t size)
 
     if (size == 0 || !start_ready() || sm_is_rawfork_child())
         return;
-    if (!exchange(file, &text, false) && !stream_add(file, NULL))
+    if (!exchange(file, &text, false) && !stream_add(&(struct stream){.file = file}))
         return;
     if (text.found || text.looked == KEY_TEXT_MOST)
         return;
@@ -176,23 +179,17 @@ static void stream_look(FILE *file, const void *bytes, size_t size)
     exchange(file, &text, true);
 }
 
-static void clear(char *from, const char *to)
+static bool has_secret_buffer(const FILE *file)
 {
-    if (from && to > from)
-        memset(from, 0, (size_t)(to - from));
-    sm_barrier();
+    struct sm_thread_cache *cache = streams_lock();
+    const struct stream *stream = stream_find(file);
+    bool has = stream && stream->buffer;
+
+    streams_unlock(cache);
+    return has;
 }
 
-static void stream_release(const struct stream *stream)
-{
-    if (stream->buffer)
-        sm_free(stream->buffer);
-    if (stream->plain)
-        clear(stream->plain, (char *)stream->plain + BUFFER);
-    free(stream->plain);
-}
-
-/* Notes a buffer in place of a secret one. Returns the buffer that is not needed then. */
+/* Notes another buffer. Returns the buffer that is not needed: as a rule the secret one. */
 static void *exchange_buffer(const FILE *file, void *plain)
 {
     struct sm_thread_cache *cache = streams_lock();
@@ -236,24 +233,24 @@ static bool cannot_be_secret(FILE *file)
 }
 
 /* The table may have a stream at the same address, closed in a way not seen here. */
-static FILE *opened(FILE *file, const void *caller)
+static FILE *opened(FILE *file, const char *mode, const void *caller)
 {
     struct stream stale = file ? stream_take(file) : (struct stream){0};
 
     stream_release(&stale);
-    return libcrypto_contains(caller) ? with_secret_buffer(file) : file;
+    return libcrypto_contains(caller) ? with_buffer(file, mode) : file;
 }
 
 /* As fopen(3). */
 SM_EXPORT FILE *fopen(const char *path, const char *mode)
 {
-    return opened(REAL(fopen)(path, mode), CALLER);
+    return opened(REAL(fopen)(path, mode), mode, CALLER);
 }
 
 /* As fopen(3). */
 SM_EXPORT FILE *fopen64(const char *path, const char *mode)
 {
-    return opened(REAL(fopen64)(path, mode), CALLER);
+    return opened(REAL(fopen64)(path, mode), mode, CALLER);
 }
 
 /* As fgets(3). */
@@ -286,30 +283,26 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
 }
 
 /*
- * Returns false if the buffer cannot be written: with mode "m" it is the file itself, mapped
- * read-only. The kernel is asked to write a signal mask, of sizeof(uint64_t) bytes.
+ * As fwrite(3). A write as large as the buffer bypasses it, straight from libcrypto's memory; a
+ * piece goes through the buffer.
  */
-static bool writable(void *buffer, size_t size)
+SM_EXPORT size_t fwrite(const void *from, size_t size, size_t number, FILE *file)
 {
-    return size < sizeof(uint64_t) || sm_seccomp_forbids(SM_CALL_SIGPROCMASK) ||
-           sm_sys(SYS_rt_sigprocmask, SIG_BLOCK, NULL, buffer, sizeof(uint64_t)) != -EFAULT;
-}
+    size_t bytes, result, more = 1;
 
-/*
- * Clears the buffer that the C library is about to free. Data that the program wrote and did
- * not flush stay, because the C library must write them or report the failure.
- */
-static void clear_buffer(FILE *file)
-{
-    char *from = file->_IO_buf_base;
-
-    if (!from || !writable(from, (size_t)(file->_IO_buf_end - from)))
-        return;
-    if (file->_IO_write_ptr > file->_IO_write_base) {
-        clear(from, file->_IO_write_base);
-        from = file->_IO_write_ptr;
+    if (!libcrypto_contains(CALLER) || !sm_arena_owns(from) ||
+        __builtin_mul_overflow(size, number, &bytes) || bytes == 0)
+        return REAL(fwrite)(from, size, number, file);
+    result = REAL(fwrite)(from, 1, bytes, file);
+    if (result < bytes && errno == EFAULT && ferror(file)) {
+        clearerr(file);
+        while (more && result < bytes) {
+            more = REAL(fwrite)((const char *)from + result, 1, sm_min(bytes - result, PIECE),
+                                file);
+            result += more;
+        }
     }
-    clear(from, file->_IO_buf_end);
+    return result / size;
 }
 
 /* Removes the stream first, because the next fopen may return the same address. */
@@ -320,7 +313,7 @@ static struct stream closing(FILE *file)
     if (stream.file && stream.text.found && sm_settings.drop_cache)
         page_cache_drop(fileno(file));
     if (stream.file && !stream.buffer && !stream.plain)
-        clear_buffer(file);
+        stdio_buffer_clear_own(file);
     return stream;
 }
 

@@ -25,19 +25,20 @@ kernel_boots()
 
 # The project where this machine's kernel cannot show it: with memory that is charged by the user and
 # the page, where a touch beyond the limit is SIGBUS, and with uncached memory.
-short_tests='^unit\.(backing|sandbox|fork_limits|fallback)$|^system\.(degrade\.memlock|s_server\.tls13_ecdsa|fork\.deny)|^system\.(nginx\.load_reload_kill|doctor\.(works|memlock|uncached)|stat\.(figures|degraded|uncached_bytes|blocks))$'
-long_tests='^unit\.|^system\.(degrade\.memlock|scan|s_server|nginx\.load_reload_kill$|fork\.(deny|torn|free|storm))|^system\.(doctor\.(works|memlock|uncached)|stat\.(figures|forked|degraded|uncached_bytes|uncached_gone|blocks|nginx))$'
+short_tests='^unit\.(backing|sandbox|fork_limits|fallback)$|^system\.(degrade\.memlock|s_server\.tls13_ecdsa|fork\.deny)|^system\.(nginx\.load_reload_kill|doctor\.(works|memlock|uncached)|stat\.(figures|degraded|uncached_bytes|blocks))$|^system\.lab\.'
+long_tests='^unit\.|^system\.(degrade\.memlock|scan|s_server|nginx\.load_reload_kill$|fork\.(deny|torn|free|storm))|^system\.(doctor\.(works|memlock|uncached)|stat\.(figures|forked|degraded|uncached_bytes|uncached_gone|blocks|nginx))$|^system\.lab\.'
 # kernel_project BASE TESTS stock|patched: one test after the other, as they share what a user may lock.
+# system.lab is of the configuration lab: it needs modules, which Debian's kernels have.
 kernel_project()
 {
     local base=$1 tests=$2
-    local -a options=(--unpatched) environment=()
+    local -a options=(--unpatched) environment=() configuration=(-C lab)
     [ "$3" = stock ] || {
         options=(--append secretmem.uncached_all=1)
-        environment=(env LIBSECRETSSL_TEST_UNCACHED=require)
+        environment=(env LIBSECRETSSL_TEST_UNCACHED=require) configuration=()
     }
     $lab/run --timeout 1500 "${options[@]}" "$base" -- "${environment[@]}" \
-        ctest --test-dir "$PWD/build/release" --no-tests=error --timeout 300 \
+        ctest --test-dir "$PWD/build/release" "${configuration[@]}" --no-tests=error --timeout 300 \
         --output-on-failure -R "$tests"
 }
 

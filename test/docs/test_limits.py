@@ -19,7 +19,6 @@ echo 1 >"events/$4/enable"
 cat trace
 """
 
-PINNED = "O_DIRECT", "vmsplice", "MSG_ZEROCOPY", "io_uring", "futex"
 NOTHING = "int main(void) { return 0; }\n"
 
 
@@ -39,21 +38,6 @@ def row(start):
     if len(found) != 1:
         raise ValueError(f"{len(found)} rows begin with {start!r}")
     return found[0]
-
-
-def scenario_pinned(env, rep):
-    """Calls that pin pages: they work on ordinary memory, and fail on secret memory."""
-    done = process.run(env, [os.path.join(env.helpers, "pinned"), env.directory], env.plain())
-    said = dict(line.split(": ") for line in done.out.splitlines())
-    rep.equal((done.status, said.pop("write", None)), (0, "0, 0"), "write works on both")
-    rep.equal(sorted(said), sorted(PINNED), "all were tried")
-    for name, answers in said.items():
-        # A machine may have no io_uring, and files in memory no O_DIRECT: then on neither.
-        ordinary, secret = answers.split(", ")
-        rep.ok(secret == "EFAULT" if ordinary == "0" else secret == ordinary,
-               f"{name}: {answers}")
-    rep.ok(any(answers == "0, EFAULT" for answers in said.values()), "and some do differ")
-    rep.ok("EFAULT" in row("O_DIRECT") and "EFAULT" in row("process-shared"), "so the table says")
 
 
 def scenario_uprobe(env, rep):

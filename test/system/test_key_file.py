@@ -78,6 +78,21 @@ def scenario_ed25519(env, rep):
     check_kind(env, rep, "ed25519")
 
 
+def check_reading(env, rep, key, way, file, passphrase, protected, pins, title):
+    """A key file is read: copies without the preload, none with it. pins: the file system reads into
+    the reader's own pages."""
+    title = f"{title}, " + ("with the preload" if protected else "without")
+    child = reader(env, way, file, passphrase, env.chosen(protected))
+    memory.check_scan(env, rep, [key], [child.pid], protected, title)
+    child.popen.stdin.close()
+    result = child.wait(10)
+    rep.equal(result.status, 0, f"{title}: ends well")
+    # What the program opened itself has an ordinary buffer in any case.
+    opens = protected and pins and way in ("pem_bio", "der_bio", "store")
+    process.expect_messages(rep, result.messages,
+                            ["a file system cannot read into secret memory"] if opens else [], title)
+
+
 def scenario_direct_io(env, rep):
     """A file system that pins the reader's pages cannot read into secret memory: the buffer is
     ordinary memory then, and cleared. DER that is larger than the buffer is read past it."""
@@ -88,24 +103,13 @@ def scenario_direct_io(env, rep):
             if way == "pem_pipe":
                 continue
             for protected in False, True:
-                title = f"{name} by {way}, direct_io, " + ("with the preload" if protected
-                                                          else "without")
                 served = fuse.Served(env.path(f"{way} {name} {protected}".replace("#", "")),
                                      contents, direct=True)
                 try:
-                    child = reader(env, way, served.file, passphrase, env.chosen(protected))
-                    memory.check_scan(env, rep, [env.path("rsa.pem")], [child.pid], protected,
-                                      title)
-                    child.popen.stdin.close()
-                    result = child.wait(10)
+                    check_reading(env, rep, env.path("rsa.pem"), way, served.file, passphrase, protected,
+                                  True, f"{name} by {way}, direct_io")
                 finally:
                     served.end()
-                rep.equal(result.status, 0, f"{title}: ends well")
-                # What the program opened itself has an ordinary buffer in any case.
-                opens = protected and way in ("pem_bio", "der_bio", "store")
-                process.expect_messages(
-                    rep, result.messages,
-                    ["a file system cannot read into secret memory"] if opens else [], title)
 
 
 def scenario_direct_io_large(env, rep):
@@ -124,6 +128,19 @@ def scenario_direct_io_large(env, rep):
                    f"base64, {'with the preload' if protected else 'without'}")
     finally:
         served.end()
+
+
+def scenario_written(env, rep):
+    """The text of a key that libcrypto wrote to a stream of its own is cleared when that is closed."""
+    key = tls.key_file(env, "written.pem", KINDS["rsa"])
+    for protected in False, True:
+        title = "with the preload" if protected else "without"
+        child = reader(env, "pem_written_bio", key, None, env.chosen(protected))
+        memory.check_scan(env, rep, [key], [child.pid], protected, title)
+        child.popen.stdin.close()
+        rep.equal(child.wait(10).status, 0, f"{title}: ends well")
+        with open(key, "rb") as one, open(f"{key}.written", "rb") as other:
+            rep.ok(one.read() == other.read(), f"{title}: the same text")
 
 
 def scenario_mapped_stream(env, rep):

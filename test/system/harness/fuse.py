@@ -9,16 +9,18 @@ import struct
 import subprocess
 import time
 
-FORGET, LOOKUP, GETATTR, OPEN, READ, RELEASE, FLUSH, INIT, OPENDIR, RELEASEDIR = (
-    2, 1, 3, 14, 15, 18, 25, 26, 27, 29)
+FORGET, LOOKUP, GETATTR, SETATTR, OPEN, READ, WRITE, RELEASE, FLUSH, INIT, OPENDIR, RELEASEDIR = (
+    2, 1, 3, 4, 14, 15, 16, 18, 25, 26, 27, 29)
+SIZE_IS_SET = 8
 FILE = 2  # its node; the directory is 1
 
 
 class Served:
-    """DIRECTORY/file has the contents of a file; silence() leaves all that is asked unanswered."""
+    """DIRECTORY/file has the contents of a file, and can be written; silence() leaves all that is asked
+    unanswered."""
 
     def __init__(self, directory, contents, direct=False):
-        """direct: the kernel reads past its page cache, into the reader's own pages."""
+        """direct: the kernel goes past its page cache, to the caller's own pages."""
         self.directory, self.contents, self.direct = directory, contents, direct
         os.mkdir(directory)
         self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
@@ -63,11 +65,20 @@ class Served:
             return struct.pack("<4Q2I", FILE, 0, 0, 0, 0, 0) + self.attributes(FILE)
         if opcode == GETATTR:
             return struct.pack("<Q2I", 0, 0, 0) + self.attributes(node)
+        if opcode == SETATTR:
+            valid, size = struct.unpack_from("<I12xQ", body)
+            if valid & SIZE_IS_SET:
+                self.contents = self.contents[:size].ljust(size, b"\0")
+            return struct.pack("<Q2I", 0, 0, 0) + self.attributes(node)
         if opcode in (OPEN, OPENDIR):
             return struct.pack("<QIi", 0, int(self.direct and opcode == OPEN), 0)
         if opcode == READ:
             offset, size = struct.unpack_from("<QI", body, 8)
             return self.contents[offset:offset + size]
+        if opcode == WRITE:
+            offset, size = struct.unpack_from("<QI", body, 8)
+            self.contents = self.contents[:offset] + body[40:40 + size] + self.contents[offset + size:]
+            return struct.pack("<2I", size, 0)
         return b"" if opcode in (RELEASE, RELEASEDIR, FLUSH) else errno.ENOSYS
 
     def serve(self):

@@ -26,6 +26,7 @@ http {{
         listen 127.0.0.1:{port} ssl;
         {certificates}
         ssl_protocols TLSv1.2 TLSv1.3;
+        {server}
         location / {{ return 200 "hello\\n"; }}
     }}
 }}
@@ -34,7 +35,7 @@ http {{
 
 class Nginx:
     def __init__(self, env, identities, environ, main="", daemon=False,
-                 cache="shared:tests:1m"):
+                 cache="shared:tests:1m", server=""):
         self.env, self.directory = env, env.path(f"nginx-{len(os.listdir(env.directory))}")
         os.mkdir(self.directory)
         os.chmod(self.directory, 0o755)
@@ -46,7 +47,7 @@ class Nginx:
             self.port = tls.free_port()
             with open(self.path("nginx.conf"), "w", encoding="ascii") as file:
                 file.write(CONFIGURATION.format(
-                    directory=self.directory, port=self.port, main=main, cache=cache,
+                    directory=self.directory, port=self.port, main=main, cache=cache, server=server,
                     certificates=certificates, daemon="on" if daemon else "off"))
             self.child = process.Child(
                 env, ["/usr/sbin/nginx", "-p", self.directory, "-c", self.path("nginx.conf")],

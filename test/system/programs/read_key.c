@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads a private key, signs with it, and waits, to be looked at, until its input ends.
  *
- *   read_key pem_fp|pem_mapped|pem_pipe|pem_reopened|der_fp|p12_fp|pem_bio|der_bio|store FILE
- *            [PASSPHRASE] */
+ *   read_key WAY FILE [PASSPHRASE]
+ *
+ * WAY: pem_fp, pem_mapped, pem_pipe, pem_reopened, der_fp, p12_fp, pem_bio, pem_fd_bio,
+ * der_bio, store, or pem_written_bio, which also writes the key to FILE.written. */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,14 +81,30 @@ static EVP_PKEY *by_stream(const char *how, const char *name)
 /* One that libcrypto opens. */
 static EVP_PKEY *by_bio(const char *how, const char *name)
 {
-    BIO *bio = BIO_new_file(name, "r");
+    BIO *bio = strcmp(how, "pem_fd_bio") == 0
+                   ? BIO_new_fd(open(name, O_RDONLY | O_CLOEXEC), BIO_CLOSE)
+                   : BIO_new_file(name, "r");
     EVP_PKEY *key = NULL;
 
     if (bio)
-        key = strcmp(how, "pem_bio") == 0 ? PEM_read_bio_PrivateKey(bio, NULL, answer, NULL)
-                                          : d2i_PrivateKey_bio(bio, NULL);
+        key = strcmp(how, "der_bio") == 0 ? d2i_PrivateKey_bio(bio, NULL)
+                                          : PEM_read_bio_PrivateKey(bio, NULL, answer, NULL);
     BIO_free(bio);
     return key;
+}
+
+static bool written(EVP_PKEY *key, const char *name)
+{
+    char copy[512];
+    BIO *bio;
+    bool good;
+
+    snprintf(copy, sizeof(copy), "%s.written", name);
+    bio = BIO_new_file(copy, "w");
+    good = bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1 &&
+           BIO_flush(bio) == 1;
+    BIO_free(bio);
+    return good;
 }
 
 static EVP_PKEY *by_store(const char *name)
@@ -136,6 +155,8 @@ int main(int argc, char **argv)
     else
         key = by_stream(argv[1], argv[2]);
     if (!key || !sign(key))
+        return 1;
+    if (strcmp(argv[1], "pem_written_bio") == 0 && !written(key, argv[2]))
         return 1;
     puts("ready");
     fflush(stdout);

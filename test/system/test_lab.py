@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What needs modules of a distribution's kernel, and changes the machine: a disk of memory, 9p, kernel
+TLS, AF_ALG. CTest knows these by -C lab only; scripts/lib/kernel.sh runs them in guests of Debian's
+kernels."""
+
+import os
+import subprocess
+import sys
+
+from harness import figures, keys, memory, ninep, pinned, process, report, tls
+from harness.nginx import Nginx
+from test_key_file import check_reading, forms
+
+# The lab's guest has it, of 16 MiB (kernel-patches/lab/lib/stock.sh).
+DISK = "/dev/ram0"
+KERNEL_TLS = """\
+openssl_conf = all
+[all]
+ssl_conf = libraries
+[libraries]
+system_default = every
+[every]
+Options = KTLS
+"""
+# Of several records
+PAGE = b"".join(b"%d\n" % number for number in range(10000))
+REFUSED = "kernel TLS is refused"
+PLAIN_STREAM = "a file system cannot read into secret memory"
+# Since 6.8 the file system pins the pages; before, the transport does it, and that of a socket does not.
+PINS = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 8)
+
+
+def need(*modules):
+    subprocess.run(["modprobe", "--all", *modules], check=True, timeout=60)
+
+
+def scenario_paths(env, rep):
+    """As system.pinned.paths, with every path there."""
+    need("tls", "algif_hash", "algif_skcipher")
+    for protected in False, True:
+        said = pinned.tried(env, rep, protected, env.directory, DISK)
+        for name, answer in pinned.ANSWERS.items():
+            rep.equal(said.get(name), ("0", answer if protected else "0"),
+                      f"{name}, {'secret' if protected else 'ordinary'} memory")
+
+
+def mounted(env, files, cache):
+    need("9p", "9pnet_fd")
+    return ninep.Served(env.path(f"9p-{cache}"), files, cache)
+
+
+def scenario_9p_paths(env, rep):
+    """What 9p itself does: with a cache the kernel copies, without one it pins the pages."""
+    for cache, pins in ("loose", False), ("none", PINS):
+        served = mounted(env, {}, cache)
+        try:
+            said = pinned.tried(env, rep, True, served.directory, env.path("direct"), "read", "write")
+            answers = ("0", "EFAULT" if pins else "0")
+            rep.equal(said, {"read": answers, "write": answers}, f"9p, cache={cache}")
+        finally:
+            served.end()
+
+
+def scenario_9p_key(env, rep):
+    """A key in each form, by streams that libcrypto opens, from 9p without a cache."""
+    made = forms(env, "p256")
+    contents = {}
+    for _, file, _, _ in made:
+        with open(file, "rb") as stream:
+            contents[os.path.basename(file)] = stream.read()
+    for cache, pins in ("none", PINS), ("loose", False):
+        served = mounted(env, contents, cache)
+        try:
+            for name, file, ways, passphrase in made:
+                for way in sorted({"pem_bio", "der_bio", "store"}.intersection(ways)):
+                    # The controls are of one way: the others are in system.key_file.
+                    control = (name, way) == ("DER", "store")
+                    if cache == "loose" and not control:
+                        continue
+                    for protected in (False, True) if control else (True,):
+                        check_reading(env, rep, env.path("p256.pem"), way,
+                                      served.path(os.path.basename(file)), passphrase, protected, pins,
+                                      f"{name} by {way}, 9p, cache={cache}")
+        finally:
+            served.end()
+
+
+def scenario_9p_server(env, rep):
+    """openssl s_server has its key and its certificate from 9p without a cache."""
+    identity = keys.Identity(env, "ecdsa")
+    contents = {}
+    for name in identity.key, identity.certificate:
+        with open(name, "rb") as stream:
+            contents[os.path.basename(name)] = stream.read()
+    served = mounted(env, contents, "none")
+    try:
+        there = keys.Identity.__new__(keys.Identity)
+        there.key, there.certificate = (served.path(name) for name in contents)
+        for protected in False, True:
+            title = "with the preload" if protected else "without"
+            server = tls.Server(env, there, env.chosen(protected), ["-www"])
+            for version in tls.VERSIONS:
+                page = tls.fetch(server.port, tls.context(identity, version))
+                rep.ok(b" 200 " in page.split(b"\r\n", 1)[0], f"TLS {version}: a page, {title}", page)
+            memory.check_scan(env, rep, [identity.key], [server.pid], protected, title)
+            process.expect_messages(rep, server.stop().messages,
+                                    [PLAIN_STREAM] if protected and PINS else [], title)
+    finally:
+        served.end()
+
+
+def counted():
+    """How often the kernel was given keys since boot: to send, to receive."""
+    with open("/proc/net/tls_stat", encoding="ascii") as file:
+        figures_of = dict(line.split() for line in file)
+    return int(figures_of["TlsTxSw"]), int(figures_of["TlsRxSw"])
+
+
+def check_given(rep, before, protected, version, title):
+    """The control gives the kernel keys to send, and with TLS 1.2 those to receive. OpenSSL 3.0 does not
+    give it the latter with TLS 1.3."""
+    sent, received = (now - then for now, then in zip(counted(), before))
+    if protected:
+        rep.equal((sent, received), (0, 0), f"{title}: the kernel was given no keys")
+    else:
+        rep.ok(sent > 0 and (received > 0 or version == "1.3"),
+               f"{title}: the kernel was given keys: {sent} to send, {received} to receive")
+
+
+def kernel_tls_pages(rep, port, identity, version, protected, title):
+    before = counted()
+    client = tls.context(identity, version)
+    for _ in range(2):
+        answer = tls.fetch(port, client, b"/page")
+        rep.ok(answer.endswith(PAGE), f"{title}: all of a page", answer[:200])
+    check_given(rep, before, protected, version, title)
+
+
+def scenario_kernel_tls_nginx(env, rep):
+    """nginx with `ssl_conf_command Options KTLS` and sendfile: OpenSSL encrypts by itself."""
+    need("tls")
+    identity = keys.Identity(env, "ecdsa")
+    with open(env.path("page"), "wb") as file:
+        file.write(PAGE)
+    for protected in False, True:
+        log = env.path("messages")
+        settings = {"SECRETSSL_LOG": log} if protected else {}
+        # As root the workers may write the file of messages.
+        server = Nginx(env, [identity], env.chosen(protected, **settings), main="user root;", cache="off",
+                       server="ssl_conf_command Options KTLS; sendfile on; "
+                              f"location /page {{ root {env.directory}; }}")
+        for version in tls.VERSIONS:
+            kernel_tls_pages(rep, server.port, identity, version, protected,
+                             f"nginx, TLS {version} {'with' if protected else 'without'} the preload")
+        if protected:
+            found = [figures.of(env, pid) for pid in server.workers()]
+            rep.equal({one["state"] for one in found}, {"protected"}, "the workers are protected")
+            # Keys to send of 4 connections, and to receive of those of TLS 1.2
+            rep.equal(sum(one["lapses"].get("ktls", 0) for one in found), 6, "each refusal is counted")
+            with open(log, encoding="utf-8") as file:
+                process.expect_messages(rep, file.read().splitlines(), [REFUSED], "nginx")
+        rep.equal(server.stop().status, 0, "nginx ends well")
+
+
+def scenario_kernel_tls_s_server(env, rep):
+    """openssl s_server with kernel TLS and -sendfile, and both ends with kernel TLS."""
+    need("tls")
+    identity = keys.Identity(env, "ecdsa")
+    for name, text in ("page", PAGE), ("openssl.cnf", KERNEL_TLS.encode()):
+        with open(env.path(name), "wb") as file:
+            file.write(text)
+    for protected in False, True:
+        environ = env.chosen(protected, OPENSSL_CONF=env.path("openssl.cnf"))
+        messages = [REFUSED] if protected else []
+        for version, (option, _) in tls.VERSIONS.items():
+            title = f"s_server, TLS {version} {'with' if protected else 'without'} the preload"
+            server = tls.Server(env, identity, environ, ["-WWW", "-sendfile"])
+            kernel_tls_pages(rep, server.port, identity, version, protected, title)
+            process.expect_messages(rep, server.stop().messages, messages, title)
+            server, before = tls.Server(env, identity, environ, ["-www"]), counted()
+            client = tls.s_client(env, identity, server.port, environ, [option])
+            rep.ok(client.status == 0 and "HTTP/1.0 200 ok" in client.out, f"{title}: and s_client", client)
+            check_given(rep, before, protected, version, title)
+            process.expect_messages(rep, client.messages, messages, f"{title}, s_client")
+            server.stop()
+
+
+def scenario_afalg(env, rep):
+    """OpenSSL's engine for the kernel's ciphers works in this guest, and is refused with the preload."""
+    need("algif_skcipher")
+    with open(env.path("text"), "wb") as file:
+        file.write(b"a text\n" * 1000)
+    command = ["openssl", "enc", "-aes-128-cbc", "-base64", "-K", "00" * 16, "-iv", "01" * 16, "-in",
+               env.path("text")]
+    by_processor = process.run(env, command, env.plain())
+    rep.equal(by_processor.status, 0, "by the processor")
+    for protected in False, True:
+        title = "with the preload" if protected else "without"
+        result = process.run(env, [*command, "-engine", "afalg"], env.chosen(protected))
+        rep.equal((result.status, result.out), (0, by_processor.out), f"{title}: the same bytes")
+        rep.equal('Engine "afalg" set.' in result.err, not protected,
+                  f"{title}: the engine is {'not ' if protected else ''}used")
+        # OpenSSL's own error has the name of the library as well.
+        process.expect_messages(
+            rep, [line for line in result.messages if line.startswith("libsecretssl")],
+            ["OpenSSL's engine afalg is refused"] if protected else [], title)
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
