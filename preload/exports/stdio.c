@@ -179,16 +179,6 @@ static void stream_look(FILE *file, const void *bytes, size_t size)
     exchange(file, &text, true);
 }
 
-static bool has_secret_buffer(const FILE *file)
-{
-    struct sm_thread_cache *cache = streams_lock();
-    const struct stream *stream = stream_find(file);
-    bool has = stream && stream->buffer;
-
-    streams_unlock(cache);
-    return has;
-}
-
 /* Notes another buffer. Returns the buffer that is not needed: as a rule the secret one. */
 static void *exchange_buffer(const FILE *file, void *plain)
 {
