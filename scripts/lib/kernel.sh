@@ -55,10 +55,12 @@ kernel_verified()
     $lab/verified check "$1"
 }
 
-# What the two series are checked with before each change lands.
+# kernel_steps TESTS BASE…: what the two series are checked with before each change lands. The bases are
+# those on which the project also runs in uncached memory.
 kernel_steps()
 {
     local base tests=$1
+    shift
     for base in $bases; do
         check "kernel $base: the series is the one that was verified" kernel_verified "$base"
     done
@@ -79,7 +81,7 @@ kernel_steps()
         begin "kernel $base: the project, memory charged by the page" kernel_project "$base" "$tests" stock
     done
     finish
-    for base in $bases; do
+    for base; do
         begin "kernel $base: the project in uncached memory" kernel_project "$base" "$tests" patched
     done
     finish
