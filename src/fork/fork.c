@@ -308,7 +308,7 @@ static void after_in_child(void)
         place_copy();
     else if (forking.shared)
         copy_secrets();
-    sm_spares_forget(forking.ahead);
+    sm_fork_ahead_forget(forking.ahead);
     if (sm_settings.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
          !sm_external_fork_withhold()))

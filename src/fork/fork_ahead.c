@@ -7,18 +7,56 @@
 #include "fork/spares.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
+#include "os/syscall.h"
 #include "os/valgrind.h"
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/single_threaded.h>
 
 #define CALLS                                                                                  \
     (SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT) | SM_CALL_BIT(SM_CALL_MREMAP) |           \
      SM_CALL_BIT(SM_CALL_MUNMAP) | SM_CALL_BIT(SM_CALL_MINCORE) |                              \
-     SM_CALL_BIT(SM_CALL_OPENAT) | SM_CALL_BIT(SM_CALL_PREAD))
+     SM_CALL_BIT(SM_CALL_OPENAT) | SM_CALL_BIT(SM_CALL_PREAD) |                                \
+     SM_CALL_BIT(SM_CALL_GETRUSAGE))
+
+#define ENDED_WEIGHT 2  /* of a fork before which a child ended; other forks count -1 */
+#define ENDED_ENOUGH 8  /* until spares are kept */
+#define ENDED_MOST   16 /* forks before which none ended, until spares are given back */
 
 static struct sm_spare *spare;  /* the spare with the copy, between prepare and the end */
 static unsigned char *resident; /* a byte for each kernel page of the spare, 0: not resident */
 static uint64_t copied;         /* pages */
+
+static struct {
+    long faults;    /* page faults of all children that ended and were waited for */
+    unsigned ended; /* weighted forks before which a child ended, less the other forks */
+    bool come_and_go;
+} children;
+
+/*
+ * Whether this process's children come and go. Spares would be of no use to a process that
+ * starts a few long-lived workers, and would hold memory. The kernel adds up the page faults of
+ * children that were waited for, and each has some.
+ */
+static bool children_come_and_go(void)
+{
+    struct rusage usage = {.ru_minflt = 0};
+
+    if (sm_sys(SYS_getrusage, RUSAGE_CHILDREN, &usage) != 0)
+        return false;
+    if (usage.ru_minflt != children.faults)
+        children.ended = (unsigned)sm_min(children.ended + ENDED_WEIGHT, ENDED_MOST);
+    else
+        children.ended -= children.ended > 0;
+    children.faults = usage.ru_minflt;
+    if (children.ended >= ENDED_ENOUGH)
+        children.come_and_go = true;
+    if (children.ended == 0 && children.come_and_go) {
+        children.come_and_go = false;
+        sm_spares_release();
+    }
+    return children.come_and_go;
+}
 
 static uint32_t pages_per_os(void)
 {
@@ -111,7 +149,7 @@ bool sm_fork_ahead_make(bool alone)
     copied = 0;
     if (!alone || !__libc_single_threaded || sm_settings.fork_reserve == 0 ||
         sm_on_valgrind() || sm_seccomp_forbids_any(CALLS) || sm_external_pages() != 0 ||
-        !ahead_sizes(sizes))
+        !children_come_and_go() || !ahead_sizes(sizes))
         return false;
     spare = sm_spare_take(sizes, &resident);
     for (unsigned p = 0; p < SM_PARTS && spare; p++) {
@@ -165,4 +203,10 @@ const char *sm_fork_ahead_place(uint64_t *pages)
     sm_pages_inherit(spare->start, sm_os_page, false);
     spare = NULL;
     return NULL;
+}
+
+void sm_fork_ahead_forget(bool in_spare)
+{
+    memset(&children, 0, sizeof(children));
+    sm_spares_forget(in_spare);
 }

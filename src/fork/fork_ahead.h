@@ -21,4 +21,7 @@ void sm_fork_ahead_end(bool failed);
  */
 const char *sm_fork_ahead_place(uint64_t *pages);
 
+/* In any child, afterwards: forgets the parent's spares. in_spare: the child lives in one. */
+void sm_fork_ahead_forget(bool in_spare);
+
 #endif

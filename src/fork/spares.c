@@ -10,10 +10,9 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#define SPARES        64
-#define LOOKS         8  /* lent spares that one fork looks at */
-#define PATIENCE      16 /* forks until a child that never showed itself is given up */
-#define TRIM_PATIENCE 64 /* forks with an unused spare, until one is unmapped */
+#define SPARES   64
+#define LOOKS    8  /* lent spares that one fork looks at */
+#define PATIENCE 16 /* forks until a child that never showed itself is given up */
 
 #define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
 
@@ -32,7 +31,7 @@ static struct sm_spare spares[SPARES];
 static size_t total;          /* bytes of all spares */
 static unsigned forks;        /* that asked for a spare */
 static unsigned next_look;    /* the next spare to look at */
-static unsigned unused;       /* consecutive forks that left spares unused */
+static unsigned recent;       /* spares that were lent at one time, falling slowly */
 static struct token *own;     /* in a child that lives in a spare */
 static unsigned char *vector; /* for mincore() */
 static size_t vector_size;    /* bytes */
@@ -83,7 +82,7 @@ void sm_spares_forget(bool in_spare)
     for (unsigned i = 0; i < SPARES; i++)
         spares[i].length = 0;
     total = 0;
-    unused = 0;
+    recent = 0;
     if (!in_spare)
         own = NULL;
     sm_stats.spare_bytes = sm_stats.forks_recycled = 0;
@@ -239,43 +238,30 @@ static bool spare_open(const struct sm_spare *spare)
            sm_pages_protect(body_of(spare), body_length(spare), true) == 0;
 }
 
-/* Unmaps an unused spare if spares have been unused for long. */
-static void spares_trim(unsigned idle, unsigned lent)
-{
-    unused = idle > lent + 1 ? unused + 1 : 0;
-    if (unused < TRIM_PATIENCE)
-        return;
-    unused = 0;
-    for (unsigned i = SPARES; i-- > 0;) {
-        if (spares[i].length && !spares[i].lent) {
-            sm_spare_drop(&spares[i]);
-            return;
-        }
-    }
-}
-
-/* Returns an idle spare that fits. Drops those that do not fit, since the arena has grown. */
+/*
+ * Returns an idle spare that fits. Drops those that do not fit, since the arena has grown, and
+ * those beyond what the children of the last forks needed at one time.
+ */
 static struct sm_spare *idle_spare(const size_t sizes[SM_PARTS])
 {
     struct sm_spare *found = NULL;
     unsigned idle = 0, lent = 0;
 
+    for (unsigned i = 0; i < SPARES; i++)
+        lent += spares[i].length && spares[i].lent;
+    recent = sm_max(lent + 1, recent - (recent + 7) / 8);
     for (unsigned i = 0; i < SPARES; i++) {
         struct sm_spare *spare = &spares[i];
-        if (!spare->length)
+        if (!spare->length || spare->lent)
             continue;
-        lent += spare->lent;
-        if (spare->lent)
-            continue;
-        if (!fits(spare, sizes)) {
+        if (!fits(spare, sizes) || idle == recent) {
             sm_spare_drop(spare);
             continue;
         }
         idle++;
         found = found ? found : spare;
     }
-    spares_trim(idle, lent);
-    return found && found->length ? found : NULL;
+    return found;
 }
 
 struct sm_spare *sm_spare_take(const size_t sizes[SM_PARTS], unsigned char **resident)

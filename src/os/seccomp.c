@@ -62,6 +62,7 @@ static const struct {
     [SM_CALL_MINCORE] = {SYS_mincore, {0, 0, 0}},
     [SM_CALL_MUNLOCK] = {SYS_munlock, {0, 0}},
     [SM_CALL_PREAD] = {SYS_pread64, {(uint64_t)-1}},
+    [SM_CALL_GETRUSAGE] = {SYS_getrusage, {(uint64_t)RUSAGE_CHILDREN}},
 };
 
 /* A limit of 1 byte prevents dumps, also where dumps go to a program. */

@@ -40,6 +40,7 @@ enum sm_call {
     SM_CALL_MINCORE,
     SM_CALL_MUNLOCK,
     SM_CALL_PREAD,
+    SM_CALL_GETRUSAGE,
     SM_CALLS
 };
 

@@ -45,6 +45,7 @@ static const struct {
     {SM_CALL_MINCORE, SYS_mincore},
     {SM_CALL_MUNLOCK, SYS_munlock},
     {SM_CALL_PREAD, SYS_pread64},
+    {SM_CALL_GETRUSAGE, SYS_getrusage},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
