@@ -284,7 +284,8 @@ def look(server):
 def one(env, identity, name, connections, certificates):
     base = SERVERS[name][0]
     kind = type(base.__name__, (base,), {"certificates": certificates})
-    server, held = kind(env, identity, env.preloaded(SECRETSSL_REQUIRE="0")), []
+    settings = {"SECRETSSL_REQUIRE": "0", "SECRETSSL_FORK_RESERVE": "0"}
+    server, held = kind(env, identity, env.preloaded(**settings)), []
     try:
         for _ in range(WARM):
             server.open().close()
