@@ -14,11 +14,15 @@
 #define CALLS                                                                                  \
     (SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT) | SM_CALL_BIT(SM_CALL_MREMAP) |           \
      SM_CALL_BIT(SM_CALL_MUNMAP) | SM_CALL_BIT(SM_CALL_MINCORE) |                              \
-     SM_CALL_BIT(SM_CALL_OPENAT) | SM_CALL_BIT(SM_CALL_PREAD))
+     SM_CALL_BIT(SM_CALL_OPENAT) | SM_CALL_BIT(SM_CALL_FSTAT) | SM_CALL_BIT(SM_CALL_PREAD))
+
+/* Copies that leave most resident pages of a spare unused, until the spare is given up */
+#define EXCESS_PATIENCE 16
 
 static struct sm_spare *spare;  /* the spare with the copy, between prepare and the end */
 static unsigned char *resident; /* a byte for each kernel page of the spare, 0: not resident */
 static uint64_t copied;         /* pages */
+static uint64_t cleared;        /* pages of the spare that the copy does not need */
 
 static uint32_t pages_per_os(void)
 {
@@ -37,6 +41,7 @@ static bool keeps_keys(unsigned p)
 static bool ahead_sizes(size_t sizes[SM_PARTS])
 {
     size_t all = 0;
+    bool any = false;
 
     for (unsigned p = 0; p < SM_PARTS; p++) {
         const struct sm_partition *part = &sm_arena.part[p];
@@ -52,8 +57,11 @@ static bool ahead_sizes(size_t sizes[SM_PARTS])
         }
         sizes[p] = (size_t)pages << SM_PAGE_SHIFT;
         all += sizes[p];
+        any = true;
     }
-    return all != 0;
+    /* In a file that is long enough for a block, the first touch of a token would take one. */
+    all += (SM_SPARE_TOKENS + 1) * sm_os_page;
+    return any && (all < SM_HUGE_LEAST || sm_secretmem_huge_size() == 0);
 }
 
 /* Whether a kernel page, given by its first page, has memory of live runs. */
@@ -91,6 +99,7 @@ static bool ahead_copy(unsigned p, size_t size)
             copied += pages_per_os();
         } else if (*there) {
             memset(to + at, 0, sm_os_page);
+            cleared += pages_per_os();
         }
     }
     return true;
@@ -103,16 +112,24 @@ static void ahead_drop(void)
     spare = NULL;
 }
 
+static bool ahead_is_possible(bool alone)
+{
+    return alone && __libc_single_threaded && sm_settings.fork_reserve != 0 &&
+           !sm_on_valgrind() && !sm_seccomp_forbids_any(CALLS) && sm_external_pages() == 0 &&
+           !sm_pages_move_is_refused();
+}
+
 bool sm_fork_ahead_make(bool alone)
 {
     size_t sizes[SM_PARTS];
 
     spare = NULL;
-    copied = 0;
-    if (!alone || !__libc_single_threaded || sm_settings.fork_reserve == 0 ||
-        sm_on_valgrind() || sm_seccomp_forbids_any(CALLS) || sm_external_pages() != 0 ||
-        !ahead_sizes(sizes))
+    copied = cleared = 0;
+    /* Spares that no fork can use would keep what their last users left. */
+    if (!ahead_is_possible(alone) || !ahead_sizes(sizes)) {
+        sm_spares_release();
         return false;
+    }
     spare = sm_spare_take(sizes, &resident);
     for (unsigned p = 0; p < SM_PARTS && spare; p++) {
         if (!ahead_copy(p, sizes[p]))
@@ -120,13 +137,18 @@ bool sm_fork_ahead_make(bool alone)
     }
     if (spare && sm_pages_inherit(spare->start, spare->length, true) != 0)
         ahead_drop();
+    if (spare)
+        spare->excess = cleared > 4 * copied + 256 ? spare->excess + 1 : 0;
     return spare != NULL;
 }
 
 void sm_fork_ahead_end(bool failed)
 {
-    /* Where it is not certain that there is no child, a child may have the spare for good. */
-    if (spare && failed)
+    /*
+     * Where it is not certain that there is no child, a child may have the spare for good. So
+     * does a child whose spare would cost every later fork the clearing of many pages.
+     */
+    if (spare && (failed || spare->excess > EXCESS_PATIENCE))
         sm_spare_drop(spare);
     else if (spare)
         sm_spare_lend(spare);
@@ -160,9 +182,10 @@ const char *sm_fork_ahead_place(uint64_t *pages)
             return "a child's copy of the secrets could not be put in place";
         ahead_describe(p, length);
     }
-    /* All but the token, which stays at its place. */
-    sm_pages_unmap(spare->start + sm_os_page, spare->length - sm_os_page);
-    sm_pages_inherit(spare->start, sm_os_page, false);
+    /* All but the token pages, which stay at their place. */
+    sm_pages_unmap(spare->start + SM_SPARE_TOKENS * sm_os_page,
+                   spare->length - SM_SPARE_TOKENS * sm_os_page);
+    sm_pages_inherit(spare->start, SM_SPARE_TOKENS * sm_os_page, false);
     spare = NULL;
     return NULL;
 }

@@ -36,6 +36,9 @@ bool sm_arena_inherit(bool on)
     if (on)
         sm_spare_share();
     good = inherit(on, false);
+    /* Children of _Fork now share the pages with this process, and may outlive it. */
+    if (!on && !good)
+        sm_spare_share();
     return sm_external_inherit(on) && good;
 }
 

@@ -9,6 +9,7 @@
 #include "os/syscall.h"
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #define SPARES        64
 #define LOOKS         8  /* lent spares that one fork looks at */
@@ -18,12 +19,15 @@
 #define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
 
 /*
- * The first page of a spare. The child touches the page and keeps its mapping for as long as
- * its memory exists, so the kernel's count of the page's mappings tells the parent whether any
- * process still uses that memory. The page holds no secrets, and the parent always has access.
+ * The first pages of a spare. The child touches the pages and keeps their mapping for as long
+ * as its memory exists, so the kernel's count of the pages' mappings tells the parent whether
+ * any process still uses that memory. There are several pages because a kernel that tries to
+ * migrate a secret page, as compaction does, unmaps the page for a moment from one process
+ * after the other before it gives up; but it does so with one page at a time. The pages hold no
+ * secrets, and the parent always has access. The structure lies in the first page.
  */
 struct token {
-    uint32_t taken;  /* the child has touched the page */
+    uint32_t taken;  /* the child has touched the pages */
     uint32_t shared; /* the spare's pages may be read by a child of the child */
 };
 
@@ -42,15 +46,20 @@ static struct token *token_of(const struct sm_spare *spare)
     return (struct token *)spare->start;
 }
 
-/* The pages behind the token. */
+static size_t tokens_length(void)
+{
+    return SM_SPARE_TOKENS * sm_os_page;
+}
+
+/* The pages behind the token pages. */
 static char *body_of(const struct sm_spare *spare)
 {
-    return spare->start + sm_os_page;
+    return spare->start + tokens_length();
 }
 
 static size_t body_length(const struct sm_spare *spare)
 {
-    return spare->length - sm_os_page;
+    return spare->length - tokens_length();
 }
 
 void sm_spare_drop(struct sm_spare *spare)
@@ -66,7 +75,7 @@ bool sm_spares_release(void)
     bool any;
 
     /* A handler of fork that allocates must not take away what this very fork uses. */
-    if (sm_window_is_mine())
+    if (sm_window_is_mine() || sm_seccomp_forbids(SM_CALL_MUNMAP))
         return false;
     sm_lock_take(&release_lock);
     any = total != 0;
@@ -89,20 +98,38 @@ void sm_spares_forget(bool in_spare)
     sm_stats.spare_bytes = sm_stats.forks_recycled = 0;
 }
 
-/* Opens this process's pagemap. Returns a negative errno value on failure. */
+/*
+ * Opens this process's pagemap. Returns a negative value on failure. In a root directory that
+ * others may write to, the file may be one of theirs; that file has a size, unlike the
+ * kernel's.
+ */
 static long pagemap_open(void)
 {
-    return sm_sys(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    long pagemap = sm_sys(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    struct stat status;
+
+    if (pagemap < 0)
+        return pagemap;
+    if (sm_sys(SYS_newfstatat, pagemap, "", &status, AT_EMPTY_PATH) == 0 && status.st_size == 0)
+        return pagemap;
+    sm_sys(SYS_close, pagemap);
+    return -1;
 }
 
-/* Returns whether this process alone maps the page. False also if the kernel does not tell. */
-static bool is_exclusive(long pagemap, const void *page)
+/*
+ * Returns whether this process alone maps the token pages. False also if the kernel does not
+ * tell.
+ */
+static bool is_exclusive(long pagemap, const struct sm_spare *spare)
 {
-    uint64_t entry = 0;
-    off_t at = (off_t)((uintptr_t)page / sm_os_page * sizeof(entry));
+    uint64_t entries[SM_SPARE_TOKENS] = {0}, all = PAGEMAP_EXCLUSIVE;
+    off_t at = (off_t)((uintptr_t)spare->start / sm_os_page * sizeof(*entries));
 
-    return sm_sys(SYS_pread64, pagemap, &entry, sizeof(entry), at) == sizeof(entry) &&
-           entry & PAGEMAP_EXCLUSIVE;
+    if (sm_sys(SYS_pread64, pagemap, entries, sizeof(entries), at) != sizeof(entries))
+        return false;
+    for (unsigned i = 0; i < SM_SPARE_TOKENS; i++)
+        all &= entries[i];
+    return all != 0;
 }
 
 /* Looks whether the children that have spares are gone. */
@@ -121,7 +148,7 @@ static void look_at_lent(long pagemap)
             /* The child has not run yet, or died before it could show itself. */
             if (forks - spare->since > PATIENCE)
                 sm_spare_drop(spare);
-        } else if (is_exclusive(pagemap, token)) {
+        } else if (is_exclusive(pagemap, spare)) {
             if (__atomic_load_n(&token->shared, __ATOMIC_ACQUIRE))
                 sm_spare_drop(spare);
             else
@@ -184,8 +211,9 @@ static struct sm_spare *unused_slot(void)
 
 static struct sm_spare *spare_make(const size_t sizes[SM_PARTS])
 {
-    struct sm_secret_map map = {.length = 2 * sm_os_page, .to_move = true};
+    struct sm_secret_map map = {.length = tokens_length() + sm_os_page, .to_move = true};
     struct sm_spare made = {.start = NULL}, *slot;
+    int error;
 
     for (unsigned p = 0; p < SM_PARTS; p++) {
         made.at[p] = map.length;
@@ -200,9 +228,12 @@ static struct sm_spare *spare_make(const size_t sizes[SM_PARTS])
     if (!slot)
         return NULL;
     sm_pages_map_secret(&map);
+    error = map.error;
+    for (size_t at = 0; at < tokens_length() && !error; at += sm_os_page)
+        error = sm_pages_populate((char *)map.address + at);
     if (map.error)
         return NULL;
-    if (sm_pages_populate(map.address) != 0) {
+    if (error) {
         sm_pages_unmap(map.address, map.length);
         return NULL;
     }
@@ -235,7 +266,8 @@ static bool vector_fits(size_t pages)
 static bool spare_open(const struct sm_spare *spare)
 {
     return vector_fits(spare->length / sm_os_page) &&
-           sm_sys(SYS_mincore, spare->start, spare->length, vector) == 0 && !(vector[1] & 1) &&
+           sm_sys(SYS_mincore, spare->start, spare->length, vector) == 0 &&
+           !(vector[SM_SPARE_TOKENS] & 1) &&
            sm_pages_protect(body_of(spare), body_length(spare), true) == 0;
 }
 
@@ -285,15 +317,23 @@ struct sm_spare *sm_spare_take(const size_t sizes[SM_PARTS], unsigned char **res
 
     forks++;
     /* Without it no child could be seen to end, so a spare would be of no use afterwards. */
-    if (pagemap < 0)
+    if (pagemap < 0) {
+        sm_spares_release();
         return NULL;
+    }
     look_at_lent(pagemap);
     spare = idle_spare(sizes);
+    /* Read twice, because the kernel may have been migrating the token when it was looked at.
+     */
+    if (spare && !is_exclusive(pagemap, spare)) {
+        spare->lent = true;
+        spare = NULL;
+    }
     sm_stats.forks_recycled += spare != NULL;
     if (!spare)
         spare = spare_make(sizes);
     /* A kernel that does not tell what is exclusive says no of a new page as well. */
-    if (spare && (!is_exclusive(pagemap, spare->start) || !spare_open(spare))) {
+    if (spare && (!is_exclusive(pagemap, spare) || !spare_open(spare))) {
         sm_spares_release();
         spare = NULL;
     }
@@ -316,7 +356,9 @@ void sm_spare_lend(struct sm_spare *spare)
 void sm_spare_accept(struct sm_spare *spare)
 {
     own = token_of(spare);
-    /* This store maps the page in this process, and the parent reads the word afterwards. */
+    for (size_t at = sm_os_page; at < tokens_length(); at += sm_os_page)
+        *(volatile char *)(spare->start + at) = 0;
+    /* These stores map the pages in this process, and the parent reads the word afterwards. */
     __atomic_store_n(&own->taken, 1, __ATOMIC_SEQ_CST);
 }
 

@@ -9,13 +9,16 @@
 
 #include "arena/arena.h"
 
+#define SM_SPARE_TOKENS 4 /* token pages, see spares.c */
+
 struct sm_spare {
-    char *start;           /* the token page, then a page that nobody touches, then the room */
+    char *start;           /* the token pages, then a page that nobody touches, then the room */
     size_t length;         /* bytes, from start; 0: no spare */
     size_t at[SM_PARTS];   /* offset of each partition's room */
     size_t room[SM_PARTS]; /* bytes */
     bool lent;             /* a child has the spare, or had it when somebody last looked */
     unsigned since;        /* the number of the fork that lent the spare */
+    unsigned excess;       /* consecutive copies that needed few of its resident pages */
 };
 
 /*
@@ -50,7 +53,10 @@ void sm_spares_forget(bool in_spare);
  */
 void sm_spare_share(void);
 
-/* Unmaps every spare, because memory is short. Returns whether there was any. */
+/*
+ * Unmaps every spare, because memory is short, or because no fork can use them. Returns whether
+ * there was any.
+ */
 bool sm_spares_release(void);
 
 #endif

@@ -9,6 +9,7 @@ from harness import environment, figures, process, report
 from harness.fuse import Served
 
 PROGRAM = "fork_recycled"
+SPARES = "fork_spares"
 
 
 class AlwaysExclusive:
@@ -16,7 +17,7 @@ class AlwaysExclusive:
     ENTRY = b"\0\0\0\0\0\0\0\x01"
 
     def __len__(self):
-        return 1 << 45
+        return 0  # as the kernel's
 
     def __getitem__(self, part):
         return (self.ENTRY * ((part.stop - part.start) // 8 + 2))[part.start % 8:][:part.stop - part.start]
@@ -51,6 +52,23 @@ def scenario_parent_grows(env, rep):
 def scenario_threads(env, rep):
     """Children with threads, whose children read their pages for a while, and that are killed then."""
     both(env, rep, "threads")
+
+
+def scenario_compaction(env, rep):
+    """The kernel tries to migrate secret pages while children live."""
+    process.run_checks(env, rep, SPARES, ["secret", "migrates"], env.preloaded(), title="migrates", seconds=200)
+
+
+def scenario_filter(env, rep):
+    """A filter, installed after the first forks, forbids to move a copy to its place."""
+    process.run_checks(env, rep, SPARES, ["ordinary", "unmovable"], env.plain(), title="plain", seconds=100)
+    done = process.run(env, [env.helper(SPARES), "secret", "unmovable"], env.preloaded(SECRETSSL_REQUIRE="1"),
+                       seconds=100)
+    rep.ok(done.status == 0 and "not ok" not in done.out, "no child's secrets end in other memory", done)
+
+
+def scenario_thread_later(env, rep):
+    process.run_checks(env, rep, SPARES, ["secret", "threads"], env.preloaded(), title="threads", seconds=100)
 
 
 def scenario_many(env, rep):
