@@ -284,8 +284,7 @@ def look(server):
 def one(env, identity, name, connections, certificates):
     base = SERVERS[name][0]
     kind = type(base.__name__, (base,), {"certificates": certificates})
-    settings = {"SECRETSSL_REQUIRE": "0", "SECRETSSL_FORK_RESERVE": "0"}
-    server, held = kind(env, identity, env.preloaded(**settings)), []
+    server, held = kind(env, identity, env.preloaded(SECRETSSL_REQUIRE="0")), []
     try:
         for _ in range(WARM):
             server.open().close()

@@ -12,7 +12,6 @@ struct sm_settings sm_settings = {
     .arena_size = 256 * SM_MIB,
     .zero = 1,
     .drop_cache = 1,
-    .fork_reserve = SM_FORK_RESERVE_AUTO,
 };
 
 enum kind { SIZE, CHOICE, LOG };

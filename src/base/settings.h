@@ -13,8 +13,6 @@ enum sm_log { SM_LOG_STDERR, SM_LOG_SYSLOG, SM_LOG_FILE, SM_LOG_NONE };
 
 #define SM_LOG_PATH_MAX 512
 
-#define SM_FORK_RESERVE_AUTO SIZE_MAX
-
 struct sm_settings {
     size_t arena_size; /* bytes */
     size_t prefault;   /* bytes */
@@ -22,7 +20,7 @@ struct sm_settings {
     int uncached;        /* enum sm_uncached */
     int route;           /* enum sm_route */
     int fork;            /* enum sm_fork */
-    size_t fork_reserve; /* bytes, or SM_FORK_RESERVE_AUTO */
+    size_t fork_reserve; /* bytes; 0: no copies in recycled pages */
     int zero;
     int drop_cache;
     int sessions; /* enum sm_sessions */

@@ -213,7 +213,7 @@ static void after_in_parent(void)
     if (forking.ahead) {
         bool failed = forking.answered ? forking.failed : failure != 0;
         sm_count(&sm_stats.forks, !failed);
-        sm_fork_ahead_end(failed);
+        sm_fork_ahead_end();
         sm_arena_inherit_ordinary(false);
     } else {
         withhold_again();
@@ -308,7 +308,7 @@ static void after_in_child(void)
         place_copy();
     else if (forking.shared)
         copy_secrets();
-    sm_fork_ahead_forget(forking.ahead);
+    sm_spares_forget(forking.ahead);
     if (sm_settings.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
          !sm_external_fork_withhold()))

@@ -7,56 +7,22 @@
 #include "fork/spares.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
-#include "os/syscall.h"
 #include "os/valgrind.h"
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/single_threaded.h>
 
 #define CALLS                                                                                  \
     (SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT) | SM_CALL_BIT(SM_CALL_MREMAP) |           \
      SM_CALL_BIT(SM_CALL_MUNMAP) | SM_CALL_BIT(SM_CALL_MINCORE) |                              \
-     SM_CALL_BIT(SM_CALL_OPENAT) | SM_CALL_BIT(SM_CALL_PREAD) |                                \
-     SM_CALL_BIT(SM_CALL_GETRUSAGE))
+     SM_CALL_BIT(SM_CALL_SHMGET) | SM_CALL_BIT(SM_CALL_SHMAT) | SM_CALL_BIT(SM_CALL_SHMCTL))
 
-#define ENDED_WEIGHT 2  /* of a fork before which a child ended; other forks count -1 */
-#define ENDED_ENOUGH 8  /* until spares are kept */
-#define ENDED_MOST   16 /* forks before which none ended, until spares are given back */
+/* Copies that leave most resident pages of a spare unused, until the spare is given up */
+#define EXCESS_PATIENCE 16
 
 static struct sm_spare *spare;  /* the spare with the copy, between prepare and the end */
 static unsigned char *resident; /* a byte for each kernel page of the spare, 0: not resident */
 static uint64_t copied;         /* pages */
-
-static struct {
-    long faults;    /* page faults of all children that ended and were waited for */
-    unsigned ended; /* weighted forks before which a child ended, less the other forks */
-    bool come_and_go;
-} children;
-
-/*
- * Whether this process's children come and go. Spares would be of no use to a process that
- * starts a few long-lived workers, and would hold memory. The kernel adds up the page faults of
- * children that were waited for, and each has some.
- */
-static bool children_come_and_go(void)
-{
-    struct rusage usage = {.ru_minflt = 0};
-
-    if (sm_sys(SYS_getrusage, RUSAGE_CHILDREN, &usage) != 0)
-        return false;
-    if (usage.ru_minflt != children.faults)
-        children.ended = (unsigned)sm_min(children.ended + ENDED_WEIGHT, ENDED_MOST);
-    else
-        children.ended -= children.ended > 0;
-    children.faults = usage.ru_minflt;
-    if (children.ended >= ENDED_ENOUGH)
-        children.come_and_go = true;
-    if (children.ended == 0 && children.come_and_go) {
-        children.come_and_go = false;
-        sm_spares_release();
-    }
-    return children.come_and_go;
-}
+static uint64_t cleared;        /* pages of the spare that the copy does not need */
 
 static uint32_t pages_per_os(void)
 {
@@ -75,6 +41,7 @@ static bool keeps_keys(unsigned p)
 static bool ahead_sizes(size_t sizes[SM_PARTS])
 {
     size_t all = 0;
+    bool any = false;
 
     for (unsigned p = 0; p < SM_PARTS; p++) {
         const struct sm_partition *part = &sm_arena.part[p];
@@ -90,8 +57,10 @@ static bool ahead_sizes(size_t sizes[SM_PARTS])
         }
         sizes[p] = (size_t)pages << SM_PAGE_SHIFT;
         all += sizes[p];
+        any = true;
     }
-    return all != 0;
+    all += sm_os_page; /* the page that nobody touches */
+    return any && (all < SM_HUGE_LEAST || sm_secretmem_huge_size() == 0);
 }
 
 /* Whether a kernel page, given by its first page, has memory of live runs. */
@@ -129,6 +98,7 @@ static bool ahead_copy(unsigned p, size_t size)
             copied += pages_per_os();
         } else if (*there) {
             memset(to + at, 0, sm_os_page);
+            cleared += pages_per_os();
         }
     }
     return true;
@@ -141,30 +111,40 @@ static void ahead_drop(void)
     spare = NULL;
 }
 
+static bool ahead_is_possible(bool alone)
+{
+    return alone && __libc_single_threaded && sm_settings.fork_reserve != 0 &&
+           !sm_on_valgrind() && !sm_seccomp_forbids_any(CALLS) && sm_external_pages() == 0 &&
+           !sm_pages_move_is_refused();
+}
+
 bool sm_fork_ahead_make(bool alone)
 {
     size_t sizes[SM_PARTS];
 
     spare = NULL;
-    copied = 0;
-    if (!alone || !__libc_single_threaded || sm_settings.fork_reserve == 0 ||
-        sm_on_valgrind() || sm_seccomp_forbids_any(CALLS) || sm_external_pages() != 0 ||
-        !children_come_and_go() || !ahead_sizes(sizes))
+    copied = cleared = 0;
+    /* Spares that no fork can use would keep what their last users left. */
+    if (!ahead_is_possible(alone) || !ahead_sizes(sizes)) {
+        sm_spares_release();
         return false;
+    }
     spare = sm_spare_take(sizes, &resident);
     for (unsigned p = 0; p < SM_PARTS && spare; p++) {
         if (!ahead_copy(p, sizes[p]))
             ahead_drop();
     }
-    if (spare && sm_pages_inherit(spare->start, spare->length, true) != 0)
+    if (spare && !sm_spare_inherit(spare, true))
         ahead_drop();
+    if (spare)
+        spare->excess = cleared > 4 * copied + 256 ? spare->excess + 1 : 0;
     return spare != NULL;
 }
 
-void sm_fork_ahead_end(bool failed)
+void sm_fork_ahead_end(void)
 {
-    /* Where it is not certain that there is no child, a child may have the spare for good. */
-    if (spare && failed)
+    /* Otherwise every later fork would have to clear many pages that no child needs. */
+    if (spare && spare->excess > EXCESS_PATIENCE)
         sm_spare_drop(spare);
     else if (spare)
         sm_spare_lend(spare);
@@ -198,15 +178,7 @@ const char *sm_fork_ahead_place(uint64_t *pages)
             return "a child's copy of the secrets could not be put in place";
         ahead_describe(p, length);
     }
-    /* All but the token, which stays at its place. */
-    sm_pages_unmap(spare->start + sm_os_page, spare->length - sm_os_page);
-    sm_pages_inherit(spare->start, sm_os_page, false);
+    sm_pages_unmap(spare->start, spare->length); /* The token stays. */
     spare = NULL;
     return NULL;
-}
-
-void sm_fork_ahead_forget(bool in_spare)
-{
-    memset(&children, 0, sizeof(children));
-    sm_spares_forget(in_spare);
 }

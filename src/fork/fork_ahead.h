@@ -12,16 +12,13 @@
  */
 bool sm_fork_ahead_make(bool alone);
 
-/* In the parent, after the clone. failed: there may be no child. */
-void sm_fork_ahead_end(bool failed);
+/* In the parent, after the clone, also after one that failed. */
+void sm_fork_ahead_end(void);
 
 /*
  * In the child: moves the copy to the arena's place. Returns NULL, or the reason why that
  * failed. *pages: the number of pages copied.
  */
 const char *sm_fork_ahead_place(uint64_t *pages);
-
-/* In any child, afterwards: forgets the parent's spares. in_spare: the child lives in one. */
-void sm_fork_ahead_forget(bool in_spare);
 
 #endif

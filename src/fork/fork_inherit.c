@@ -31,11 +31,13 @@ static bool inherit(bool on, bool ordinary)
 
 bool sm_arena_inherit(bool on)
 {
-    bool good;
+    bool forbidden = sm_seccomp_forbids(SM_CALL_MADVISE);
+    bool good = !on || forbidden || sm_spare_share(true);
 
-    if (on)
-        sm_spare_share();
-    good = inherit(on, false);
+    good = good && inherit(on, false);
+    /* A child that could still inherit the pages keeps the token too. */
+    if (!on && good && !forbidden)
+        good = sm_spare_share(false);
     return sm_external_inherit(on) && good;
 }
 

@@ -7,24 +7,10 @@
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
-#include <fcntl.h>
-#include <sys/resource.h>
+#include <sys/shm.h>
 
-#define SPARES   64
-#define LOOKS    8  /* lent spares that one fork looks at */
-#define PATIENCE 16 /* forks until a child that never showed itself is given up */
-
-#define PAGEMAP_EXCLUSIVE (UINT64_C(1) << 56)
-
-/*
- * The first page of a spare. The child touches the page and keeps its mapping for as long as
- * its memory exists, so the kernel's count of the page's mappings tells the parent whether any
- * process still uses that memory. The page holds no secrets, and the parent always has access.
- */
-struct token {
-    uint32_t taken;  /* the child has touched the page */
-    uint32_t shared; /* the spare's pages may be read by a child of the child */
-};
+#define SPARES 64
+#define LOOKS  8 /* lent spares that one fork looks at */
 
 static struct sm_lock release_lock; /* threads inside the allocator; never held at fork */
 static struct sm_spare spares[SPARES];
@@ -32,29 +18,46 @@ static size_t total;          /* bytes of all spares */
 static unsigned forks;        /* that asked for a spare */
 static unsigned next_look;    /* the next spare to look at */
 static unsigned recent;       /* spares that were lent at one time, falling slowly */
-static struct token *own;     /* in a child that lives in a spare */
+static void *own;             /* the token, in a child that lives in a spare */
 static unsigned char *vector; /* for mincore() */
 static size_t vector_size;    /* bytes */
 
-static struct token *token_of(const struct sm_spare *spare)
+/*
+ * Makes the token, a page of System V shared memory. The kernel counts its attachments, one for
+ * each memory that has the mapping, from the clone to the very end of that memory. The segment
+ * is removed at once, and goes with its last attachment.
+ */
+static bool token_make(struct sm_spare *spare)
 {
-    return (struct token *)spare->start;
+    long id = sm_sys(SYS_shmget, IPC_PRIVATE, sm_os_page, 0600), at;
+
+    if (sm_failed(id))
+        return false;
+    at = sm_sys(SYS_shmat, id, NULL, 0);
+    sm_sys(SYS_shmctl, id, IPC_RMID, NULL);
+    if (sm_failed(at))
+        return false;
+    spare->token_id = (int)id;
+    spare->token = (void *)at;
+    return sm_pages_inherit(spare->token, sm_os_page, false) == 0;
 }
 
-/* The pages behind the token. */
-static char *body_of(const struct sm_spare *spare)
+/*
+ * Returns whether this process alone has the token. False also if the kernel does not tell, as
+ * after a change of user.
+ */
+static bool is_exclusive(const struct sm_spare *spare)
 {
-    return spare->start + sm_os_page;
-}
+    struct shmid_ds status = {.shm_nattch = 0};
 
-static size_t body_length(const struct sm_spare *spare)
-{
-    return spare->length - sm_os_page;
+    return sm_sys(SYS_shmctl, spare->token_id, IPC_STAT, &status) == 0 &&
+           status.shm_nattch == 1;
 }
 
 void sm_spare_drop(struct sm_spare *spare)
 {
     sm_pages_unmap(spare->start, spare->length);
+    sm_pages_unmap(spare->token, sm_os_page);
     total -= spare->length;
     spare->length = 0;
     sm_stats.spare_bytes = total;
@@ -65,7 +68,7 @@ bool sm_spares_release(void)
     bool any;
 
     /* A handler of fork that allocates must not take away what this very fork uses. */
-    if (sm_window_is_mine())
+    if (sm_window_is_mine() || sm_seccomp_forbids(SM_CALL_MUNMAP))
         return false;
     sm_lock_take(&release_lock);
     any = total != 0;
@@ -83,49 +86,26 @@ void sm_spares_forget(bool in_spare)
         spares[i].length = 0;
     total = 0;
     recent = 0;
+    sm_stats.spare_bytes = sm_stats.forks_recycled = 0;
+    /* The parent's own token was inherited with the arena, which this child does not use now.
+     */
+    if (!in_spare && own)
+        sm_pages_unmap(own, sm_os_page);
     if (!in_spare)
         own = NULL;
-    sm_stats.spare_bytes = sm_stats.forks_recycled = 0;
-}
-
-/* Opens this process's pagemap. Returns a negative errno value on failure. */
-static long pagemap_open(void)
-{
-    return sm_sys(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-}
-
-/* Returns whether this process alone maps the page. False also if the kernel does not tell. */
-static bool is_exclusive(long pagemap, const void *page)
-{
-    uint64_t entry = 0;
-    off_t at = (off_t)((uintptr_t)page / sm_os_page * sizeof(entry));
-
-    return sm_sys(SYS_pread64, pagemap, &entry, sizeof(entry), at) == sizeof(entry) &&
-           entry & PAGEMAP_EXCLUSIVE;
 }
 
 /* Looks whether the children that have spares are gone. */
-static void look_at_lent(long pagemap)
+static void look_at_lent(void)
 {
     unsigned looks = 0;
 
     for (unsigned n = 0; n < SPARES && looks < LOOKS; n++) {
         struct sm_spare *spare = &spares[next_look++ % SPARES];
-        struct token *token;
         if (!spare->length || !spare->lent)
             continue;
         looks++;
-        token = token_of(spare);
-        if (!__atomic_load_n(&token->taken, __ATOMIC_ACQUIRE)) {
-            /* The child has not run yet, or died before it could show itself. */
-            if (forks - spare->since > PATIENCE)
-                sm_spare_drop(spare);
-        } else if (is_exclusive(pagemap, token)) {
-            if (__atomic_load_n(&token->shared, __ATOMIC_ACQUIRE))
-                sm_spare_drop(spare);
-            else
-                spare->lent = false;
-        }
+        spare->lent = !is_exclusive(spare);
     }
 }
 
@@ -138,22 +118,10 @@ static bool fits(const struct sm_spare *spare, const size_t sizes[SM_PARTS])
     return true;
 }
 
-/*
- * Returns the bytes that all spares together may map. RLIMIT_MEMLOCK counts what is mapped;
- * where more is mapped than it allows, it does not apply to this process.
- */
+/* Returns the bytes that all spares together may map. */
 static size_t most(void)
 {
-    struct rlimit limit = {0};
-
-    if (sm_settings.fork_reserve != SM_FORK_RESERVE_AUTO)
-        return sm_min(sm_settings.fork_reserve, sm_arena.cap);
-    if (sm_seccomp_forbids(SM_CALL_PRLIMIT) ||
-        sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, NULL, &limit) != 0)
-        return 0;
-    if (limit.rlim_cur == RLIM_INFINITY || sm_arena.mapped + total > limit.rlim_cur)
-        return sm_arena.cap;
-    return sm_min(sm_arena.cap, limit.rlim_cur / 2);
+    return sm_min(sm_settings.fork_reserve, sm_arena.cap);
 }
 
 /* Drops the spare that was lent the longest ago. Returns false if no spare is lent. */
@@ -183,7 +151,7 @@ static struct sm_spare *unused_slot(void)
 
 static struct sm_spare *spare_make(const size_t sizes[SM_PARTS])
 {
-    struct sm_secret_map map = {.length = 2 * sm_os_page, .to_move = true};
+    struct sm_secret_map map = {.length = sm_os_page, .to_move = true};
     struct sm_spare made = {.start = NULL}, *slot;
 
     for (unsigned p = 0; p < SM_PARTS; p++) {
@@ -201,7 +169,9 @@ static struct sm_spare *spare_make(const size_t sizes[SM_PARTS])
     sm_pages_map_secret(&map);
     if (map.error)
         return NULL;
-    if (sm_pages_populate(map.address) != 0) {
+    if (!token_make(&made)) {
+        if (made.token)
+            sm_pages_unmap(made.token, sm_os_page);
         sm_pages_unmap(map.address, map.length);
         return NULL;
     }
@@ -228,14 +198,14 @@ static bool vector_fits(size_t pages)
 
 /*
  * Asks which pages of the spare are resident, also those that only its last user touched. To a
- * process that may not know, the kernel calls all pages resident, also the one that nobody
+ * process that may not know, the kernel calls all pages resident, also the first, which nobody
  * touches.
  */
 static bool spare_open(const struct sm_spare *spare)
 {
     return vector_fits(spare->length / sm_os_page) &&
-           sm_sys(SYS_mincore, spare->start, spare->length, vector) == 0 && !(vector[1] & 1) &&
-           sm_pages_protect(body_of(spare), body_length(spare), true) == 0;
+           sm_sys(SYS_mincore, spare->start, spare->length, vector) == 0 && !(vector[0] & 1) &&
+           sm_pages_protect(spare->start, spare->length, true) == 0;
 }
 
 /*
@@ -267,47 +237,43 @@ static struct sm_spare *idle_spare(const size_t sizes[SM_PARTS])
 struct sm_spare *sm_spare_take(const size_t sizes[SM_PARTS], unsigned char **resident)
 {
     struct sm_spare *spare;
-    long pagemap = pagemap_open();
 
     forks++;
-    /* Without it no child could be seen to end, so a spare would be of no use afterwards. */
-    if (pagemap < 0)
-        return NULL;
-    look_at_lent(pagemap);
+    look_at_lent();
     spare = idle_spare(sizes);
     sm_stats.forks_recycled += spare != NULL;
     if (!spare)
         spare = spare_make(sizes);
-    /* A kernel that does not tell what is exclusive says no of a new page as well. */
-    if (spare && (!is_exclusive(pagemap, spare->start) || !spare_open(spare))) {
+    if (spare && (!is_exclusive(spare) || !spare_open(spare))) {
         sm_spares_release();
         spare = NULL;
     }
-    sm_sys(SYS_close, pagemap);
     *resident = vector;
-    if (spare)
-        *token_of(spare) = (struct token){.taken = 0};
     return spare;
+}
+
+bool sm_spare_inherit(const struct sm_spare *spare, bool on)
+{
+    return sm_pages_inherit(spare->start, spare->length, on) == 0 &&
+           sm_pages_inherit(spare->token, sm_os_page, on) == 0;
 }
 
 void sm_spare_lend(struct sm_spare *spare)
 {
     spare->lent = true;
     spare->since = forks;
-    if (sm_pages_inherit(spare->start, spare->length, false) != 0 ||
-        sm_pages_protect(body_of(spare), body_length(spare), false) != 0)
+    if (!sm_spare_inherit(spare, false) ||
+        sm_pages_protect(spare->start, spare->length, false) != 0)
         sm_spare_drop(spare);
 }
 
-void sm_spare_accept(struct sm_spare *spare)
+void sm_spare_accept(const struct sm_spare *spare)
 {
-    own = token_of(spare);
-    /* This store maps the page in this process, and the parent reads the word afterwards. */
-    __atomic_store_n(&own->taken, 1, __ATOMIC_SEQ_CST);
+    own = spare->token;
+    sm_pages_inherit(own, sm_os_page, false);
 }
 
-void sm_spare_share(void)
+bool sm_spare_share(bool on)
 {
-    if (own)
-        __atomic_store_n(&own->shared, 1, __ATOMIC_SEQ_CST);
+    return !own || sm_pages_inherit(own, sm_os_page, on) == 0;
 }

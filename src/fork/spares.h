@@ -10,12 +10,15 @@
 #include "arena/arena.h"
 
 struct sm_spare {
-    char *start;           /* the token page, then a page that nobody touches, then the room */
+    char *start;           /* a page that nobody touches, then the room */
     size_t length;         /* bytes, from start; 0: no spare */
     size_t at[SM_PARTS];   /* offset of each partition's room */
     size_t room[SM_PARTS]; /* bytes */
-    bool lent;             /* a child has the spare, or had it when somebody last looked */
-    unsigned since;        /* the number of the fork that lent the spare */
+    void *token;     /* a page that a child keeps mapped for as long as its memory is there */
+    int token_id;    /* the number of the token's segment */
+    bool lent;       /* a child has the spare, or had it when somebody last looked */
+    unsigned since;  /* the number of the fork that lent the spare */
+    unsigned excess; /* consecutive copies that needed few of its resident pages */
 };
 
 /*
@@ -26,17 +29,20 @@ struct sm_spare {
  */
 struct sm_spare *sm_spare_take(const size_t sizes[SM_PARTS], unsigned char **resident);
 
-/* In the parent, after the clone: the child has the spare, and this process has no access. */
+/* Sets whether the next child inherits the spare and its token. Returns false on failure. */
+bool sm_spare_inherit(const struct sm_spare *spare, bool on);
+
+/*
+ * In the parent, after the clone: the child has the spare, if there is a child, and this
+ * process has no access.
+ */
 void sm_spare_lend(struct sm_spare *spare);
 
 /* Unmaps a spare in this process. A child that has the spare keeps its memory. */
 void sm_spare_drop(struct sm_spare *spare);
 
-/*
- * In a child that has the spare: marks the spare as in use until this process's memory goes.
- * Called before the first access to the other pages.
- */
-void sm_spare_accept(struct sm_spare *spare);
+/* In a child that has the spare: keeps the token from its own children. */
+void sm_spare_accept(const struct sm_spare *spare);
 
 /*
  * In any child: forgets the parent's spares, which the child did not inherit. in_spare: but for
@@ -45,12 +51,15 @@ void sm_spare_accept(struct sm_spare *spare);
 void sm_spares_forget(bool in_spare);
 
 /*
- * In a child that lives in a spare, before a fork that shares the arena's pages with its child
- * for a while: the parent must not recycle the spare any more.
+ * In a child that lives in a spare: sets whether its own children inherit the token. They must
+ * whenever they inherit the arena, whose pages they read for a while. Returns false on failure.
  */
-void sm_spare_share(void);
+bool sm_spare_share(bool on);
 
-/* Unmaps every spare, because memory is short. Returns whether there was any. */
+/*
+ * Unmaps every spare, because memory is short, or because no fork can use them. Returns whether
+ * there was any.
+ */
 bool sm_spares_release(void);
 
 #endif

@@ -220,7 +220,7 @@ static void map_secret(void *arg)
 }
 
 /* Tries mremap of nothing, which returns EFAULT unless a filter returns an error of its own. */
-static bool move_is_refused(void)
+bool sm_pages_move_is_refused(void)
 {
     long result;
 
@@ -232,7 +232,8 @@ static bool move_is_refused(void)
 
 void sm_pages_map_secret(struct sm_secret_map *map)
 {
-    if (sm_seccomp_forbids_any(SM_CALLS_TO_MAP) || (map->to_move && move_is_refused())) {
+    if (sm_seccomp_forbids_any(SM_CALLS_TO_MAP) ||
+        (map->to_move && sm_pages_move_is_refused())) {
         map->error = -EPERM;
         return;
     }
@@ -333,7 +334,7 @@ int sm_pages_move(void *from, void *to, size_t length)
 {
     long result;
 
-    if (!move_is_refused()) {
+    if (!sm_pages_move_is_refused()) {
         result = sm_sys(SYS_mremap, from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
         return sm_failed(result) ? (int)result : 0;
     }

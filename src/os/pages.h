@@ -96,6 +96,9 @@ int sm_pages_discard(void *address, size_t length);
 /* Sets whether the next child inherits the range. */
 int sm_pages_inherit(void *address, size_t length, bool inherit);
 
+/* Whether a filter refuses the call that moves pages. Secret pages cannot be moved then. */
+bool sm_pages_move_is_refused(void);
+
 /* Moves pages of one mapping to a place, over the mapping there. */
 int sm_pages_move(void *from, void *to, size_t length);
 

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -61,8 +62,9 @@ static const struct {
     [SM_CALL_FDATASYNC] = {SYS_fdatasync, {(uint64_t)-1}},
     [SM_CALL_MINCORE] = {SYS_mincore, {0, 0, 0}},
     [SM_CALL_MUNLOCK] = {SYS_munlock, {0, 0}},
-    [SM_CALL_PREAD] = {SYS_pread64, {(uint64_t)-1}},
-    [SM_CALL_GETRUSAGE] = {SYS_getrusage, {(uint64_t)RUSAGE_CHILDREN}},
+    [SM_CALL_SHMGET] = {SYS_shmget, {IPC_PRIVATE, 0, 0600}},
+    [SM_CALL_SHMAT] = {SYS_shmat, {(uint64_t)-1}},
+    [SM_CALL_SHMCTL] = {SYS_shmctl, {(uint64_t)-1, IPC_STAT}},
 };
 
 /* A limit of 1 byte prevents dumps, also where dumps go to a program. */
@@ -139,7 +141,7 @@ void sm_seccomp_probe(void)
     at = (void *)sm_sys(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if ((uintptr_t)at > (uintptr_t)-4096) {
-        sm_seccomp_fatal = ~0U;
+        sm_seccomp_fatal = ~0ULL;
         return;
     }
     for (; *at < SM_CALLS; (*at)++) {
@@ -148,12 +150,12 @@ void sm_seccomp_probe(void)
             try_calls(at);
         if (pid < 0) {
             /* Nothing can be tried, so every call counts as fatal. */
-            sm_seccomp_fatal = ~0U;
+            sm_seccomp_fatal = ~0ULL;
             break;
         }
         sm_sys(SYS_wait4, pid, NULL, __WALL, NULL);
         if (*at < SM_CALLS)
-            sm_seccomp_fatal |= 1U << *at;
+            sm_seccomp_fatal |= SM_CALL_BIT(*at);
     }
     sm_sys(SYS_munmap, at, 4096);
 }
@@ -164,16 +166,16 @@ bool sm_seccomp_readable(const struct sock_fprog *program)
            sm_pages_readable(program->filter, program->len * sizeof(*program->filter));
 }
 
-uint32_t sm_seccomp_evaluate(const struct sock_fprog *program)
+uint64_t sm_seccomp_evaluate(const struct sock_fprog *program)
 {
-    uint32_t killing = 0;
+    uint64_t killing = 0;
 
     for (int i = 0; i < SM_CALLS; i++) {
         struct seccomp_data data = {.nr = calls[i].nr, .arch = ARCH};
         for (int a = 0; a < 6; a++)
             data.args[a] = calls[i].args[a];
         if (!program || sm_bpf_kills(program, &data))
-            killing |= 1U << i;
+            killing |= SM_CALL_BIT(i);
     }
     return killing;
 }

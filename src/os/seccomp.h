@@ -25,6 +25,6 @@ bool sm_seccomp_readable(const struct sock_fprog *program);
 /*
  * Returns, as bits, the calls that a filter about to be installed kills for. NULL: strict mode.
  */
-uint32_t sm_seccomp_evaluate(const struct sock_fprog *program);
+uint64_t sm_seccomp_evaluate(const struct sock_fprog *program);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/seccomp_calls.h"
 
-uint32_t sm_seccomp_fatal;
+uint64_t sm_seccomp_fatal;
 bool sm_seccomp_installed;

@@ -39,12 +39,13 @@ enum sm_call {
     SM_CALL_FDATASYNC,
     SM_CALL_MINCORE,
     SM_CALL_MUNLOCK,
-    SM_CALL_PREAD,
-    SM_CALL_GETRUSAGE,
+    SM_CALL_SHMGET,
+    SM_CALL_SHMAT,
+    SM_CALL_SHMCTL,
     SM_CALLS
 };
 
-#define SM_CALL_BIT(call) (1U << (call))
+#define SM_CALL_BIT(call) (1ULL << (call))
 
 /* The calls that map secret memory and make it resident: pages.c asks, sandbox.c plans. */
 #define SM_CALLS_TO_MAP                                                                        \
@@ -52,7 +53,7 @@ enum sm_call {
      SM_CALL_BIT(SM_CALL_MMAP) | SM_CALL_BIT(SM_CALL_CLOSE) | SM_CALL_BIT(SM_CALL_MADVISE) |   \
      SM_CALL_BIT(SM_CALL_SIGPROCMASK))
 
-extern SM_LOCAL uint32_t sm_seccomp_fatal; /* one bit for each enum sm_call */
+extern SM_LOCAL uint64_t sm_seccomp_fatal; /* one bit for each enum sm_call */
 
 /* Whether this process installed a filter, whatever the filter allows. */
 extern SM_LOCAL bool sm_seccomp_installed;
@@ -63,7 +64,7 @@ static inline bool sm_seccomp_forbids(enum sm_call call)
 }
 
 /* Whether any of several calls, SM_CALL_BIT of each, is forbidden. */
-static inline bool sm_seccomp_forbids_any(uint32_t calls)
+static inline bool sm_seccomp_forbids_any(uint64_t calls)
 {
     return sm_unlikely((sm_seccomp_fatal & calls) != 0);
 }

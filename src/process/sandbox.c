@@ -40,7 +40,7 @@ bool sm_sandbox_is_home(void)
 
 void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program)
 {
-    uint32_t killing;
+    uint64_t killing;
 
     seal->killing = sm_seccomp_fatal;
     seal->fixed = sm_arena.fixed;

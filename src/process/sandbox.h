@@ -8,7 +8,7 @@
 struct sock_fprog;
 
 struct sm_seal {
-    uint32_t killing; /* the calls that were forbidden before */
+    uint64_t killing; /* the calls that were forbidden before */
     bool fixed;
     bool foreign; /* nothing was recorded: this process does not own the arena */
 };

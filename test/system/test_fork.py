@@ -88,14 +88,12 @@ def scenario_spawn_costs_nothing(env, rep):
 
 
 def large_fork(env, seconds_later, interrupt):
-    """A fork with 32 MiB live, of which the child makes the copy; `interrupt` is called with the child
-    that many seconds on.
+    """A fork with 32 MiB live; `interrupt` is called with the child that many seconds on.
 
     The parent's process, and the pipe on which it waits for a line.
     """
     reader, writer = os.pipe()
-    parent = process.Child(env, [env.helper("fork_large"), "secret", "fork"],
-                           env.preloaded(SECRETSSL_FORK_RESERVE="0"),
+    parent = process.Child(env, [env.helper("fork_large"), "secret", "fork"], env.preloaded(),
                            stdin=reader)
     os.close(reader)
     parent.wait_for("^ready")

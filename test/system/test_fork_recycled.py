@@ -6,27 +6,19 @@ import sys
 import time
 
 from harness import environment, figures, process, report
-from harness.fuse import Served
 
 PROGRAM = "fork_recycled"
+SPARES = "fork_spares"
 
 
-class AlwaysExclusive:
-    """A pagemap that says of every page that its process alone maps it."""
-    ENTRY = b"\0\0\0\0\0\0\0\x01"
-
-    def __len__(self):
-        return 1 << 45
-
-    def __getitem__(self, part):
-        return (self.ENTRY * ((part.stop - part.start) // 8 + 2))[part.start % 8:][:part.stop - part.start]
+RESERVE = {"SECRETSSL_FORK_RESERVE": "64M"}
 
 
 def both(env, rep, *cases, **settings):
     for case in cases:
         process.run_checks(env, rep, PROGRAM, ["ordinary", case], env.plain(),
                            title=f"{case} without the preload", seconds=100)
-        process.run_checks(env, rep, PROGRAM, ["secret", case], env.preloaded(**settings),
+        process.run_checks(env, rep, PROGRAM, ["secret", case], env.preloaded(**{**RESERVE, **settings}),
                            title=case, seconds=100)
 
 
@@ -53,6 +45,22 @@ def scenario_threads(env, rep):
     both(env, rep, "threads")
 
 
+def scenario_compaction(env, rep):
+    """The kernel tries to migrate secret pages while children live."""
+    process.run_checks(env, rep, SPARES, ["secret", "migrates"], env.preloaded(**RESERVE), title="migrates", seconds=200)
+
+
+def scenario_filter(env, rep):
+    """A filter, installed after the first forks, forbids to move a copy to its place."""
+    process.run_checks(env, rep, SPARES, ["ordinary", "unmovable"], env.plain(), title="plain", seconds=100)
+    done = process.run(env, [env.helper(SPARES), "secret", "unmovable"], env.preloaded(SECRETSSL_REQUIRE="1", **RESERVE), seconds=100)
+    rep.ok(done.status == 0 and "not ok" not in done.out, "no child's secrets end in other memory", done)
+
+
+def scenario_thread_later(env, rep):
+    process.run_checks(env, rep, SPARES, ["secret", "threads"], env.preloaded(**RESERVE), title="threads", seconds=100)
+
+
 def scenario_many(env, rep):
     """Ten thousand forks: no growth."""
     both(env, rep, "many")
@@ -66,10 +74,9 @@ def scenario_settings(env, rep):
                        title="none", seconds=100)
 
 
-def recycled(env, rep, title, *arguments, wrap=(), **settings):
+def recycled(env, **settings):
     """What stat says after some forks of a program that goes on forking."""
-    child = process.Child(env, [*wrap, env.helper(PROGRAM), "secret", *arguments],
-                          env.preloaded(**settings))
+    child = process.Child(env, [env.helper(PROGRAM), "secret", "many"], env.preloaded(**settings))
     found, end = {}, time.monotonic() + 60
     while time.monotonic() < end and found.get("forks", 0) < 300:
         found = figures.of(env, child.pid)
@@ -79,37 +86,29 @@ def recycled(env, rep, title, *arguments, wrap=(), **settings):
 
 
 def scenario_is_used(env, rep):
-    """The control of all others: pages are recycled, and with a reserve of 0 they are not."""
-    found = recycled(env, rep, "used", "many")
+    """The control of all others: pages are recycled, and without the setting they are not."""
+    found = recycled(env, **RESERVE)
     rep.ok(found["forks_recycled"] > 0.9 * found["forks"] > 0 and found["fork_reserve_bytes"] > 0,
            "nearly every child gets recycled pages", found)
     rep.ok(found["fork_reserve_bytes"] <= 3 * found["mapped_bytes"], "few are kept", found)
-    found = recycled(env, rep, "none", "many", SECRETSSL_FORK_RESERVE="0")
-    rep.ok(found["forks"] > 0 and found["forks_recycled"] == found["fork_reserve_bytes"] == 0,
-           "none with SECRETSSL_FORK_RESERVE=0", found)
+    for settings in {}, {"SECRETSSL_FORK_RESERVE": "0"}:
+        found = recycled(env, **settings)
+        rep.ok(found["forks"] > 0 and found["forks_recycled"] == found["fork_reserve_bytes"] == 0,
+               f"none with {settings or 'no setting'}", found)
 
 
-def scenario_pagemap_that_lies(env, rep):
-    """The control: where the kernel's answer is wrong, the checks of the others fail."""
-    served = Served(env.path("served"), AlwaysExclusive(), direct=True)
-    try:
-        for case, what in ("alive", "children that live at once"), ("siblings", "siblings"):
-            done = process.run(
-                env, ["unshare", "--mount", "sh", "-c",
-                      f"mount --bind {served.file} /proc/$$/pagemap && exec {env.helper(PROGRAM)} secret {case}"],
-                env.preloaded(), seconds=100)
-            rep.ok("not ok" in done.out or done.status != 0,
-                   f"{what} are seen to lose their memory when the pagemap lies", done)
-    finally:
-        served.end()
+def scenario_token_given_up(env, rep):
+    """The control: where a child gives up what says that it lives, the checks of the others fail."""
+    process.run_checks(env, rep, PROGRAM, ["secret", "detached"], env.preloaded(**RESERVE), title="detached",
+                       seconds=100)
 
 
-def scenario_no_pagemap(env, rep):
-    """Without a pagemap nothing can be recycled, and everything works."""
-    done = process.run(env, ["unshare", "--mount", "sh", "-c",
-                             "mount --bind /dev/null /proc/$$/pagemap && "
-                             f"exec {env.helper(PROGRAM)} secret exits"], env.preloaded(), seconds=100)
-    rep.ok(done.status == 0 and "not ok" not in done.out and done.err == "", "an empty pagemap", done)
+def scenario_no_segments(env, rep):
+    """Without System V shared memory nothing can be recycled, and everything works."""
+    done = process.run(env, ["unshare", "--ipc", "sh", "-c",
+                             "echo 0 >/proc/sys/kernel/shmmni && "
+                             f"exec {env.helper(PROGRAM)} secret exits"], env.preloaded(**RESERVE), seconds=100)
+    rep.ok(done.status == 0 and "not ok" not in done.out and done.err == "", "no segment to be had", done)
 
 
 def quiet(env, path, limit, **settings):
@@ -127,12 +126,12 @@ def scenario_locked_memory(env, rep):
         limits, 1, key=lambda limit: quiet(env, path, limit, SECRETSSL_FORK_RESERVE="0") is not None)]
     rep.ok(least > 512 << 10, f"{least >> 10} KiB are enough without spares, and not less")
     for limit in least, least + (128 << 10), 2 * least:
-        rep.ok(quiet(env, path, limit), f"{limit >> 10} KiB are enough with them")
+        rep.ok(quiet(env, path, limit, **RESERVE), f"{limit >> 10} KiB are enough with them")
 
 
 def scenario_no_descriptors(env, rep):
     both(env, rep, "exits")
-    process.run_checks(env, rep, PROGRAM, ["secret", "execs"], env.preloaded(), title="3 descriptors",
+    process.run_checks(env, rep, PROGRAM, ["secret", "execs"], env.preloaded(**RESERVE), title="3 descriptors",
                        limits={"NOFILE": (4, 4)}, seconds=100)
 
 

@@ -2,7 +2,8 @@
 /*
  * Children that get pages which an ended child had: none may see what another process wrote.
  *
- *   fork_recycled KIND exits|killed|execs|siblings|vforks|outlived|alive|grows|threads|many
+ *   fork_recycled KIND
+ * exits|killed|execs|siblings|vforks|outlived|alive|grows|threads|many|detached
  *
  * Every child first looks at what its parent wrote, then that all new blocks are zero, then
  * writes a pattern of its own into all of them, and grows.
@@ -12,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -235,6 +237,40 @@ static void alive(void)
     check(fresh == 0, "%d of %d that came and went", fresh, ALIVE);
 }
 
+/* Unmaps the segment by which the parent knows that this process lives. */
+static void look_on_without_token(int status)
+{
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "re");
+
+    while (maps && fgets(line, sizeof(line), maps)) {
+        uintptr_t start, end;
+        if (strstr(line, "/SYSV") && sscanf(line, "%lx-%lx", &start, &end) == 2)
+            munmap((void *)start, end - start);
+    }
+    look_on(status);
+}
+
+/* The control: children lose their memory to each other where they give up the token. */
+static void detached(void)
+{
+    pid_t children[ALIVE];
+    int wrong = 0;
+
+    if (pipe2(results, 0) != 0)
+        broken("pipe2");
+    make_blocks(1);
+    set_pattern(99);
+    for (uint64_t i = 0; i < ALIVE; i++) {
+        shared_pattern = (1000 + i) << 20;
+        children[i] = start_child(99, shared_pattern, look_on_without_token);
+        usleep(20000);
+    }
+    for (uint64_t i = 0; i < ALIVE; i++)
+        wrong += status_of(children[i]) != 0;
+    check(wrong > 0, "%d of %d children without a token saw other memory", wrong, ALIVE);
+}
+
 /* The parent ends before its children do; their child reports. */
 static void outlived(void)
 {
@@ -347,10 +383,10 @@ static void many(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        {"exits", exits},       {"killed", killed}, {"execs", execs},
-        {"siblings", siblings}, {"vforks", vforks}, {"alive", alive},
-        {"outlived", outlived}, {"grows", grows},   {"threads", threads},
-        {"many", many},         {NULL, NULL},
+        {"exits", exits},       {"killed", killed},     {"execs", execs},
+        {"siblings", siblings}, {"vforks", vforks},     {"alive", alive},
+        {"outlived", outlived}, {"grows", grows},       {"threads", threads},
+        {"many", many},         {"detached", detached}, {NULL, NULL},
     };
 
     return run_case(cases, argc, argv);

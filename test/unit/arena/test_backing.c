@@ -530,7 +530,7 @@ static void sealed(void *arg)
     start(8 * SM_MIB);
     CHECK(take_pages(SM_PART_KEY, 1, kinds) == 1);
     sm_arena.fixed = true;
-    sm_seccomp_fatal = 1U << SM_CALL_SIGPROCMASK;
+    sm_seccomp_fatal = SM_CALL_BIT(SM_CALL_SIGPROCMASK);
     CHECK(take_all(SM_PART_KEY) == 0); /* mapped, but not present */
     CHECK(take_all(SM_PART_IO) == 0);
 }
@@ -629,7 +629,7 @@ static void may_not_ask(void *arg)
 {
     (void)arg;
     start_heap();
-    sm_seccomp_fatal = 1U << SM_CALL_OPENAT;
+    sm_seccomp_fatal = SM_CALL_BIT(SM_CALL_OPENAT);
     CHECK(sm_secretmem_huge_size() == 0);
 }
 

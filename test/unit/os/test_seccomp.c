@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define ALL_CALLS (~0U >> (32 - SM_CALLS))
+#define ALL_CALLS (~0ULL >> (64 - SM_CALLS))
 
 static const struct {
     enum sm_call call;
@@ -44,13 +44,14 @@ static const struct {
     {SM_CALL_FDATASYNC, SYS_fdatasync},
     {SM_CALL_MINCORE, SYS_mincore},
     {SM_CALL_MUNLOCK, SYS_munlock},
-    {SM_CALL_PREAD, SYS_pread64},
-    {SM_CALL_GETRUSAGE, SYS_getrusage},
+    {SM_CALL_SHMGET, SYS_shmget},
+    {SM_CALL_SHMAT, SYS_shmat},
+    {SM_CALL_SHMCTL, SYS_shmctl},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
 /* This call gets that answer, all others the other one. */
-static uint32_t learn(int nr, uint32_t answer, uint32_t others)
+static uint64_t learn(int nr, uint32_t answer, uint32_t others)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -67,7 +68,7 @@ Test(seccomp, learn_one)
     cr_assert_eq(NUMBERS, SM_CALLS, "a call is missing here");
     for (size_t i = 0; i < NUMBERS; i++) {
         int nr = numbers[i].nr;
-        uint32_t bit = 1U << numbers[i].call;
+        uint64_t bit = SM_CALL_BIT(numbers[i].call);
         cr_assert_eq(learn(nr, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW), bit, "%d", nr);
         cr_assert_eq(learn(nr, SECCOMP_RET_TRAP, SECCOMP_RET_ERRNO | 1), bit, "%d", nr);
         cr_assert_eq(learn(nr, SECCOMP_RET_ERRNO | 38, SECCOMP_RET_ALLOW), 0, "%d", nr);
