@@ -100,7 +100,7 @@ Test(seccomp, learn_architecture)
 }
 
 /* Filters that look at arguments: what we never ask for is not ours to fear. */
-static uint32_t learn_argument(int nr, unsigned arg, uint16_t jump, uint32_t value)
+static uint64_t learn_argument(int nr, unsigned arg, uint16_t jump, uint32_t value)
 {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -117,15 +117,15 @@ static uint32_t learn_argument(int nr, unsigned arg, uint16_t jump, uint32_t val
 
 Test(seccomp, learn_arguments)
 {
-    const uint32_t map = 1U << SM_CALL_MMAP, protect = 1U << SM_CALL_MPROTECT;
+    const uint64_t map = SM_CALL_BIT(SM_CALL_MMAP), protect = SM_CALL_BIT(SM_CALL_MPROTECT);
 
     cr_assert_eq(learn_argument(SYS_mmap, 2, BPF_JSET, PROT_EXEC), 0);
     cr_assert_eq(learn_argument(SYS_mmap, 2, BPF_JSET, PROT_WRITE), map);
     cr_assert_eq(learn_argument(SYS_mprotect, 2, BPF_JSET, PROT_EXEC), 0);
     cr_assert_eq(learn_argument(SYS_mprotect, 2, BPF_JSET, PROT_WRITE), protect);
     cr_assert_eq(learn_argument(SYS_socket, 0, BPF_JEQ, 2), 0, "not for the internet");
-    cr_assert_eq(learn_argument(SYS_socket, 0, BPF_JEQ, 1), 1U << SM_CALL_SOCKET);
-    cr_assert_eq(learn_argument(SYS_openat, 2, BPF_JSET, O_WRONLY), 1U << SM_CALL_OPENAT);
+    cr_assert_eq(learn_argument(SYS_socket, 0, BPF_JEQ, 1), 1ULL << SM_CALL_SOCKET);
+    cr_assert_eq(learn_argument(SYS_openat, 2, BPF_JSET, O_WRONLY), 1ULL << SM_CALL_OPENAT);
 }
 
 static void probe_unfiltered(void *arg)
@@ -142,7 +142,8 @@ Test(seccomp, probe_without_filter)
 
 struct filtered {
     int nr;
-    uint32_t answer, killing;
+    uint32_t answer;
+    uint64_t killing;
 };
 
 static void probe(void *arg)
@@ -158,7 +159,8 @@ static void probe(void *arg)
 Test(seccomp, probe_killing)
 {
     for (size_t i = 0; i < NUMBERS; i++) {
-        struct filtered kill = {numbers[i].nr, SECCOMP_RET_KILL_PROCESS, 1U << numbers[i].call};
+        struct filtered kill = {numbers[i].nr, SECCOMP_RET_KILL_PROCESS,
+                                SM_CALL_BIT(numbers[i].call)};
         struct filtered refuse = {numbers[i].nr, SECCOMP_RET_ERRNO | 1, 0};
         enum sm_call call = numbers[i].call;
         /* These the probe itself needs, see below, or the dynamic linker before it. */
@@ -173,8 +175,8 @@ Test(seccomp, probe_killing)
 /* Where nothing can be tried, all is taken for forbidden. */
 Test(seccomp, probe_without_children)
 {
-    struct filtered no_clone = {SYS_clone, SECCOMP_RET_ERRNO | 11, ~0U};
-    struct filtered no_map = {SYS_mmap, SECCOMP_RET_ERRNO | 12, ~0U};
+    struct filtered no_clone = {SYS_clone, SECCOMP_RET_ERRNO | 11, ~0ULL};
+    struct filtered no_map = {SYS_mmap, SECCOMP_RET_ERRNO | 12, ~0ULL};
 
     cr_assert_eq(in_child(probe, &no_clone), 0);
     cr_assert_eq(in_child(probe, &no_map), 0);
@@ -183,7 +185,7 @@ Test(seccomp, probe_without_children)
 static void forbid(void *arg)
 {
     (void)arg;
-    sm_seccomp_fatal = 1U << SM_CALL_MLOCK;
+    sm_seccomp_fatal = 1ULL << SM_CALL_MLOCK;
     CHECK(sm_seccomp_forbids(SM_CALL_MLOCK));
     CHECK(!sm_seccomp_forbids(SM_CALL_MMAP));
 }
