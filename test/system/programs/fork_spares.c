@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BLOCKS = 8, SIZE = 1000, ALIVE = 60, ROUNDS = 300, REFUSED = 78 };
+enum { BLOCKS = 8, SIZE = 1000, ALIVE = 60, ROUNDS = 60, REFUSED = 78 };
 
 static unsigned char *blocks[BLOCKS];
 
