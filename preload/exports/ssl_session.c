@@ -37,9 +37,10 @@ static const struct elf_object *crypto_of(const struct elf_object *library)
 }
 
 /*
- * Calls by libssl are for tickets, which OpenSSL encrypts, and by libcrypto's PEM functions for
- * files, which other programs read. All other calls are the program's, also those by way of
- * libcrypto (i2d_SSL_SESSION_bio()).
+ * Calls by libssl are for tickets, which OpenSSL encrypts, and by libcrypto for PEM files,
+ * which other programs read. All other calls are the program's, also those by way of
+ * libcrypto's function for streams (i2d_SSL_SESSION_bio()). That function is recognised,
+ * because the PEM functions call from one that is not exported since OpenSSL 3.4.
  */
 static bool is_for_a_cache(const struct ssl_library *library, const void *caller)
 {
@@ -47,7 +48,7 @@ static bool is_for_a_cache(const struct ssl_library *library, const void *caller
 
     return !library->inside &&
            (of == LIBCRYPTO_NONE ||
-            !elf_range_has(elf_function_of(&known[of].object, "PEM_ASN1_write_bio"), caller));
+            elf_range_has(elf_function_of(&known[of].object, "ASN1_i2d_bio"), caller));
 }
 
 /*
