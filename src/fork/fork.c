@@ -211,8 +211,7 @@ static void after_in_parent(void)
     int failure = errno;
 
     if (forking.ahead) {
-        bool failed = forking.answered ? forking.failed : failure != 0;
-        sm_count(&sm_stats.forks, !failed);
+        sm_count(&sm_stats.forks, forking.answered ? !forking.failed : failure == 0);
         sm_fork_ahead_end();
         sm_arena_inherit_ordinary(false);
     } else {
@@ -283,16 +282,9 @@ static void copy_secrets(void)
     sm_clear_vector_registers();
 }
 
-static void place_copy(void)
-{
-    const char *error = sm_fork_ahead_place(&sm_stats.fork_pages);
-
-    if (error)
-        sm_fatal(error, NULL);
-}
-
 static void after_in_child(void)
 {
+    const char *error = NULL;
     uint64_t blocks = 0;
     int64_t bytes = 0;
 
@@ -305,9 +297,11 @@ static void after_in_child(void)
     sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults = 0;
     sm_stats.lapses[SM_LAPSE_CHILD] = 0;
     if (forking.ahead)
-        place_copy();
+        error = sm_fork_ahead_place(&sm_stats.fork_pages);
     else if (forking.shared)
         copy_secrets();
+    if (error)
+        sm_fatal(error, NULL);
     sm_spares_forget(forking.ahead);
     if (sm_settings.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
