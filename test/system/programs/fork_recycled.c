@@ -141,6 +141,14 @@ static void execs(void)
 static uint64_t shared_pattern;
 static int results[2];
 
+static void begin_results(void)
+{
+    if (pipe2(results, 0) != 0)
+        broken("pipe2");
+    make_blocks(1);
+    set_pattern(99);
+}
+
 static int keep_looking(void *unused)
 {
     (void)unused;
@@ -180,10 +188,7 @@ static void with_survivors(void (*end)(int status), const char *what)
     char bad;
     int wrong = 0;
 
-    if (pipe2(results, 0) != 0)
-        broken("pipe2");
-    make_blocks(1);
-    set_pattern(99);
+    begin_results();
     for (uint64_t i = 0; i < 8; i++) {
         shared_pattern = (1000 + i) << 20;
         pid_t child = start_child(99, shared_pattern, end);
@@ -222,10 +227,7 @@ static void alive(void)
     pid_t children[ALIVE];
     int wrong = 0, fresh = 0;
 
-    if (pipe2(results, 0) != 0)
-        broken("pipe2");
-    make_blocks(1);
-    set_pattern(99);
+    begin_results();
     for (uint64_t i = 0; i < ALIVE; i++) {
         shared_pattern = (1000 + i) << 20;
         children[i] = start_child(99, shared_pattern, look_on);
@@ -257,10 +259,7 @@ static void detached(void)
     pid_t children[ALIVE];
     int wrong = 0;
 
-    if (pipe2(results, 0) != 0)
-        broken("pipe2");
-    make_blocks(1);
-    set_pattern(99);
+    begin_results();
     for (uint64_t i = 0; i < ALIVE; i++) {
         shared_pattern = (1000 + i) << 20;
         children[i] = start_child(99, shared_pattern, look_on_without_token);
@@ -276,10 +275,7 @@ static void outlived(void)
 {
     char result = 0;
 
-    if (pipe2(results, 0) != 0)
-        broken("pipe2");
-    make_blocks(1);
-    set_pattern(99);
+    begin_results();
     pid_t child = fork();
     if (child == 0) {
         for (uint64_t i = 0; i < 5; i++) {
