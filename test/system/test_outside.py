@@ -303,11 +303,11 @@ def scenario_ends_meanwhile(env, rep):
     """Processes that come and go while they are looked at."""
     loop = process.Child(env, ["sh", "-c", "while :; do openssl version >/dev/null; done"],
                          env.preloaded())
-    for _ in range(20):
+    for _ in range(8):
         result = figures.stat(env, "--all", "--json")
         if result.status not in (0, 1, 2) or "processes" not in json.loads(result.out):
             rep.ok(False, "ends in a regular way", result)
-    rep.ok(loop.popen.poll() is None, "20 times")
+    rep.ok(loop.popen.poll() is None, "eight times")
     loop.stop(signal.SIGKILL)
 
 

@@ -10,6 +10,7 @@ import tempfile
 PLAIN_USER = 64017
 # SECRETSSL_UNCACHED of every program that a test starts without a value of its own
 UNCACHED = os.environ.get("LIBSECRETSSL_TEST_UNCACHED")
+LONG = os.environ.get("LIBSECRETSSL_TEST_LONG")
 
 
 def stays_cached(name):
@@ -65,6 +66,8 @@ class Environment:
         base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.directory, "LC_ALL": "C"}
         if UNCACHED:
             base["SECRETSSL_UNCACHED"] = UNCACHED
+        if LONG:
+            base["LIBSECRETSSL_TEST_LONG"] = LONG
         return {**base, **settings}
 
     def preloaded(self, **settings):
