@@ -55,8 +55,8 @@ kernel_verified()
     $lab/verified check "$1"
 }
 
-# kernel_steps TESTS BASE…: what the two series are checked with before each change lands. The bases are
-# those on which the project also runs in uncached memory.
+# kernel_steps TESTS BASE…: what is checked before each change lands. The patched kernels of the named bases are
+# built, and the project also runs on them, in uncached memory. Debian's own kernels are those of all bases.
 kernel_steps()
 {
     local base tests=$1
@@ -64,25 +64,21 @@ kernel_steps()
     for base in $bases; do
         check "kernel $base: the series is the one that was verified" kernel_verified "$base"
     done
-    for base in $bases; do
+    for base; do
         # A newer base, of which the mirror has no older version any more, fails no change of something else.
         if $lab/verified is-newer "$base"; then
             check "kernel $base: builds with the patches, and boots" kernel_boots "$base"
         else
-            begin "kernel $base: the patches' own tests" kernel_patched "$base"
+            check "kernel $base: the patches' own tests" kernel_patched "$base"
         fi
+        begin "kernel $base: the project in uncached memory" kernel_project "$base" "$tests" patched
     done
-    finish
     for base in $bases; do
         begin "kernel $base: Debian's own, the control" kernel_stock "$base"
     done
     finish
     for base in $bases; do
         begin "kernel $base: the project, memory charged by the page" kernel_project "$base" "$tests" stock
-    done
-    finish
-    for base; do
-        begin "kernel $base: the project in uncached memory" kernel_project "$base" "$tests" patched
     done
     finish
     for base in $bases; do
