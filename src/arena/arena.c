@@ -94,6 +94,16 @@ void sm_arena_seal(void)
     sm_lock_drop(&seal_lock);
 }
 
+/* Returns the pages of a chunk, a power of two. */
+static uint32_t chunk_size(void)
+{
+    size_t chunk = sm_max(SM_CHUNK_LEAST, sm_os_page);
+
+    while (chunk < sm_arena.cap / SM_CHUNKS_MOST)
+        chunk *= 2;
+    return (uint32_t)(chunk >> SM_PAGE_SHIFT);
+}
+
 bool sm_arena_init(void)
 {
     unsigned shift = SHIFT_MIN;
@@ -110,6 +120,7 @@ bool sm_arena_init(void)
             return false;
         sm_arena.cap = sm_min(sm_arena.cap, ((size_t)1 << shift) - 4 * sm_os_page);
     }
+    sm_arena.chunk = chunk_size();
     sm_stats.cap = sm_arena.cap;
     sm_lock_take(&seal_lock);
     protect();

@@ -7,9 +7,12 @@
  *     ^mapped..^                          <- off / 4096 -> pages[]: one sm_page a page
  *                                                          bins[]: one byte a page
  *
- * A partition's pages lie in [0, top): given out or on its free lists; [top,
- * mapped): secret memory not used yet; from mapped on: nothing. The reservation behind a
- * partition's last page is its guard.
+ * A partition's pages lie in [0, top): given out, on its free lists, or holes, whose memory
+ * went back to the kernel (scavenge.h); [top, mapped): secret memory not used yet; from mapped
+ * on: nothing. The reservation behind a partition's last page is its guard.
+ *
+ * Memory is mapped in chunks: aligned ranges with a secret file each, because the kernel takes
+ * back whole files only.
  */
 #ifndef SM_ARENA_ARENA_H
 #define SM_ARENA_ARENA_H
@@ -22,7 +25,7 @@
 /*
  * BODY: a further page of a slab or a large block. GUARD: a page without access, which belongs
  * to the run before it. RETAINED: a large block that was freed and keeps its guard page for the
- * next large block.
+ * next large block. HOLE: the first and the last page of free address space without memory.
  */
 enum sm_use {
     SM_USE_NONE,
@@ -33,6 +36,7 @@ enum sm_use {
     SM_USE_WITHHELD,
     SM_USE_GUARD,
     SM_USE_RETAINED,
+    SM_USE_HOLE,
 };
 
 struct sm_page {
@@ -51,13 +55,19 @@ struct sm_page {
     bool present;        /* may be touched */
     bool listed;         /* SLAB: on its class's list of slabs with free slots */
     bool moved;          /* while a child makes its copy */
-    bool huge;           /* in a chunk that the kernel backs with whole huge blocks */
-    bool uncached;       /* in a chunk that was mapped uncached, if the page is still secret */
+    /* Of the page's chunk: */
+    bool huge : 1;     /* the kernel backs it with whole huge blocks */
+    bool uncached : 1; /* it was mapped uncached, if the page is still secret */
+    bool copied : 1;   /* it is no file of its own, but part of a copy made at a fork */
 };
 /* There is an entry for each page of address space, so every added byte costs. */
 _Static_assert(sizeof(struct sm_page) == SM_SLOTS_MAX / 8 + 24, "no padding, and no more");
 
+#define SM_CHUNK_LEAST (64 * SM_KIB) /* bytes */
+#define SM_CHUNKS_MOST 4096          /* of an arena as large as its cap; each is a mapping */
+
 #define SM_RUN_LISTS      24
+#define SM_BANDS          8  /* of addresses in a partition, see sm_band_of() */
 #define SM_RETAINED_PAGES 32 /* the largest run that is retained with its guard */
 
 struct sm_partition {
@@ -67,8 +77,13 @@ struct sm_partition {
     uint32_t end;   /* behind the last usable page; a guard fits behind it */
     uint32_t top, mapped;
     uint32_t committed; /* the tables are committed up to this page */
-    uint32_t free_pages;
-    uint32_t free[SM_RUN_LISTS]; /* runs of 1, 2, ... 16 pages, then by powers of two */
+    uint32_t free_pages, hole_pages;
+    uint32_t free_low;        /* the fewest free and retained pages since sm_scavenge_plan() */
+    uint32_t surplus;         /* pages to be given back to the kernel */
+    bool may_empty;           /* a free run became as long as a chunk */
+    uint32_t lists[SM_BANDS]; /* a bit for each list that has runs */
+    uint32_t free[SM_BANDS][SM_RUN_LISTS]; /* of 1, 2, ... 16 pages, then by powers of two */
+    uint32_t holes[SM_BANDS];
     uint32_t retained[SM_RETAINED_PAGES + 1]; /* retained runs by length */
     uint32_t retained_pages;                  /* retained pages, including guards */
 };
@@ -92,6 +107,7 @@ struct sm_arena {
 
     size_t cap;        /* bytes that all partitions together may map */
     size_t mapped;     /* bytes */
+    uint32_t chunk;    /* pages, a power of two */
     bool fixed;        /* a seccomp filter forbids to map more memory */
     uint32_t external; /* secret ranges outside the arena (fork/external_pages.c) */
     struct sm_partition part[SM_PARTS];
@@ -181,6 +197,18 @@ static inline unsigned sm_bin_at(const void *p)
 static inline size_t sm_large_size(uint32_t page)
 {
     return sm_arena.pages[page].size;
+}
+
+/*
+ * The band of a page. Memory is given out from the lowest band that has any, so that the
+ * highest bands become empty. Each band is as long as all bands below it.
+ */
+static inline unsigned sm_band_of(uint32_t page)
+{
+    unsigned log = sm_arena.part_shift - SM_PAGE_SHIFT;
+    uint32_t unit = (page & (sm_part_pages() - 1)) >> sm_min(log - (SM_BANDS - 1), 9U);
+
+    return unit == 0 ? 0 : sm_min(32U - (unsigned)__builtin_clz(unit), SM_BANDS - 1U);
 }
 
 /* Add a run to a list and remove it: *list is the number of its first page, 0: none. */

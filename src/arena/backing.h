@@ -6,14 +6,6 @@
 #include "arena/arena.h"
 #include "arena/shortage.h"
 
-#define SM_CHUNK_FIRST (64 * SM_KIB) /* the first chunk of a partition */
-
-/*
- * Maps at least pages more pages at the end of a partition, more if that is cheap. Returns
- * false if the cap is reached or nothing may be mapped. Called with the partition locked.
- */
-bool sm_backing_grow(unsigned part, uint32_t pages);
-
 /*
  * Makes the pages of a run resident. A page for which there is no secret memory becomes locked
  * or, where nothing may be locked, plain memory. Such pages are counted, and reported once.
@@ -42,6 +34,15 @@ unsigned sm_backing_flags(unsigned part);
 struct sm_secret_map;
 int sm_backing_map_secret(unsigned part, struct sm_secret_map *map);
 
+/*
+ * Whether uncached memory is required in this partition and was refused. If so, blocks that do
+ * not fit any more fail.
+ */
+bool sm_backing_is_refused(unsigned part);
+
+/* The kernel's error for that, or 0. */
+int sm_backing_refusal(void);
+
 /* Whether a partition may get locked memory where there is no secret memory. */
 bool sm_backing_may_degrade(unsigned part);
 
@@ -53,6 +54,12 @@ void sm_backing_raise_limit(void);
  * arena. Set by the fork layer; NULL: there is none. Returns whether there was any.
  */
 extern SM_LOCAL bool (*sm_backing_reclaim)(void);
+
+/* Calls it. */
+bool sm_backing_reclaimed(void);
+
+/* Counts pages like this one that became resident (pages negative: that are no longer). */
+void sm_backing_count(unsigned part, const struct sm_page *page, int pages);
 
 /* Whether a page, if resident, is in no cache of the CPU. */
 bool sm_backing_uncached(const struct sm_page *page);

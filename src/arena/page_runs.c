@@ -1,91 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/page_runs.h"
 #include "arena/backing.h"
+#include "arena/empty.h"
+#include "arena/free_runs.h"
+#include "arena/grow.h"
 #include "arena/guard_pages.h"
 #include "arena/shortage.h"
 #include "os/pages.h"
+#include <limits.h>
 #include <string.h>
-
-static unsigned list_of(uint32_t pages)
-{
-    unsigned log;
-
-    if (pages <= 16)
-        return pages - 1;
-    log = 31 - (unsigned)__builtin_clz(pages); /* 4: 17 to 31 */
-    return sm_min(16 + log - 4, SM_RUN_LISTS - 1);
-}
 
 static struct sm_partition *partition_of(uint32_t page)
 {
     return &sm_arena.part[page >> (sm_arena.part_shift - SM_PAGE_SHIFT)];
 }
 
-static void run_list_add(uint32_t page, uint32_t pages)
+/* Called whenever the partition has less free memory than before. */
+static void note_low(struct sm_partition *part)
 {
-    struct sm_partition *part = partition_of(page);
-    struct sm_page *head = &sm_arena.pages[page], *tail = head + pages - 1;
-
-    head->use = tail->use = SM_USE_FREE;
-    head->pages = tail->pages = pages;
-    sm_list_add(&part->free[list_of(pages)], page);
-    part->free_pages += pages;
-}
-
-static void run_list_remove(uint32_t page)
-{
-    struct sm_partition *part = partition_of(page);
-    struct sm_page *head = &sm_arena.pages[page];
-
-    sm_list_remove(&part->free[list_of(head->pages)], page);
-    part->free_pages -= head->pages;
-    head->use = head[head->pages - 1].use = SM_USE_NONE;
-}
-
-static uint32_t skip_to(uint32_t page, uint32_t align)
-{
-    uintptr_t at = (sm_arena.base >> SM_PAGE_SHIFT) + page;
-
-    return (uint32_t)((align - (at & (align - 1))) & (align - 1));
-}
-
-/*
- * Returns the number of pages to skip in a free run so that pages pages fit at the alignment,
- * or -1 if there is no room.
- */
-static long fit(uint32_t page, uint32_t have, uint32_t pages, uint32_t align)
-{
-    uint32_t skip = skip_to(page, align);
-
-    return have >= pages && have - pages >= skip ? (long)skip : -1;
-}
-
-static uint32_t take_listed(struct sm_partition *part, uint32_t pages, uint32_t align)
-{
-    for (unsigned l = list_of(pages); l < SM_RUN_LISTS; l++) {
-        for (uint32_t page = part->free[l]; page; page = sm_arena.pages[page].next) {
-            uint32_t have = sm_arena.pages[page].pages;
-            long skip = fit(page, have, pages, align);
-            if (skip < 0)
-                continue;
-            run_list_remove(page);
-            if (skip)
-                run_list_add(page, (uint32_t)skip);
-            page += (uint32_t)skip;
-            have -= (uint32_t)skip;
-            if (have > pages)
-                run_list_add(page + pages, have - pages);
-            return page;
-        }
-    }
-    return 0;
+    part->free_low = (uint32_t)sm_min(part->free_low, part->free_pages + part->retained_pages);
 }
 
 static uint32_t take_top(unsigned p, uint32_t pages, uint32_t align)
 {
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t page = part->top;
-    uint32_t skip = skip_to(page, align);
+    uint32_t skip = sm_pages_to(page, align);
     uint32_t need = pages + skip;
 
     if (need < pages)
@@ -95,33 +35,38 @@ static uint32_t take_top(unsigned p, uint32_t pages, uint32_t align)
         return 0;
     part->top += need;
     if (skip)
-        run_list_add(page, skip);
+        sm_free_add(part, page, skip);
     return page + skip;
 }
 
-/* Gives back a run and coalesces it with free neighbours. */
-static void run_give(struct sm_partition *part, uint32_t page, uint32_t pages)
+/* Maps memory in a part of a hole. Returns false if there is none. */
+static bool fill(unsigned p, uint32_t hole, uint32_t from, uint32_t pages)
 {
-    struct sm_page *neighbour;
+    struct sm_partition *part = &sm_arena.part[p];
+    uint32_t end = hole + sm_arena.pages[hole].pages;
+    uint32_t got = sm_backing_fill(p, from, pages, end - from);
 
-    for (uint32_t i = page; i < page + pages; i++)
-        sm_arena.pages[i].use = SM_USE_NONE;
-    neighbour = &sm_arena.pages[page - 1];
-    if (page > part->first &&
-        __atomic_load_n(&neighbour->use, __ATOMIC_RELAXED) == SM_USE_FREE) {
-        uint32_t before = neighbour->pages;
-        run_list_remove(page - before);
-        page -= before;
-        pages += before;
-    }
-    neighbour = &sm_arena.pages[page + pages];
-    if (page + pages < part->top &&
-        __atomic_load_n(&neighbour->use, __ATOMIC_RELAXED) == SM_USE_FREE) {
-        uint32_t after = neighbour->pages;
-        run_list_remove(page + pages);
-        pages += after;
-    }
-    run_list_add(page, pages);
+    if (got == 0)
+        return false;
+    sm_hole_remove(part, hole);
+    if (from > hole)
+        sm_hole_add(part, hole, from - hole);
+    if (end > from + got)
+        sm_hole_add(part, from + got, end - from - got);
+    sm_free_add(part, from, got);
+    return got >= pages;
+}
+
+static uint32_t take_hole(unsigned p, uint32_t pages, uint32_t align)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    uint32_t hole = sm_hole_find(part, pages, align), page, from;
+
+    if (!hole)
+        return 0;
+    page = hole + sm_pages_to(hole, align);
+    from = (uint32_t)sm_max(hole, sm_chunk_of(page));
+    return fill(p, hole, from, page + pages - from) ? sm_free_take(part, pages, align) : 0;
 }
 
 /* Turns a retained run into a free run. */
@@ -132,30 +77,61 @@ static void run_release(struct sm_partition *part, unsigned length)
     part->retained[length] = sm_arena.pages[page].next;
     part->retained_pages -= total;
     /* A guard that cannot be lifted stays, and its page is not used. */
-    run_give(part, page, sm_guard_lift(page + length) ? total : length);
+    sm_free_add(part, page, sm_guard_lift(page + length) ? total : length);
 }
 
 /* Takes from free runs, and from retained runs where one run is long enough. */
 static uint32_t take_used(struct sm_partition *part, uint32_t pages, uint32_t align)
 {
-    uint32_t page = take_listed(part, pages, align);
+    uint32_t page = sm_free_take(part, pages, align);
     unsigned length = pages > sm_guard_pages() ? pages - sm_guard_pages() : 1;
 
     for (; !page && part->retained_pages && length <= SM_RETAINED_PAGES; length++) {
         if (!part->retained[length])
             continue;
         run_release(part, length);
-        page = take_listed(part, pages, align);
+        page = sm_free_take(part, pages, align);
     }
     return page;
 }
 
-static void release_all(struct sm_partition *part)
+/* Releases up to count retained runs, the longest first. Returns whether there were any. */
+static bool release_some(struct sm_partition *part, unsigned count)
 {
-    for (unsigned length = 1; length <= SM_RETAINED_PAGES; length++) {
-        while (part->retained[length])
+    bool any = false;
+
+    for (unsigned length = SM_RETAINED_PAGES; length > 0; length--) {
+        for (; part->retained[length] && count > 0; count--, any = true)
             run_release(part, length);
     }
+    return any;
+}
+
+static void release_all(struct sm_partition *part)
+{
+    release_some(part, UINT_MAX);
+}
+
+bool sm_run_release(unsigned p, unsigned count)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+    bool any;
+
+    sm_lock_take(&part->lock);
+    any = release_some(part, count);
+    sm_lock_drop(&part->lock);
+    return any;
+}
+
+/* Takes memory that is mapped and was never used, or maps more, in a hole first. */
+static uint32_t take_fresh(unsigned p, uint32_t pages, uint32_t align)
+{
+    const struct sm_partition *part = &sm_arena.part[p];
+    uint32_t page = 0;
+
+    if (part->mapped - part->top < pages)
+        page = take_hole(p, pages, align);
+    return page ? page : take_top(p, pages, align);
 }
 
 /* Prefers used memory to mapped unused memory, and both to mapping more. */
@@ -166,18 +142,39 @@ static uint32_t run_take(unsigned p, uint32_t pages, uint32_t align)
 
     if (!page && part->mapped - part->top < pages && part->retained_pages) {
         release_all(part);
-        page = take_listed(part, pages, align);
+        page = sm_free_take(part, pages, align);
     }
     if (!page)
-        page = take_top(p, pages, align);
+        page = take_fresh(p, pages, align);
     if (!page && part->retained_pages) {
         release_all(part);
-        page = take_listed(part, pages, align);
+        page = sm_free_take(part, pages, align);
     }
+    /* Free memory that is scattered is exchanged for memory in one place. */
+    if (!page && part->free_pages + part->hole_pages >= pages && sm_free_empty(p, UINT32_MAX))
+        page = take_fresh(p, pages, align);
+    note_low(part);
     return page;
 }
 
-uint32_t sm_run_take(unsigned p, uint32_t pages, uint32_t align)
+/* Empties what is free in the other partitions, because all share the arena's cap. */
+static bool empty_others(unsigned p)
+{
+    uint32_t emptied = 0;
+
+    for (unsigned other = 0; other < SM_PARTS; other++) {
+        struct sm_partition *part = &sm_arena.part[other];
+        if (other == p)
+            continue;
+        sm_lock_take(&part->lock);
+        release_all(part);
+        emptied += sm_free_empty(other, UINT32_MAX);
+        sm_lock_drop(&part->lock);
+    }
+    return emptied != 0;
+}
+
+static uint32_t take_locked(unsigned p, uint32_t pages, uint32_t align)
 {
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t page;
@@ -185,6 +182,15 @@ uint32_t sm_run_take(unsigned p, uint32_t pages, uint32_t align)
     sm_lock_take(&part->lock);
     page = run_take(p, pages, align);
     sm_lock_drop(&part->lock);
+    return page;
+}
+
+uint32_t sm_run_take(unsigned p, uint32_t pages, uint32_t align)
+{
+    uint32_t page = take_locked(p, pages, align);
+
+    if (!page && sm_short_now.why == SM_SHORT_CAP && empty_others(p))
+        page = take_locked(p, pages, align);
     return page;
 }
 
@@ -205,30 +211,40 @@ void sm_run_give(uint32_t page, uint32_t pages)
     struct sm_partition *part = partition_of(page);
 
     sm_lock_take(&part->lock);
-    run_give(part, page, pages);
+    sm_free_add(part, page, pages);
     sm_lock_drop(&part->lock);
+}
+
+/* Takes pages from the beginning of what is free at a page. */
+static bool take_at(struct sm_partition *part, uint32_t page, uint32_t pages)
+{
+    uint32_t have = sm_arena.pages[page].pages;
+
+    if (have < pages)
+        return false;
+    sm_free_remove(part, page);
+    if (have > pages)
+        sm_free_add(part, page + pages, have - pages);
+    return true;
 }
 
 bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more)
 {
     struct sm_partition *part = partition_of(page);
-    uint32_t next = page + pages, have = 0;
+    uint32_t next = page + pages;
     bool got = false;
 
     sm_lock_take(&part->lock);
-    if (next < part->top &&
-        __atomic_load_n(&sm_arena.pages[next].use, __ATOMIC_RELAXED) == SM_USE_FREE) {
-        have = sm_arena.pages[next].pages;
-        if (have >= more) {
-            run_list_remove(next);
-            if (have > more)
-                run_list_add(next + more, have - more);
-            got = true;
-        }
-    } else if (next == part->top && part->mapped - next >= more) {
-        part->top += more;
-        got = true;
+    if (next < part->top && sm_edge_is(next, SM_USE_HOLE) && sm_arena.pages[next].pages >= more)
+        fill((unsigned)(part - sm_arena.part), next, next, more);
+    if (next < part->top && sm_edge_is(next, SM_USE_FREE)) {
+        got = take_at(part, next, more);
+    } else if (next == part->top) {
+        uint32_t have = part->mapped - next;
+        got = have >= more || sm_backing_grow((unsigned)(part - sm_arena.part), more - have);
+        part->top += got ? more : 0;
     }
+    note_low(part);
     sm_lock_drop(&part->lock);
     return got;
 }
@@ -242,12 +258,13 @@ uint32_t sm_run_take_retained(unsigned p, uint32_t pages, uint32_t align)
         return 0;
     sm_lock_take(&part->lock);
     page = part->retained[pages];
-    if (page && skip_to(page, align) == 0) {
+    if (page && sm_pages_to(page, align) == 0) {
         part->retained[pages] = sm_arena.pages[page].next;
         part->retained_pages -= pages + sm_guard_pages();
     } else {
         page = 0;
     }
+    note_low(part);
     sm_lock_drop(&part->lock);
     return page;
 }
@@ -257,7 +274,7 @@ void sm_run_retain(uint32_t page, uint32_t pages)
     struct sm_partition *part = partition_of(page);
     struct sm_page *head = &sm_arena.pages[page];
 
-    if (pages > SM_RETAINED_PAGES || sm_guard_scarce()) {
+    if (pages > SM_RETAINED_PAGES || __atomic_load_n(&part->surplus, __ATOMIC_RELAXED) != 0) {
         sm_run_give(page, pages + (sm_guard_lift(page + pages) ? sm_guard_pages() : 0));
         return;
     }
@@ -287,24 +304,36 @@ size_t sm_arena_prefault(unsigned p, size_t bytes)
     return (size_t)pages << SM_PAGE_SHIFT;
 }
 
+/* FREE or HOLE, if a page belongs to no run, else NONE. */
+static enum sm_use free_use(const struct sm_partition *part, uint32_t page)
+{
+    uint8_t use = sm_arena.pages[page].use;
+
+    if (page >= part->top || (use != SM_USE_FREE && use != SM_USE_NONE && use != SM_USE_HOLE))
+        return SM_USE_NONE;
+    return sm_arena.pages[page].kind == SM_KIND_NONE ? SM_USE_HOLE : SM_USE_FREE;
+}
+
 void sm_partition_rebuild(unsigned p)
 {
     struct sm_partition *part = &sm_arena.part[p];
-    uint32_t run = 0;
+    uint32_t page, end;
 
     sm_lock_reset(&part->lock);
-    memset(part->free, 0, sizeof(part->free));
     memset(part->retained, 0, sizeof(part->retained));
-    part->free_pages = part->retained_pages = 0;
-    for (uint32_t page = part->first; page <= part->top; page++) {
-        bool is_free = page < part->top && (sm_arena.pages[page].use == SM_USE_FREE ||
-                                            sm_arena.pages[page].use == SM_USE_NONE);
-        if (is_free) {
-            sm_arena.pages[page].use = SM_USE_NONE;
-            run = run ? run : page;
-        } else if (run) {
-            run_list_add(run, page - run);
-            run = 0;
-        }
+    part->retained_pages = part->surplus = 0;
+    sm_free_reset(part);
+    /* Later chunks are files of their own, but these are not. */
+    for (page = part->first; page < part->mapped; page++)
+        sm_arena.pages[page].copied = sm_arena.pages[page].kind != SM_KIND_NONE;
+    for (page = part->first; page < part->top; page = end) {
+        enum sm_use use = free_use(part, page);
+        for (end = page + 1; free_use(part, end) == use && end < part->top; end++)
+            ;
+        if (use == SM_USE_HOLE)
+            sm_hole_add(part, page, end - page);
+        else if (use == SM_USE_FREE)
+            sm_free_add(part, page, end - page);
     }
+    part->free_low = part->free_pages;
 }

@@ -31,6 +31,12 @@ uint32_t sm_run_take_retained(unsigned part, uint32_t pages, uint32_t align);
 /* Gives back a run together with the guard behind it. Its blocks are zeroed. Thread-safe. */
 void sm_run_retain(uint32_t page, uint32_t pages);
 
+/*
+ * Makes up to count retained runs of a partition free, which lifts their guards. Returns
+ * whether there were any. Thread-safe.
+ */
+bool sm_run_release(unsigned part, unsigned count);
+
 /* Makes bytes of memory resident ahead of use. Returns the number of bytes made resident. */
 size_t sm_arena_prefault(unsigned part, size_t bytes);
 

@@ -10,7 +10,7 @@
 #include "fork/fork_shared.h"
 #include "fork/spares.h"
 #include "heap/malloc.h"
-#include "heap/thread_cache.h"
+#include "heap/thread_stocks.h"
 #include "log/lapse.h"
 #include "log/log.h"
 #include "os/helper_process.h"
@@ -294,7 +294,8 @@ static void after_in_child(void)
         sm_exit_refused(
             "the secrets cannot be copied at fork (no memory, or a filter forbids it): "
             "this child ends");
-    sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults = 0;
+    sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults =
+        sm_stats.returned_bytes = 0;
     sm_stats.lapses[SM_LAPSE_CHILD] = 0;
     if (forking.ahead)
         error = sm_fork_ahead_place(&sm_stats.fork_pages);
@@ -390,6 +391,8 @@ void sm_fork_init(void)
      */
     sm_window_catch_up = catch_up;
     sm_backing_reclaim = sm_spares_release;
+    sm_stocks_stop = sm_fork_stop_threads;
+    sm_stocks_go_on = sm_fork_let_threads_go;
     if (!registered)
         __register_atfork(fork_prepare, parent, child, NULL);
     registered = true;

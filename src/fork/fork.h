@@ -46,6 +46,14 @@ void sm_fork_release_in_child(void);
  */
 bool sm_fork_holds(void);
 
+/*
+ * Stops all threads outside the allocator, as a fork does, and lets them go on. Stopping
+ * returns false, at once or soon, if another thread forks or stays inside. Not called inside
+ * the allocator.
+ */
+bool sm_fork_stop_threads(void);
+void sm_fork_let_threads_go(void);
+
 /* fork_copy.c makes the copy, in the child, while the parent waits. */
 struct sm_fork_copy {
     char *temp[SM_PARTS];        /* where the copy of a partition is made; NULL: none */

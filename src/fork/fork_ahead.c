@@ -48,11 +48,12 @@ static bool ahead_sizes(size_t sizes[SM_PARTS])
         uint32_t pages = part->mapped - part->first;
 
         sizes[p] = 0;
-        if (pages == 0 || keeps_keys(p) || sm_arena.pages[part->first].kind == SM_KIND_ORDINARY)
+        if (pages == 0 || keeps_keys(p) || !sm_backing_secret(p))
             continue;
         for (uint32_t page = part->first; page < part->mapped; page++) {
             const struct sm_page *entry = &sm_arena.pages[page];
-            if (entry->kind != SM_KIND_SECRET || entry->uncached || entry->huge)
+            if ((entry->kind != SM_KIND_SECRET && entry->kind != SM_KIND_NONE) ||
+                entry->uncached || entry->huge)
                 return false;
         }
         sizes[p] = (size_t)pages << SM_PAGE_SHIFT;
@@ -158,9 +159,14 @@ static void ahead_describe(unsigned p, size_t length)
     const unsigned char *there = resident + spare->at[p] / sm_os_page;
     uint32_t page = sm_arena.part[p].first, end = page + (uint32_t)(length >> SM_PAGE_SHIFT);
 
-    for (; page < end; page++)
-        sm_arena.pages[page].present =
-            there[(page - sm_arena.part[p].first) / pages_per_os()] != 0;
+    for (; page < end; page++) {
+        struct sm_page *entry = &sm_arena.pages[page];
+        /* The copy has no holes. */
+        if (entry->kind == SM_KIND_NONE)
+            sm_arena.mapped += SM_PAGE;
+        entry->kind = SM_KIND_SECRET;
+        entry->present = there[(page - sm_arena.part[p].first) / pages_per_os()] != 0;
+    }
 }
 
 const char *sm_fork_ahead_place(uint64_t *pages)

@@ -109,22 +109,25 @@ static size_t block_for(unsigned p)
     return part_length(p) < SM_HUGE_LEAST ? 0 : sm_secretmem_huge_size();
 }
 
+static bool is_hole(uint32_t page)
+{
+    return sm_arena.pages[page].kind == SM_KIND_NONE;
+}
+
 /*
  * The end of the file that holds the copy of page, its first page. Where a file is long enough
  * for a huge block, the kernel takes and charges a whole block. So the copy has whole blocks
  * where the parent has them, and the parent's single pages go to files that are too short for a
- * block.
+ * block. A file ends at a hole, too.
  */
 static uint32_t file_end(unsigned p, uint32_t page, size_t block)
 {
     uint32_t most = sm_arena.part[p].mapped, end = page + 1;
-    bool whole = sm_arena.pages[page].huge;
+    bool whole = sm_arena.pages[page].huge, hole = is_hole(page);
 
-    if (block == 0)
-        return most;
-    if (!whole)
+    if (block != 0 && !whole && !hole)
         most = (uint32_t)sm_min(most, page + (block >> (SM_PAGE_SHIFT + 1)));
-    while (end < most && sm_arena.pages[end].huge == whole)
+    while (end < most && is_hole(end) == hole && sm_arena.pages[end].huge == whole)
         end++;
     return end;
 }
@@ -189,7 +192,7 @@ static bool temp_map(unsigned p, struct sm_fork_copy *copy)
         return false;
     for (; page < part->mapped && good; page = end) {
         end = file_end(p, page, block);
-        good = temp_file(p, page, end, temp_of(p, page, copy->temp[p]));
+        good = is_hole(page) || temp_file(p, page, end, temp_of(p, page, copy->temp[p]));
     }
     return good;
 }

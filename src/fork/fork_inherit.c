@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fork/fork_inherit.h"
-#include "arena/arena.h"
+#include "arena/backing.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
 #include "fork/spares.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
-
-static bool is_ordinary(const struct sm_partition *part)
-{
-    return sm_arena.pages[part->first].kind == SM_KIND_ORDINARY;
-}
 
 static bool inherit(bool on, bool ordinary)
 {
@@ -23,7 +18,7 @@ static bool inherit(bool on, bool ordinary)
         struct sm_partition *part = &sm_arena.part[p];
         size_t length = (size_t)(part->mapped - part->first) << SM_PAGE_SHIFT;
         bool withheld = sm_settings.fork == SM_FORK_DENY && p == SM_PART_BYTES;
-        if (length && !(on && withheld) && (!ordinary || is_ordinary(part)))
+        if (length && !(on && withheld) && (!ordinary || !sm_backing_secret(p)))
             good = sm_pages_inherit(sm_page_address(part->first), length, on) == 0 && good;
     }
     return good;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fork/fork.h"
+#include "heap/gate.h"
+#include "heap/thread_cache.h"
 #include "os/futex_lock.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
@@ -17,7 +19,7 @@ bool sm_fork_holds(void)
     return holding;
 }
 
-void sm_fork_hold(bool mask)
+static bool hold(bool mask, bool wait)
 {
     uint64_t before = 0, all = ~0ULL;
     bool masks = mask && !sm_seccomp_forbids(SM_CALL_SIGPROCMASK);
@@ -25,9 +27,22 @@ void sm_fork_hold(bool mask)
     if (masks)
         sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
     holding = true;
-    sm_lock_take(&lock);
-    masked = masks;
-    signals = before;
+    if (wait)
+        sm_lock_take(&lock);
+    else
+        holding = sm_lock_try(&lock);
+    if (holding) {
+        masked = masks;
+        signals = before;
+    } else if (masks) {
+        sm_sys(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof(before));
+    }
+    return holding;
+}
+
+void sm_fork_hold(bool mask)
+{
+    hold(mask, true);
 }
 
 void sm_fork_release(void)
@@ -44,5 +59,27 @@ void sm_fork_release(void)
 void sm_fork_release_in_child(void)
 {
     sm_lock_reset(&lock); /* no thread waits for the lock in a child */
+    sm_fork_release();
+}
+
+#define STOP_DOZES 500 /* 20 us each */
+
+/* Does not wait for the lock: its holder may need what this thread's caller holds. */
+bool sm_fork_stop_threads(void)
+{
+    uint64_t calls = SM_CALL_BIT(SM_CALL_FUTEX) | SM_CALL_BIT(SM_CALL_MEMBARRIER);
+
+    if (sm_seccomp_forbids_any(calls) || holding || sm_inside_now() || sm_is_rawfork_child() ||
+        !hold(true, false))
+        return false;
+    if (sm_gate_close(STOP_DOZES))
+        return true;
+    sm_fork_let_threads_go();
+    return false;
+}
+
+void sm_fork_let_threads_go(void)
+{
+    sm_gate_open();
     sm_fork_release();
 }

@@ -3,6 +3,7 @@
 #include "arena/backing.h"
 #include "arena/guard_pages.h"
 #include "arena/page_runs.h"
+#include "arena/scavenge.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
@@ -93,6 +94,7 @@ void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
 {
     sm_slab_reset_locks();
     sm_guard_forget();
+    sm_scavenge_after_fork();
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {
         lock_again(p);
         sm_guard_rebuild(p);

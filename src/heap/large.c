@@ -65,7 +65,9 @@ static void slack_end(char *p, size_t n)
  */
 static uint32_t *own_runs(unsigned part, size_t pages)
 {
-    return sm_cache && pages <= SM_CACHE_RUN_PAGES ? sm_cache->runs[part][pages] : NULL;
+    return sm_cache && !sm_cache->lean && pages <= SM_CACHE_RUN_PAGES
+               ? sm_cache->runs[part][pages]
+               : NULL;
 }
 
 static uint32_t take_own(unsigned part, size_t pages)

@@ -5,12 +5,14 @@
 #include "base/counters.h"
 #include "base/settings.h"
 #include "heap/alloc_stacks.h"
+#include "heap/bins.h"
 #include "heap/borrow.h"
 #include "heap/fallback.h"
 #include "heap/large.h"
 #include "heap/malloc_fast.h"
 #include "heap/misuse.h"
 #include "heap/slab.h"
+#include "heap/thread_stocks.h"
 #include "log/log.h"
 #include "os/valgrind.h"
 #include "os/vector_registers.h"
@@ -88,8 +90,8 @@ static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned cl
     unsigned b = sm_bin_of(part, class);
     void *slot;
 
-    if (!cache)
-        return sm_slab_fetch(part, class, 0, &slot, 1) ? slot : NULL;
+    if (!cache || cache->lean)
+        return sm_slab_fetch(part, class, cache ? cache->shard : 0, &slot, 1) ? slot : NULL;
     slot = sm_bin_pop(cache, b);
     if (!slot && sm_bin_fetch(cache, part, class))
         slot = sm_bin_pop(cache, b);
@@ -176,6 +178,8 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
         p = arena_alloc(cache, n, align, part);
         if (!p && n <= sm_arena.cap && sm_thread_caches_flush_runs())
             p = arena_alloc(cache, n, align, part);
+        if (!p && n <= sm_arena.cap && sm_stocks_gather(&cache))
+            p = arena_alloc(cache, n, align, part);
         why = sm_short_now; /* the reason of this partition, not of the others */
         for (unsigned other = 0; !p && other < SM_PARTS; other++)
             p = sm_may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
@@ -186,6 +190,7 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
         if (sm_unlikely(sm_settings.trace))
             sm_trace_note(p);
     }
+    sm_stocks_count(cache);
     sm_leave(cache);
     return p;
 }
@@ -243,7 +248,7 @@ static void free_slot(struct sm_thread_cache *cache, void *p, size_t n)
     unsigned part = sm_part_of(p), class = sm_slab_class(p), b = sm_bin_of(part, class);
 
     block_end(p, n);
-    if (!cache) {
+    if (!cache || cache->lean) {
         sm_slab_return(part, class, &p, 1);
         return;
     }
@@ -282,6 +287,7 @@ void sm_free_slow(void *p)
         free_slot(cache, p, size);
     }
     count_free(cache, size);
+    sm_stocks_count(cache);
     sm_leave(cache);
 }
 

@@ -11,9 +11,10 @@
 
 struct slab_class {
     struct sm_lock lock;
-    uint32_t partial; /* the first run with free slots */
-    uint32_t runs;    /* number of runs */
-    uint64_t random;  /* 0: not seeded */
+    uint32_t bands;             /* a bit for each list that has runs */
+    uint64_t random;            /* 0: not seeded */
+    uint32_t runs;              /* number of runs */
+    uint32_t partial[SM_BANDS]; /* the first run with free slots in each band of addresses */
 };
 
 /*
@@ -21,6 +22,8 @@ struct slab_class {
  * threads.
  */
 static struct slab_class slab_classes[SM_SHARDS][SM_PARTS][SM_CLASSES];
+
+static uint32_t shards_used; /* a bit for each that ever had a run */
 
 /* xorshift64*: the position of the next slot need not be less predictable than this. */
 static uint32_t next_random(struct slab_class *slab, uint32_t below)
@@ -38,14 +41,35 @@ static uint32_t next_random(struct slab_class *slab, uint32_t below)
 
 static void slab_list_add(struct slab_class *slab, uint32_t page)
 {
-    sm_list_add(&slab->partial, page);
+    unsigned band = sm_band_of(page);
+
+    sm_list_add(&slab->partial[band], page);
+    slab->bands |= 1U << band;
     sm_arena.pages[page].listed = true;
 }
 
 static void slab_list_remove(struct slab_class *slab, uint32_t page)
 {
-    sm_list_remove(&slab->partial, page);
+    unsigned band = sm_band_of(page);
+
+    sm_list_remove(&slab->partial[band], page);
+    if (!slab->partial[band])
+        slab->bands &= ~(1U << band);
     sm_arena.pages[page].listed = false;
+}
+
+/* A run with free slots in the lowest band that has any. */
+static uint32_t lowest(const struct slab_class *slab)
+{
+    return slab->partial[__builtin_ctz(slab->bands)];
+}
+
+/* Whether a run with free slots is the only one, and so low that it keeps nothing above in use.
+ */
+static bool is_stock(const struct slab_class *slab, uint32_t page)
+{
+    return slab->bands == 1 && slab->partial[0] == page && !sm_arena.pages[page].next &&
+           sm_classes[sm_arena.pages[page].class].size <= STOCK_MAX;
 }
 
 static void set_all_free(struct sm_page *run, unsigned slots)
@@ -122,19 +146,20 @@ unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slo
     unsigned got = 0;
 
     sm_lock_take(&slab->lock);
-    if (!slab->partial) {
+    if (!slab->bands) {
         bool first = slab->runs == 0;
         uint32_t page;
         sm_lock_drop(&slab->lock);
         page = new_run(part, class, shard, first);
         if (!page)
             return 0;
+        __atomic_fetch_or(&shards_used, 1U << shard, __ATOMIC_RELAXED);
         sm_lock_take(&slab->lock);
         slab->runs++;
         slab_list_add(slab, page);
     }
-    while (got < want && slab->partial) {
-        uint32_t page = slab->partial;
+    while (got < want && slab->bands) {
+        uint32_t page = lowest(slab);
         got += take_slots(slab, page, slots + got, want - got);
         if (sm_arena.pages[page].free_count == 0)
             slab_list_remove(slab, page);
@@ -164,7 +189,7 @@ static unsigned slot_of(uint32_t page, const void *p)
 
 /*
  * Puts back a slot. Returns true if the run became empty and was removed from the lists. An
- * empty run of small slots stays if it is the only run with free slots.
+ * empty run of small slots in the lowest band stays if it is the only run with free slots.
  */
 static bool put_slot(struct slab_class *slab, uint32_t page, const void *p)
 {
@@ -175,8 +200,7 @@ static bool put_slot(struct slab_class *slab, uint32_t page, const void *p)
     run->free_count++;
     if (!run->listed)
         slab_list_add(slab, page);
-    if (run->free_count < sm_slab_slots(run) ||
-        (slab->partial == page && !run->next && sm_classes[run->class].size <= STOCK_MAX))
+    if (run->free_count < sm_slab_slots(run) || is_stock(slab, page))
         return false;
     slab_list_remove(slab, page);
     slab->runs--;
@@ -270,9 +294,10 @@ static void rebuild_run(unsigned part, uint32_t page, uint64_t *blocks, int64_t 
 
 void sm_slab_rebuild(unsigned part, uint64_t *blocks, int64_t *bytes)
 {
+    /* A child gets a copy of each page that it writes to, so what is unused is left alone. */
     for (unsigned s = 0; s < SM_SHARDS; s++) {
-        for (unsigned c = 0; c < SM_CLASSES; c++)
-            slab_classes[s][part][c] = (struct slab_class){0};
+        if (shards_used & 1U << s)
+            memset(slab_classes[s][part], 0, sizeof(slab_classes[s][part]));
     }
     for (uint32_t p = sm_arena.part[part].first; p < sm_arena.part[part].top; p++) {
         struct sm_page *page = &sm_arena.pages[p];
@@ -298,10 +323,13 @@ void sm_slab_lock_all(void)
         sm_lock_take(&nth_shelf(n)->lock);
 }
 
+/* Reads first: see sm_slab_rebuild(). */
 void sm_slab_reset_locks(void)
 {
-    for (unsigned n = 0; n < SLABS; n++)
-        sm_lock_reset(&nth_shelf(n)->lock);
+    for (unsigned n = 0; n < SLABS; n++) {
+        if (nth_shelf(n)->lock.word)
+            sm_lock_reset(&nth_shelf(n)->lock);
+    }
 }
 
 void sm_slab_unlock_all(void)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap/thread_cache.h"
 #include "arena/fork_window.h"
-#include "arena/page_runs.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include "heap/bins.h"
 #include "heap/slab.h"
 #include "log/lapse.h"
 #include "log/log.h"
@@ -25,7 +25,7 @@ static __thread bool no_cache __attribute__((tls_model("initial-exec")));
 /* How many times a thread without a cache is inside. */
 static __thread uint32_t inside_depth __attribute__((tls_model("initial-exec")));
 
-static struct sm_lock list_lock;
+struct sm_lock sm_thread_caches_lock;
 static struct sm_thread_cache *all;
 static unsigned caches;         /* ever made */
 static uint32_t inside_without; /* threads without a cache that are inside */
@@ -53,48 +53,6 @@ static size_t cache_bytes(void)
     return sm_round_up(sizeof(struct sm_thread_cache) + slots * sizeof(void *), sm_os_page);
 }
 
-static unsigned bin_count(const struct sm_thread_cache *cache, unsigned b, unsigned class)
-{
-    uint32_t room = sm_classes[class].cached * (uint32_t)sizeof(void *);
-
-    return (cache->bins[b].top - (cache->bins[b].limit - room)) / (uint32_t)sizeof(void *);
-}
-
-bool sm_bin_fetch(struct sm_thread_cache *cache, unsigned part, unsigned class)
-{
-    unsigned b = sm_bin_of(part, class);
-    unsigned got =
-        sm_slab_fetch(part, class, cache->shard, sm_bin_top(cache, b) + 1, cache->want[b]);
-
-    cache->bins[b].top += got * (uint32_t)sizeof(void *);
-    cache->want[b] = (uint8_t)sm_min(cache->want[b] * 2U, sm_classes[class].cached / 2U + 1);
-    return got != 0;
-}
-
-void sm_bin_flush(struct sm_thread_cache *cache, unsigned part, unsigned class, unsigned keep)
-{
-    unsigned b = sm_bin_of(part, class), count = bin_count(cache, b, class);
-
-    if (count <= keep)
-        return;
-    cache->bins[b].top -= (count - keep) * (uint32_t)sizeof(void *);
-    sm_slab_return(part, class, sm_bin_top(cache, b) + 1, count - keep);
-}
-
-/* Retains the runs that the cache keeps. Returns whether there were any. */
-static bool flush_runs(struct sm_thread_cache *cache)
-{
-    bool any = false;
-
-    for (unsigned n = 0; n < sizeof(cache->runs) / sizeof(uint32_t); n++) {
-        uint32_t page = __atomic_exchange_n(&cache->runs[0][0][0] + n, 0, __ATOMIC_ACQUIRE);
-        if (page)
-            sm_run_retain(page, sm_arena.pages[page].pages);
-        any = any || page;
-    }
-    return any;
-}
-
 /* Called at the end of a thread: gives its slots back, and its cache to the next thread. */
 static void retire(void *arg)
 {
@@ -105,11 +63,7 @@ static void retire(void *arg)
         return;
     sm_enter();
     if (cache->alive) {
-        for (unsigned c = 0; c < SM_CLASSES; c++) {
-            for (unsigned p = 0; p < SM_PARTS; p++)
-                sm_bin_flush(cache, p, c, 0);
-        }
-        flush_runs(cache);
+        sm_cache_empty(cache);
         sm_count(&sm_stats.allocations, cache->allocations);
         sm_count(&sm_stats.frees, cache->frees);
         __atomic_fetch_add(&sm_stats.live_bytes, cache->live_bytes, __ATOMIC_RELAXED);
@@ -189,6 +143,7 @@ static void set_up(struct sm_thread_cache *cache)
         at += room + (uint32_t)sizeof(void *);
     }
     cache->alive = 1;
+    cache->lean = false;
 }
 
 _Static_assert(offsetof(struct sm_thread_cache, frees) ==
@@ -218,6 +173,11 @@ static void keep_own_cache(void)
     }
 }
 
+struct sm_thread_cache *sm_thread_caches(void)
+{
+    return all;
+}
+
 static struct sm_thread_cache *take_unused(void)
 {
     struct sm_thread_cache *cache = all;
@@ -240,7 +200,7 @@ static struct sm_thread_cache *new_cache(void)
     if (!enabled || no_cache || sm_settings.trace || sm_seccomp_forbids(SM_CALL_MMAP) ||
         sm_seccomp_forbids(SM_CALL_MADVISE))
         return NULL;
-    sm_lock_take(&list_lock);
+    sm_lock_take(&sm_thread_caches_lock);
     cache = take_unused();
     if (!cache) {
         cache = sm_pages_hidden(cache_bytes(), true);
@@ -253,23 +213,12 @@ static struct sm_thread_cache *new_cache(void)
     }
     if (cache)
         cache->used = true;
-    sm_lock_drop(&list_lock);
+    sm_lock_drop(&sm_thread_caches_lock);
     if (cache && pthread_setspecific(key, cache) != 0) {
         cache->used = false;
         cache = NULL;
     }
     return cache;
-}
-
-bool sm_thread_caches_flush_runs(void)
-{
-    bool any = false;
-
-    sm_lock_take(&list_lock);
-    for (struct sm_thread_cache *c = all; c; c = c->next)
-        any = flush_runs(c) || any;
-    sm_lock_drop(&list_lock);
-    return any;
 }
 
 static void enter_without(void)
@@ -347,7 +296,7 @@ bool sm_gate_close(unsigned dozes)
 void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t live_bytes)
 {
     own_begin();
-    sm_lock_reset(&list_lock);
+    sm_lock_reset(&sm_thread_caches_lock);
     inside_without = 0;
     inside_depth = 0;
     keep_own_cache();
@@ -361,13 +310,13 @@ void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_
     *allocations = sm_counted(&sm_stats.allocations);
     *frees = sm_counted(&sm_stats.frees);
     *live_bytes = __atomic_load_n(&sm_stats.live_bytes, __ATOMIC_RELAXED);
-    sm_lock_take(&list_lock);
+    sm_lock_take(&sm_thread_caches_lock);
     for (struct sm_thread_cache *c = all; c; c = c->next) {
         *allocations += __atomic_load_n(&c->allocations, __ATOMIC_RELAXED);
         *frees += __atomic_load_n(&c->frees, __ATOMIC_RELAXED);
         *live_bytes += __atomic_load_n(&c->live_bytes, __ATOMIC_RELAXED);
     }
-    sm_lock_drop(&list_lock);
+    sm_lock_drop(&sm_thread_caches_lock);
 }
 
 /*

@@ -30,7 +30,10 @@ struct sm_thread_cache {
     uint8_t want[SM_BINS];        /* slots to fetch when the bin is empty: grows with use */
     struct sm_thread_cache *next; /* in the list of all caches, unused ones included */
     bool used;
-    uint8_t shard; /* of the slabs: threads of different shards share no cache lines */
+    bool lean;           /* keeps nothing: each bin is empty and full at once */
+    uint32_t slow_calls; /* off the fast path */
+    uint32_t plan;       /* the last one of the scavenger that this thread followed */
+    uint8_t shard;       /* of the slabs: threads of different shards share no cache lines */
     uint32_t runs[SM_PARTS][SM_CACHE_RUN_PAGES + 1][SM_CACHE_RUNS]; /* RETAINED; 0: none */
     void *slots[]; /* each bin's NULL and its slots */
 };
@@ -60,10 +63,6 @@ static inline void sm_bin_push(struct sm_thread_cache *cache, unsigned b, void *
     cache->bins[b].top += (uint32_t)sizeof(slot);
     *sm_bin_top(cache, b) = slot;
 }
-
-/* Off the fast path: fill an empty bin, and empty a bin except for keep slots. */
-bool sm_bin_fetch(struct sm_thread_cache *cache, unsigned part, unsigned class);
-void sm_bin_flush(struct sm_thread_cache *cache, unsigned part, unsigned class, unsigned keep);
 
 /* The calling thread's cache, or NULL. */
 extern SM_LOCAL __thread struct sm_thread_cache *sm_cache
@@ -115,11 +114,9 @@ static inline void sm_leave(struct sm_thread_cache *cache)
         sm_leave_slow();
 }
 
-/*
- * Called when memory is short. Returns the large runs that all threads keep to the arena.
- * Returns whether there were any.
- */
-bool sm_thread_caches_flush_runs(void);
+/* The list of all caches, and the lock that is held while one is added. */
+struct sm_thread_cache *sm_thread_caches(void);
+extern SM_LOCAL struct sm_lock sm_thread_caches_lock;
 
 /* Whether the calling thread is inside already, interrupted by a signal handler. */
 bool sm_inside_now(void);

@@ -15,11 +15,20 @@ struct sm_lock {
     uint32_t word;
 };
 
-static inline void sm_lock_take(struct sm_lock *lock)
+/* Takes the lock if it is free. */
+static inline bool sm_lock_try(struct sm_lock *lock)
 {
     uint32_t seen = 0;
-    if (sm_likely(__atomic_compare_exchange_n(&lock->word, &seen, 1, false, __ATOMIC_ACQUIRE,
-                                              __ATOMIC_RELAXED)))
+
+    return __atomic_compare_exchange_n(&lock->word, &seen, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+static inline void sm_lock_take(struct sm_lock *lock)
+{
+    uint32_t seen;
+
+    if (sm_likely(sm_lock_try(lock)))
         return;
     for (int spin = 0; spin < 100; spin++) {
         seen = 0;

@@ -26,7 +26,7 @@ static size_t locked_limit(void)
 static int first_memory(void)
 {
     struct sm_secret_map map = {.length =
-                                    sm_min(SM_PARTS * SM_CHUNK_FIRST, sm_settings.arena_size)};
+                                    sm_min(SM_PARTS * SM_CHUNK_LEAST, sm_settings.arena_size)};
     size_t touched = locked_limit() < 4 * map.length ? map.length : sm_os_page;
 
     map.length = sm_round_up(map.length, sm_os_page);

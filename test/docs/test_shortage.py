@@ -36,18 +36,25 @@ KNOWN = {
         "sm_arena_init": "have_arena notes it for all",
     },
     "arena/page_runs.c": {
-        "take_listed": "then there is more to be mapped, which notes it",
         "take_top": "sm_backing_grow noted it",
+        "take_hole": "then there is more to be mapped at the end, which notes it",
+        "fill": "sm_backing_fill noted it",
+        "take_at": "as resize",
         "sm_run_take_present": "sm_backing_populate noted it",
         "sm_run_extend": "as resize",
         "sm_run_take_retained": "then there is more to be mapped",
     },
-    "arena/backing.c": {
-        "sm_backing_flags": "no allocation",
+    "arena/grow.c": {
         "map_chunk": "notes it before",
         "room_left": "no allocation",
         "backing_note": "notes it before",
         "commit": "sm_backing_grow notes the error",
+        "block_size": "no allocation",
+        "in_blocks": "no allocation",
+        "sm_backing_empty": "no allocation",
+    },
+    "arena/backing.c": {
+        "sm_backing_flags": "no allocation",
         "lock_page": "says so",
         "sm_backing_present": "sm_backing_populate notes the error",
     },

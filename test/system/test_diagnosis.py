@@ -202,7 +202,7 @@ def scenario_limited(env, rep):
 def scenario_file_size(env, rep):
     """A limit on the size of files is in the way of secret memory, and not of locked memory."""
     # A hard limit of 64 KiB lets it begin, and ends it when it grows.
-    for limit, blocks, named in ((0, 0), 100, True), ((65536, 65536), 5000, True), \
+    for limit, blocks, named in ((0, 0), 100, True), ((32768, 32768), 5000, True), \
             ((0, 1 << 30), 5000, False):
         child = held(env, env.preloaded(), limits={"FSIZE": limit}, blocks=blocks)
         one = doctor(env, child.pid).processes[child.pid]

@@ -126,12 +126,12 @@ static void count_mapped(struct process_state *process, int mem)
 }
 
 /*
- * Reads a second time if the figures seem false, because the process may have unmapped memory
- * between the figures and the map.
+ * Reads again if the figures seem false, because the process may have unmapped memory between
+ * the figures and the map. It gives memory back little by little, for up to a second.
  */
 static void read_figures(struct process_state *process, int mem)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 5; i++) {
         stats_read(process->thread, mem, &process->map, &process->stats);
         count_mapped(process, mem);
         if (!judgement_false(process))

@@ -29,6 +29,8 @@
           "Bytes mapped for the arena.") \
     entry(LIMIT, "limit_bytes", "limit_bytes", sum->cap, \
           "Maximum of bytes that may be mapped (SECRETSSL_ARENA_SIZE).") \
+    entry(RETURNED, "returned_bytes", "returned_bytes_total", sum->returned_bytes, \
+          "Bytes of free memory given back to the kernel.") \
     entry(KERNEL_SECRET, "kernel_secret_bytes", "kernel_secret_bytes", process->kernel_secret, \
           "Bytes of secret mappings according to the kernel.") \
     entry(BLOCKS, "block_bytes", "block_bytes", process->kernel_blocks, \
