@@ -65,7 +65,7 @@ bool sm_guard_lift(uint32_t page)
 
 bool sm_guard_scarce(void)
 {
-    return __atomic_load_n(&guards, __ATOMIC_RELAXED) > GUARDS_MAX / 2;
+    return __atomic_load_n(&guards, __ATOMIC_RELAXED) >= GUARDS_MAX;
 }
 
 void sm_guard_forget(void)

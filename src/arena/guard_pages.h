@@ -29,7 +29,7 @@ static inline bool sm_guarded(uint32_t page, uint32_t pages)
 bool sm_guard_set(uint32_t page);
 bool sm_guard_lift(uint32_t page);
 
-/* Whether free memory should keep no guards. */
+/* Whether there are as many guards as there may be. */
 bool sm_guard_scarce(void);
 
 /* Called in a child, before the first sm_guard_rebuild(). */

@@ -110,6 +110,9 @@ static uint32_t large_take(unsigned part, size_t pages, uint32_t align)
         return 0;
     }
     large_mark(page, pages);
+    /* Free runs give up their guards before a block goes without. */
+    for (unsigned other = 0; sm_guard_scarce() && other < SM_PARTS; other++)
+        sm_run_release(other, 1);
     /* The page in place of the guard at least has the canary. */
     if (!sm_guard_set(page + (uint32_t)pages)) {
         if (sm_backing_populate(page + (uint32_t)pages, guard))

@@ -203,6 +203,51 @@ Test(guard_limits, many_blocks)
     cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
 }
 
+/* More than half of the guards that there may be, in blocks that come and go. */
+enum { COMING = 5000 };
+
+static void fill(void **blocks, size_t size)
+{
+    for (int i = 0; i < COMING; i++) {
+        blocks[i] = sm_malloc(size, PART);
+        CHECK(blocks[i] && sm_arena_owns(blocks[i]));
+    }
+}
+
+static void free_all(void **blocks)
+{
+    for (int i = 0; i < COMING; i++)
+        sm_free(blocks[i]);
+}
+
+/* Their guards stay, so that no system call is needed for any of them. */
+static void many_come_and_go(void *arg)
+{
+    static void *blocks[COMING], *others[COMING];
+    const struct sm_partition *part = &sm_arena.part[PART];
+    uint32_t kept;
+
+    (void)arg;
+    begin(256 * SM_MIB);
+    fill(blocks, 9000);
+    free_all(blocks);
+    kept = part->retained_pages;
+    CHECK(kept >= (COMING - SM_CACHE_RUNS) * (3 + sm_guard_pages()));
+    fill(blocks, 9000);
+    CHECK(part->retained_pages == 0 && sm_stats.unguarded == 0);
+    free_all(blocks);
+    /* Blocks of another length take theirs before they go without. */
+    fill(others, 13000);
+    CHECK(sm_stats.unguarded == 0);
+    free_all(others);
+}
+
+Test(guard_limits, many_come_and_go)
+{
+    cr_assert_eq(in_child_saying(many_come_and_go, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_str_eq(text, "");
+}
+
 /* After every step: behind each large block is a page without access, and nowhere else. */
 static void check_guards(void)
 {
