@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, HERE)
 
-from suite import catalogue, contenders, plots  # noqa: E402
+from suite import catalogue, contenders, fork_server_cost, plots  # noqa: E402
 
 DOCUMENT = os.path.join(os.path.dirname(HERE), "docs", "performance.md")
 BUILD_DIR = None
@@ -87,6 +87,27 @@ class Quick(unittest.TestCase):
             self.assertEqual(order, order[::-1])
             self.assertEqual(sorted(order), ["with", "with", "without", "without"])
 
+    def test_each_side_of_a_forking_server_has_two_slices(self):
+        for name in ("postgresql", "apache-prefork", "sshd"):
+            measurement = self.measured[f"connections-{name}"]
+            for pair in measurement["pairs"]:
+                order = [side for side, *_ in pair["slices"]]
+                self.assertEqual(order, order[::-1])
+                self.assertEqual(sorted(order), sorted(2 * measurement["sides"]))
+                self.assertEqual(set(pair["cpu_us"]), set(measurement["sides"]))
+                for side, count, seconds, _ in pair["slices"]:
+                    self.assertTrue(count > 0 and seconds > 0, side)
+
+    def test_copies_are_recycled_where_that_is_the_side(self):
+        for pair in self.measured["connections-postgresql"]["pairs"]:
+            self.assertGreater(pair["recycling"]["forks"], 0)
+            if not any("recycled no copy" in note for note in self.results["notes"]):
+                self.assertGreater(pair["recycling"]["forks_recycled"], 0)
+        self.assertEqual(
+            tuple(self.measured["connections-postgresql"]["sides"]),
+            fork_server_cost.POSTGRESQL_SIDES,
+        )
+
     def test_secret_memory_is_there_with_the_preload_and_only_then(self):
         degraded = any("degraded" in note for note in self.results["notes"])
         pairs = self.measured["memory-openssl"]["pairs"]
@@ -130,7 +151,7 @@ class Quick(unittest.TestCase):
         self.assertIn(self.results["machine"]["cpu"], texts[0])
         self.assertNotIn("Not measured in this run", texts[0].replace("profile", ""))
         for measurement in self.measured.values():
-            if measurement["sides"] == ["without", "with"]:
+            if measurement["sides"][:2] == ["without", "with"]:
                 self.assertIn(measurement["title"], texts[0])
 
 
@@ -160,6 +181,9 @@ class Refusals(unittest.TestCase):
                 ("fork-0.1", "not loaded"),
                 ("memory-openssl", "not loaded"),
                 ("handshake-p256", "not loaded"),
+                ("connections-postgresql", "not loaded"),
+                ("connections-apache-prefork", "not loaded"),
+                ("connections-sshd", "not loaded"),
                 ("replay-verify", "no preload object installed its functions"),
             ):
                 done = bench(

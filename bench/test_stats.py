@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from suite import machine as machine_state  # noqa: E402
-from suite import memory_cost, results, stats, tables, targets  # noqa: E402
+from suite import fork_server_cost, memory_cost, results, stats, tables, targets  # noqa: E402
 from suite.errors import BenchError  # noqa: E402
 
 
@@ -153,6 +153,66 @@ class Targets(unittest.TestCase):
         (outcome,) = self.outcomes(touch, fork)
         self.assertEqual(outcome.limit, 1.3 * 100 * 20)
         self.assertFalse(outcome.met)
+
+
+    def test_a_rate_may_hardly_fall(self):
+        for with_, met in ((96, True), (76, False)):
+            pairs = [{"without": 100, "with": with_, "recycled": 90}] * 3
+            (outcome,) = self.outcomes(measurement("connections-postgresql", *pairs))
+            self.assertEqual(outcome.met, met)
+            self.assertIn("recycled: 0.900", outcome.row()[2])
+        self.assertIn("**missed by 20%**", outcome.row())
+
+
+class Rates(unittest.TestCase):
+    def rate(self, name, **more):
+        sides = {"without": 100, "with": 80, **more}
+        cpu = {side: 1000 * value for side, value in sides.items()}
+        made = measurement(name, {**sides, "cpu_us": cpu})
+        return {**made, "unit": results.RATE, "sides": list(sides)}
+
+    def test_rates_have_a_table_of_their_own(self):
+        recycled = self.rate("three", recycled=90)
+        recycled["pairs"][0]["recycling"] = {"forks": 40, "forks_recycled": 30}
+        done = {"measurements": [recycled, self.rate("two")], "notes": []}
+        text = tables.fork_servers(done)
+        few = "(too few rounds)"
+        self.assertIn(f"| three | 100 | 80.0 | 0.800 {few} | 90.0 | 0.900 {few} | 1 |", text)
+        self.assertIn(f"| two | 100 | 80.0 | 0.800 {few} | – | – | 1 |", text)
+        self.assertIn("| three | 100 ms | 80.0 ms | 90.0 ms |", text)
+        self.assertIn("*recycled*: 75% of the copies", text)
+        self.assertNotIn("two", tables.figures(done))
+
+    def test_without_rates_there_is_no_table(self):
+        self.assertIsNone(tables.fork_servers({"measurements": [measurement("bulk", {"with": 1})]}))
+
+
+class Connections(unittest.TestCase):
+    class Context:
+        """In place of programs that are run: what pgbench prints."""
+
+        def __init__(self, processed):
+            self.processed = processed
+
+        def run(self, _command):
+            return (
+                f"number of transactions actually processed: {self.processed}/40\n"
+                "tps = 80.000000 (including reconnection times)\n"
+            )
+
+    class Postgres(fork_server_cost.Postgres):
+        port = 0
+        binaries = ""
+
+        def __init__(self):
+            pass
+
+    def test_every_connection_counts(self):
+        self.assertEqual(self.Postgres().connect(self.Context(40), 40), (40, 0.5))
+
+    def test_a_connection_that_fails_fails_the_run(self):
+        with self.assertRaisesRegex(BenchError, "did not make 40 connections"):
+            self.Postgres().connect(self.Context(39), 40)
 
 
 if __name__ == "__main__":

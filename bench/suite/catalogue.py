@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Callable
 
-from suite import child_cost, contenders, memory_cost, recording, replay_cost, server_cost
-from suite import touch_cost
+from suite import child_cost, contenders, fork_server_cost, memory_cost, recording, replay_cost
+from suite import results, server_cost, touch_cost
 from suite.context import SIDES
 from suite.errors import BenchError
 
@@ -20,6 +20,8 @@ PAIRS = (1,)
 # Memory hardly varies: more rounds would tell nothing more.
 MEMORY_ROUNDS = 6
 REPLAY_ROUNDS = 15
+# A round takes a minute, most of it for Apache, which creates children only once a second.
+CONNECTION_ROUNDS = 6
 # Each round splits large pages of the kernel's map for good.
 TOUCH_ROUNDS = 6
 
@@ -85,6 +87,31 @@ def _children():
         "`openssl version`, start to end",
         "µs",
         child_cost.start("openssl", "version"),
+    )
+
+
+def _connections():
+    yield Measurement(
+        "connections-postgresql",
+        "PostgreSQL, `pgbench -C -S -c4 -j2`",
+        results.RATE,
+        fork_server_cost.postgresql,
+        CONNECTION_ROUNDS,
+        fork_server_cost.POSTGRESQL_SIDES,
+    )
+    yield Measurement(
+        "connections-apache-prefork",
+        "Apache, `mpm_prefork` with `MaxConnectionsPerChild 1`",
+        results.RATE,
+        fork_server_cost.apache_prefork,
+        CONNECTION_ROUNDS,
+    )
+    yield Measurement(
+        "connections-sshd",
+        "sshd, one `ssh … true` after the other",
+        results.RATE,
+        fork_server_cost.sshd,
+        CONNECTION_ROUNDS,
     )
 
 
@@ -165,7 +192,14 @@ def _arenas():
     )
 
 
-MEASUREMENTS = (*_server(), *_children(), *_memory(), *_replays(), *_arenas())
+MEASUREMENTS = (
+    *_server(),
+    *_children(),
+    *_connections(),
+    *_memory(),
+    *_replays(),
+    *_arenas(),
+)
 NAMES = tuple(measurement.name for measurement in MEASUREMENTS)
 BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 

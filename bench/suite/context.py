@@ -32,11 +32,14 @@ class Effort:
     passes: int  # of a trace in each process
     open: tuple  # connections that are open while handshakes are measured
     touch_mib: int  # secret memory whose first touch is measured
+    logins: int  # to PostgreSQL, in a slice
+    spawns: tuple  # connections to Apache that fill a slice's time before it, and in it
+    shells: int  # commands by ssh, in a slice
     trace: str = None  # replayed in place of all others
 
 
-FULL = Effort(1500, 100, 400, 10, 25, (0, 50, 100, 200, 400), 5, (0, 200, 800), 64)
-QUICK = Effort(40, 10, 8, 2, 2, (0, 10, 20), 1, (0, 10), 2, "keygen")
+FULL = Effort(1500, 100, 400, 10, 25, (0, 50, 100, 200, 400), 5, (0, 200, 800), 64, 200, (128, 96), 8)
+QUICK = Effort(40, 10, 8, 2, 2, (0, 10, 20), 1, (0, 10), 2, 8, (1, 2), 1, "keygen")
 
 
 def clean_environment():
@@ -96,7 +99,7 @@ class Context:
 
     def environment(self, side):
         environment = dict(self._clean)
-        if side == "with" and self.preload:
+        if side != SIDES[0] and self.preload:
             environment["LD_PRELOAD"] = self.preload
         return environment
 
@@ -156,10 +159,13 @@ class Context:
     def helper(self, name, *arguments):
         return [os.path.join(self.helpers, name), *map(str, arguments)]
 
-    def check_side(self, side, pid, what, secret_kib):
-        """A run whose "with" side has no preload, or whose other side has one, is worthless."""
-        loaded = bool(self.preload) and process.maps_file(pid, self.preload)
-        expected = side == "with" and bool(self.preload)
+    def check_side(self, side, pid, what, secret_kib, preload=None):
+        """A run whose "without" side has the preload, or whose other sides have not, is worthless.
+
+        PRELOAD is where the object lies for a program that may not read it in the build directory.
+        """
+        loaded = bool(self.preload) and process.maps_file(pid, preload or self.preload)
+        expected = side != SIDES[0] and bool(self.preload)
         if loaded != expected:
             raise BenchError(
                 f"{what} on the '{side}' side has "

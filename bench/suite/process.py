@@ -21,6 +21,13 @@ def cpu_ns(pid):
         raise BenchError(f"process {pid} is gone: it should have lived to the end") from error
 
 
+def family_cpu_us(pid):
+    """CPU time so far of a process and of those of its descendants that have been waited for."""
+    # The name, which may have blanks, is in brackets.
+    times = _read(pid, "stat").rsplit(")", 1)[1].split()[11:15]
+    return sum(map(int, times)) * 1_000_000 // os.sysconf("SC_CLK_TCK")
+
+
 def children(pid):
     """Process ids of the direct children."""
     path = f"/proc/{pid}/task/{pid}/children"

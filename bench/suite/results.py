@@ -8,6 +8,8 @@ from suite.context import SIDES
 from suite.errors import BenchError
 
 SCHEMA = 2
+# The unit of rates. Of everything else that is measured, less is better.
+RATE = "1/s"
 
 
 def _compact(value):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Markdown from a results file."""
 
-from suite import memory_cost, results as results_file, stats
+from suite import fork_server_cost, memory_cost, results as results_file, stats
+from suite.context import SIDES
 
 
 def three_digits(value):
@@ -40,9 +41,11 @@ def table(head, rows, right=()):
 
 
 def figures(results):
-    """The one table: each measurement without and with the preload."""
+    """Each cost without and with the preload, in one table; rates have their own."""
     rows = []
     for measurement in filter(results_file.has_sides, results["measurements"]):
+        if measurement["unit"] == results_file.RATE:
+            continue
         summary = results_file.summary(measurement)
         unit = measurement["unit"]
         largest = max(summary["without"], summary["with"])
@@ -61,6 +64,46 @@ def figures(results):
     for note in results["notes"]:
         text += f"\n\nNote: {note}."
     return text
+
+
+def _recycled(measurements):
+    """How many copies were recycled where that was asked for: a sentence, or nothing."""
+    pairs = [pair["recycling"] for m in measurements for pair in m["pairs"] if "recycling" in pair]
+    if not pairs:
+        return ""
+    share = stats.median([pair["forks_recycled"] / pair["forks"] for pair in pairs])
+    return f"\n\n*recycled*: {share:.0%} of the copies were made in pages of an ended child."
+
+
+def fork_servers(results):
+    """Connections a second to servers that fork for each, and what one costs the whole server."""
+    measured = [m for m in results["measurements"] if m["unit"] == results_file.RATE]
+    if not measured:
+        return None
+    sides = (*SIDES, fork_server_cost.RECYCLED)
+    rates, costs = [], []
+    for measurement in measured:
+        rate, cost, ratios = dict.fromkeys(sides, "–"), dict.fromkeys(sides, "–"), ["–", "–"]
+        spent = {
+            side: stats.median([pair["cpu_us"][side] for pair in measurement["pairs"]])
+            for side in measurement["sides"]
+        }
+        for side in measurement["sides"]:
+            summary = results_file.summary(measurement, with_=side)
+            rate[side] = three_digits(summary["with"])
+            cost[side] = quantity(spent[side], "µs", max(spent.values()))
+            if side != SIDES[0]:
+                ratios[sides.index(side) - 1] = ratio(summary)
+        title, rounds = measurement["title"], str(len(measurement["pairs"]))
+        first, *others = rate.values()
+        compared = [cell for pair in zip(others, ratios) for cell in pair]
+        rates.append([title, first, *compared, rounds])
+        costs.append([title, *cost.values()])
+    interval = "ratio (95% interval)"
+    head = ["connections a second", sides[0], sides[1], interval, sides[2], interval, "rounds"]
+    text = table(head, rates, right=range(1, len(head)))
+    head = ["CPU time of the server for a connection", *sides]
+    return f"{text}\n\n{table(head, costs, right=(1, 2, 3))}{_recycled(measured)}"
 
 
 def _medians(holdings):

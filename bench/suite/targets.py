@@ -4,7 +4,7 @@
 import math
 from dataclasses import dataclass
 
-from suite import replay_tables, results as results_file, stats
+from suite import fork_server_cost, replay_tables, results as results_file, stats
 from suite.tables import quantity, table
 
 
@@ -128,10 +128,24 @@ def _fork(results):
             )
 
 
+def _connections(results):
+    measurement = results_file.find(results, "connections-postgresql")
+    if not measurement:
+        return
+    recycled = results_file.summary(measurement, with_=fork_server_cost.RECYCLED)
+    yield Outcome(
+        "new connections to PostgreSQL, share of the rate without",
+        results_file.summary(measurement)["ratio"],
+        0.95,
+        True,
+        detail=f"recycled: {recycled['ratio']:.3f}",
+    )
+
+
 def outcomes(results):
     """Of each target that the run measured."""
     found = []
-    for part in (_replay, _threads, _memory, _start, _server, _fork):
+    for part in (_replay, _threads, _memory, _start, _server, _fork, _connections):
         found += part(results)
     return found
 
