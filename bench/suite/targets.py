@@ -37,7 +37,8 @@ class Outcome:
         return [self.what, f"{bound} {self._number(self.limit)}", measured, verdict]
 
 
-REPLAY_LIMITS = {"glibc": 0.95, "mimalloc": 1.3, "glibc-clear": 0.8, "mimalloc-clear": 1.0}
+# Allocators that clear what is freed, as this one does: the others do less.
+REPLAY_LIMITS = {"glibc-clear": 0.8, "mimalloc-clear": 1.0}
 
 
 def _replay(results):
@@ -81,7 +82,7 @@ def _memory(results):
 
 def _start(results):
     for name, what, limit in (
-        ("start-openssl", "`openssl version`, longer by", 2000),
+        ("start-openssl", "`openssl version`, longer by", 1200),
         ("start-true", "`true`, longer by", 200),
     ):
         measurement = results_file.find(results, name)
