@@ -232,8 +232,15 @@ static void enter_without(void)
             return;
         __atomic_fetch_sub(&inside_without, 1, __ATOMIC_SEQ_CST);
         sm_die_if_rawfork_child(); /* In a rawfork child no thread would open the gate. */
+        /*
+         * A handler of a signal that interrupts the wait may fork, and must then wait for its
+         * turn like any thread outside: otherwise it would hold the C library's lock of
+         * handlers and want the stream list, and the thread that closed the gate has it the
+         * other way.
+         */
+        inside_depth = 0;
         sm_gate_wait();
-        inside_depth = 1; /* A child that has caught up starts with depth 0. */
+        inside_depth = 1;
     }
 }
 
