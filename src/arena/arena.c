@@ -155,6 +155,11 @@ void sm_arena_unlock(void)
         sm_lock_take(&part->lock);
         sm_pages_unlock(sm_page_address(part->mapped),
                         (size_t)(part->end + SM_PART_TAIL - part->mapped) << SM_PAGE_SHIFT);
+        for (unsigned band = 0; band < SM_BANDS; band++) {
+            for (uint32_t hole = part->holes[band]; hole; hole = sm_arena.pages[hole].next)
+                sm_pages_unlock(sm_page_address(hole),
+                                (size_t)sm_arena.pages[hole].pages << SM_PAGE_SHIFT);
+        }
         for (unsigned t = 0; t < SM_TABLES; t++) {
             struct sm_table_pages pages =
                 sm_table_pages(t, p * sm_part_pages(), part->end + SM_PART_TAIL, false);

@@ -80,6 +80,7 @@ struct sm_partition {
     uint32_t free_pages, hole_pages;
     uint32_t free_low;        /* the fewest free and retained pages since sm_scavenge_plan() */
     uint32_t surplus;         /* pages to be given back to the kernel */
+    uint32_t ahead;           /* pages that were asked for ahead of use, and stay */
     bool may_empty;           /* a free run became as long as a chunk */
     uint32_t lists[SM_BANDS]; /* a bit for each list that has runs */
     uint32_t free[SM_BANDS][SM_RUN_LISTS]; /* of 1, 2, ... 16 pages, then by powers of two */

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/empty.h"
+#include "arena/backing.h"
 #include "arena/fork_window.h"
 #include "arena/free_runs.h"
 #include "arena/grow.h"
+#include "os/pages.h"
 #include "os/seccomp_calls.h"
 
 /* Asks for the calls that emptying a chunk and filling it again take. */
 bool sm_empty_is_possible(void)
 {
     return !sm_arena.fixed && !sm_window_is_mine() && !sm_seccomp_forbids_any(SM_CALLS_TO_MAP);
+}
+
+/*
+ * Also where a filter answers with an error, or a limit was lowered, memory cannot be mapped
+ * again. So this is tried, with one page.
+ */
+bool sm_empty_is_wise(unsigned p)
+{
+    return sm_empty_is_possible() &&
+           (!sm_backing_secret(p) || sm_pages_probe(sm_backing_flags(p)) == 0);
 }
 
 /* Whether a chunk is a file, which the kernel takes back when it is unmapped. */
@@ -19,6 +31,14 @@ static bool is_file(uint32_t page, uint32_t end)
     return page == end;
 }
 
+/* Whether all that follows in a page's chunk is without memory. */
+static bool ends_in_hole(uint32_t page)
+{
+    uint32_t behind = sm_chunk_of(page) + sm_arena.chunk;
+
+    return sm_edge_is(page, SM_USE_HOLE) && page + sm_arena.pages[page].pages >= behind;
+}
+
 /* The whole chunks at the end of a free run, at most pages pages: from *from to before *to. */
 static bool chunks_of(const struct sm_partition *part, uint32_t run, uint32_t pages,
                       uint32_t *from, uint32_t *to)
@@ -27,7 +47,7 @@ static bool chunks_of(const struct sm_partition *part, uint32_t run, uint32_t pa
 
     /* Behind the last run nothing is in use. */
     *to = end == part->top ? part->mapped : end;
-    if (*to != part->mapped)
+    if (*to != part->mapped && !ends_in_hole(*to))
         *to = sm_chunk_of(*to);
     *from = *to;
     for (uint32_t at = *to, chunk; at > run && *to - *from < pages; at = chunk) {

@@ -124,7 +124,7 @@ static size_t map_chunk(unsigned p, uint32_t page, size_t need, size_t wish)
         error = map_some(p, at, length, &memory);
     /* Where mapped length counts against the limit, a smaller chunk may still fit. */
     while (error == -EAGAIN && length > need) {
-        length = sm_max(need, sm_round_up(length / 2, sm_os_page));
+        length = sm_max(need, sm_min(sm_round_up(length / 2, sm_os_page), SM_CHUNK_LEAST));
         error = map_some(p, at, length, &memory);
     }
     if (error && memory.kind == SM_KIND_SECRET && sm_backing_may_degrade(p)) {
@@ -178,7 +178,22 @@ static size_t file_length(uint32_t page, size_t wish, size_t block)
     return sm_min(wish, chunk - at % chunk);
 }
 
-/* Maps files until there is what is needed. Returns the number of bytes mapped. */
+/* Takes back what was mapped of something that does not fit, for others that do. */
+static void undo(uint32_t page, size_t length)
+{
+    if (length == 0 || sm_pages_discard(sm_page_address(page), length) != 0)
+        return;
+    for (size_t i = 0; i < length >> SM_PAGE_SHIFT; i++) {
+        struct sm_page *entry = &sm_arena.pages[page + i];
+        entry->kind = SM_KIND_NONE;
+        entry->huge = entry->uncached = false;
+    }
+}
+
+/*
+ * Maps files until there is what is needed. Returns the number of bytes mapped, 0 if it is not
+ * all to be had.
+ */
 static size_t map_files(unsigned p, uint32_t page, size_t need, size_t wish)
 {
     size_t block = block_size(p, page, wish), done = 0, length, got = 1;
@@ -189,7 +204,10 @@ static size_t map_files(unsigned p, uint32_t page, size_t need, size_t wish)
         got = map_chunk(p, at, sm_min(need - done, length), length);
         done += got;
     }
-    return done;
+    if (done >= need)
+        return done;
+    undo(page, done);
+    return 0;
 }
 
 static size_t room_left(void)
@@ -207,11 +225,15 @@ static size_t wish_for(unsigned p, uint32_t page, size_t need, size_t most)
 {
     size_t unit = (size_t)sm_arena.chunk << SM_PAGE_SHIFT, block;
     uintptr_t at = (uintptr_t)sm_page_address(page);
+    size_t before = (size_t)(page - sm_arena.part[p].first) << SM_PAGE_SHIFT;
 
     block = block_size(p, page, need);
     /* Chunks up to the next block, if they are enough, so that whole blocks follow. */
     if (block && (at % block == 0 || sm_round_up(at, block) - at < need))
         unit = block;
+    else /* Large chunks are filled little by little, so that nobody takes a whole limit at
+            once. */
+        unit = sm_min(unit, sm_max(before, SM_CHUNK_LEAST));
     /* All partitions share the arena, so a small arena is mapped in small chunks. */
     unit = sm_min(unit, sm_round_up(sm_arena.cap / 16, sm_os_page));
     if (unit & (unit - 1))

@@ -151,7 +151,8 @@ static uint32_t run_take(unsigned p, uint32_t pages, uint32_t align)
         page = sm_free_take(part, pages, align);
     }
     /* Free memory that is scattered is exchanged for memory in one place. */
-    if (!page && part->free_pages + part->hole_pages >= pages && sm_free_empty(p, UINT32_MAX))
+    if (!page && part->may_empty && part->free_pages + part->hole_pages >= pages &&
+        sm_empty_is_wise(p) && sm_free_empty(p, UINT32_MAX))
         page = take_fresh(p, pages, align);
     note_low(part);
     return page;
@@ -164,7 +165,7 @@ static bool empty_others(unsigned p)
 
     for (unsigned other = 0; other < SM_PARTS; other++) {
         struct sm_partition *part = &sm_arena.part[other];
-        if (other == p)
+        if (other == p || part->mapped == part->first || !sm_empty_is_wise(other))
             continue;
         sm_lock_take(&part->lock);
         release_all(part);
@@ -299,8 +300,12 @@ size_t sm_arena_prefault(unsigned p, size_t bytes)
     /* Takes as much as there is, because half the wish is better than nothing. */
     while (pages && !(page = sm_run_take_present(p, pages)))
         pages /= 2;
-    if (page)
-        sm_run_give(page, pages);
+    if (!page)
+        return 0;
+    sm_run_give(page, pages);
+    sm_lock_take(&part->lock);
+    part->ahead = (uint32_t)sm_max(part->ahead, pages);
+    sm_lock_drop(&part->lock);
     return (size_t)pages << SM_PAGE_SHIFT;
 }
 

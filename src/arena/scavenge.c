@@ -4,6 +4,7 @@
 #include "arena/page_runs.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include <errno.h>
 #include <sys/auxv.h>
 #include <time.h>
 
@@ -22,6 +23,7 @@ static unsigned waited;          /* periods since the last try to compact */
 static unsigned patience;        /* periods to wait before the next */
 static uint64_t returned;        /* sm_stats.returned_bytes at the last plan */
 static uint64_t mapped_ever;     /* bytes, at the end of the last period */
+static uint64_t returned_ever;   /* the same, of sm_stats.returned_bytes */
 static uint64_t returned_lately; /* bytes: each period counts an eighth less than the next */
 static unsigned hold_for = 1;    /* periods for which memory must be free to be surplus */
 static unsigned held, calm;      /* periods since the last plan, and since the last regret */
@@ -29,7 +31,7 @@ static uint32_t live_most;       /* pages of live blocks, falling slowly */
 
 uint32_t sm_scavenge_plan(void)
 {
-    return __atomic_load_n(&plans, __ATOMIC_RELAXED);
+    return __atomic_load_n(&plans, __ATOMIC_ACQUIRE);
 }
 
 bool sm_scavenge_compacts(void)
@@ -41,7 +43,7 @@ bool sm_scavenge_compacts(void)
 static void step_in(unsigned p)
 {
     struct sm_partition *part = &sm_arena.part[p];
-    uint32_t before, emptied, left;
+    uint32_t before, room, emptied, left;
 
     /* Retained runs are in chunks too, and without a guard they are one with their neighbours.
      */
@@ -49,7 +51,9 @@ static void step_in(unsigned p)
         return;
     sm_lock_take(&part->lock);
     before = part->surplus;
-    emptied = before ? sm_free_empty(p, (uint32_t)sm_min(before, STEP_PAGES)) : 0;
+    room = part->free_pages - (uint32_t)sm_min(part->free_pages, part->ahead);
+    room = (uint32_t)sm_min(room, sm_min(before, STEP_PAGES));
+    emptied = room ? sm_free_empty(p, room) : 0;
     left = before - (uint32_t)sm_min(before, emptied);
     if (!emptied && !sm_scavenge_compacts())
         left = 0;
@@ -69,14 +73,12 @@ void sm_scavenge_step(void)
 }
 
 /*
- * The pages that stay though they are free: a quarter of what is in use, what was asked for
- * ahead, and at least the reserve, so that a server between two requests keeps its memory.
+ * The pages that stay though they are free: a quarter of what is in use, and at least the
+ * reserve, so that a server between two requests keeps its memory.
  */
 static uint32_t reserve_for(uint32_t used)
 {
-    size_t least = sm_max(SM_SCAVENGE_RESERVE, sm_settings.prefault) >> SM_PAGE_SHIFT;
-
-    return (uint32_t)sm_max(used / 4, least);
+    return (uint32_t)sm_max(used / 4, SM_SCAVENGE_RESERVE >> SM_PAGE_SHIFT);
 }
 
 /* What was free in all of the period, in pages. Begins the next period. */
@@ -87,7 +89,7 @@ static uint32_t free_throughout(uint32_t low[SM_PARTS])
     for (unsigned p = 0; p < SM_PARTS; p++) {
         struct sm_partition *part = &sm_arena.part[p];
         sm_lock_take(&part->lock);
-        low[p] = part->free_low;
+        low[p] = part->free_low - (uint32_t)sm_min(part->free_low, part->ahead);
         part->free_low = part->free_pages + part->retained_pages;
         sm_lock_drop(&part->lock);
         all += low[p];
@@ -98,6 +100,9 @@ static uint32_t free_throughout(uint32_t low[SM_PARTS])
 static void set_surplus(unsigned p, uint32_t pages)
 {
     struct sm_partition *part = &sm_arena.part[p];
+
+    if (pages && !sm_empty_is_wise(p))
+        pages = 0;
 
     sm_lock_take(&part->lock);
     __atomic_store_n(&part->surplus, pages, __ATOMIC_RELAXED); /* also read without the lock */
@@ -132,13 +137,12 @@ static void learn(void)
 {
     uint64_t back = sm_counted(&sm_stats.returned_bytes);
     uint64_t ever = sm_counted(&sm_stats.mapped) + back;
-    static uint64_t back_before;
     /* Compacting fills low holes, and that is no regret. */
     bool regret = !compacting && ever - mapped_ever >= SM_SCAVENGE_RESERVE / 2 &&
                   ever - mapped_ever >= returned_lately / 4 && returned_lately != 0;
 
-    returned_lately = returned_lately / 8 * 7 + (back - back_before);
-    back_before = back;
+    returned_lately = returned_lately / 8 * 7 + (back - returned_ever);
+    returned_ever = back;
     mapped_ever = ever;
     calm++;
     if (regret) {
@@ -154,7 +158,16 @@ static void begin_plan(bool compact)
 {
     returned = sm_counted(&sm_stats.returned_bytes);
     __atomic_store_n(&compacting, compact, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&plans, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&plans, 1, __ATOMIC_RELEASE);
+}
+
+/* A partition's part of what is given back, by its size. */
+static uint32_t share_of(unsigned p, uint32_t pages, uint32_t mapped)
+{
+    const struct sm_partition *part = &sm_arena.part[p];
+    uint32_t own = part->mapped - part->first - part->hole_pages;
+
+    return mapped ? (uint32_t)((uint64_t)pages * own / mapped) : 0;
 }
 
 /* gained: memory was compacted until now, and some went back. Called with plan_lock held. */
@@ -184,7 +197,7 @@ static void make_plan(bool gained)
                      __ATOMIC_RELAXED);
     if (is_time_to_compact(scattered)) {
         for (unsigned p = 0; p < SM_PARTS; p++)
-            set_surplus(p, scattered);
+            set_surplus(p, share_of(p, scattered, mapped));
         begin_plan(true);
     }
 }
@@ -205,13 +218,21 @@ static void end_period(uint32_t live)
     make_plan(gained);
 }
 
-/* The time in milliseconds, without a system call, or 0 where that cannot be had. */
+/*
+ * The time in milliseconds, without a system call, or 0 where that cannot be had. Keeps errno,
+ * because free() does.
+ */
 static uint64_t clock_now(void)
 {
-    struct timespec now;
+    static int has_clock; /* 0: not asked yet */
+    struct timespec now = {0};
+    int error = errno;
 
-    if (!getauxval(AT_SYSINFO_EHDR) || clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
-        return 0;
+    if (has_clock == 0)
+        has_clock = getauxval(AT_SYSINFO_EHDR) ? 1 : -1;
+    if (has_clock < 0 || clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
+        now = (struct timespec){0};
+    errno = error;
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
@@ -235,8 +256,18 @@ void sm_scavenge_begin(uint64_t live)
     sm_lock_drop(&plan_lock);
 }
 
+void sm_scavenge_stop(void)
+{
+    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++)
+        set_surplus(p, 0);
+}
+
 void sm_scavenge_after_fork(void)
 {
     sm_lock_reset(&plan_lock);
     compacting = false;
+    returned = returned_ever = returned_lately = 0;
+    mapped_ever = sm_arena.mapped;
+    futile = 0;
+    held = calm = 0;
 }

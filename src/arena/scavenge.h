@@ -30,6 +30,12 @@ void sm_scavenge_step(void);
 uint32_t sm_scavenge_plan(void);
 bool sm_scavenge_compacts(void);
 
+/*
+ * Ends the plan, before the program limits what it may do: the next plan asks whether memory
+ * could be mapped again. Called inside the allocator.
+ */
+void sm_scavenge_stop(void);
+
 /* Called in a child of fork. */
 void sm_scavenge_after_fork(void);
 

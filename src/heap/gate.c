@@ -12,7 +12,7 @@ static char gate_padding[60] __attribute__((used));
 
 bool sm_gate_is_closed(void)
 {
-    return __atomic_load_n(&sm_gate, __ATOMIC_RELAXED) && !sm_window_is_mine();
+    return __atomic_load_n(&sm_gate, __ATOMIC_ACQUIRE) && !sm_window_is_mine();
 }
 
 void sm_gate_wait(void)

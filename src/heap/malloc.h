@@ -21,6 +21,10 @@ void sm_heap_seal(void);
 /* sm_arena_shrink(), for callers outside the allocator. */
 void sm_heap_shrink(size_t allowed);
 
+/* Called before a sandbox is made: nothing more is given back until it is known what works in
+ * it. */
+void sm_heap_keep(void);
+
 /*
  * Makes bytes of a partition resident ahead of use. Returns the number of bytes made resident.
  */

@@ -93,7 +93,8 @@ static inline bool sm_enter_fast(struct sm_thread_cache *cache)
         return false;
     cache->inside = 1;
     sm_barrier(); /* The fork's membarrier turns this into a real barrier. */
-    return sm_likely(!sm_gate);
+    /* What a fork, or who took this thread's stocks, did while the gate was closed is seen. */
+    return sm_likely(!__atomic_load_n(&sm_gate, __ATOMIC_ACQUIRE));
 }
 
 static inline struct sm_thread_cache *sm_enter(void)

@@ -2,6 +2,7 @@
 #include "heap/thread_stocks.h"
 #include "arena/scavenge.h"
 #include "heap/bins.h"
+#include "heap/malloc.h"
 
 #define VAIN_MOST 1024 /* shortages that are not tried again after one in vain */
 
@@ -41,22 +42,33 @@ static uint32_t gather(void)
     return free_pages() - before;
 }
 
+void sm_heap_keep(void)
+{
+    struct sm_thread_cache *cache = sm_enter();
+
+    sm_scavenge_stop();
+    sm_leave(cache);
+}
+
 /* Called outside the allocator. */
 static bool stop_and_gather(void)
 {
     static uint32_t vain, rest; /* the last wait, and what is left of it, in shortages */
     uint32_t left = __atomic_load_n(&rest, __ATOMIC_RELAXED), pages;
+    bool stopped;
 
     if (left) {
         __atomic_store_n(&rest, left - 1, __ATOMIC_RELAXED);
         return false;
     }
-    if (!sm_thread_caches() || !sm_stocks_stop || !sm_stocks_stop())
+    if (!sm_thread_caches() || !sm_stocks_stop)
         return false;
-    pages = gather();
+    stopped = sm_stocks_stop();
+    pages = stopped ? gather() : 0;
     vain = pages ? 0 : (uint32_t)sm_min(2 * vain + 1, VAIN_MOST);
     __atomic_store_n(&rest, vain, __ATOMIC_RELAXED);
-    sm_stocks_go_on();
+    if (stopped)
+        sm_stocks_go_on();
     return pages != 0;
 }
 
@@ -72,11 +84,12 @@ bool sm_stocks_gather(struct sm_thread_cache **cache)
 
 static void follow_plan(struct sm_thread_cache *cache)
 {
+    uint32_t plan = sm_scavenge_plan();
     bool lean = sm_scavenge_compacts();
 
-    if (cache->plan != sm_scavenge_plan())
+    if (cache->plan != plan || (lean && !cache->lean))
         sm_cache_empty(cache);
-    cache->plan = sm_scavenge_plan();
+    cache->plan = plan;
     if (cache->lean != lean)
         sm_cache_set_lean(cache, lean);
 }

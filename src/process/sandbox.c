@@ -21,6 +21,7 @@ static const size_t reserve[SM_PARTS] = {
 
 void sm_sandbox_reserve(void)
 {
+    sm_heap_keep();
     for (unsigned p = 0; p < SM_PARTS; p++) {
         size_t have = (size_t)sm_arena.part[p].top - sm_arena.part[p].first;
         sm_heap_reserve(p, sm_max(reserve[p], (have << SM_PAGE_SHIFT) / 4));
@@ -51,6 +52,8 @@ void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program)
     if (seal->foreign)
         return;
     sm_log_seal();
+    if (!sm_is_rawfork_child())
+        sm_heap_keep();
     killing = sm_seccomp_evaluate(program);
     if (sm_is_rawfork_child()) {
         /*
