@@ -220,14 +220,14 @@ Test(guard, kept_are_used_before_the_arena_grows)
     cr_assert_eq(retained_pages(), 200 * PAGES);
     mapped = sm_arena.mapped;
     fill(blocks, 60, 100000);
-    cr_assert_eq(sm_arena.mapped, mapped, "merged with their neighbours");
+    cr_assert_leq(sm_arena.mapped, mapped, "merged with their neighbours");
     free_all(blocks, 60);
     fill(blocks, 4000, 1000);
-    cr_assert_eq(sm_arena.mapped, mapped, "for slots");
+    cr_assert_leq(sm_arena.mapped, mapped, "for slots");
     free_all(blocks, 4000);
     /* All but what the thread keeps in slots, and remainders */
     fill(blocks, 160, SIZE);
-    cr_assert_eq(sm_arena.mapped, mapped, "and back");
+    cr_assert_leq(sm_arena.mapped, mapped, "and back");
 }
 
 Test(guard, moves_with_the_end)
