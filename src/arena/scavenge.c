@@ -14,6 +14,7 @@
 #define HOLD       64  /* periods for which memory must be free to be surplus, at most */
 #define CALM       256 /* periods without a regret, after which it need be for half as many */
 
+uint32_t sm_scavenge_period = SM_SCAVENGE_PERIOD;
 static uint64_t period_end; /* in milliseconds */
 static struct sm_lock plan_lock;
 static uint32_t plans;
@@ -250,7 +251,7 @@ void sm_scavenge_begin(uint64_t live)
     if (!sm_empty_is_possible() || !sm_lock_try(&plan_lock))
         return;
     if (now > period_end) {
-        __atomic_store_n(&period_end, now + SM_SCAVENGE_PERIOD, __ATOMIC_RELAXED);
+        __atomic_store_n(&period_end, now + sm_scavenge_period, __ATOMIC_RELAXED);
         end_period((uint32_t)(live >> SM_PAGE_SHIFT));
     }
     sm_lock_drop(&plan_lock);

@@ -8,6 +8,9 @@
 
 #include "arena/arena.h"
 
+/* In milliseconds. Tests of other things set it so high that nothing goes back. */
+extern SM_LOCAL uint32_t sm_scavenge_period;
+
 #define SM_SCAVENGE_PERIOD  150          /* milliseconds */
 #define SM_SCAVENGE_RESERVE (4 * SM_MIB) /* bytes that stay, at least */
 

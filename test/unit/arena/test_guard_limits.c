@@ -2,6 +2,7 @@
 /* Large blocks when guards are refused, or too many; and that all is as it should be in a
  * random mix. */
 #include "arena/guard_pages.h"
+#include "arena/scavenge.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "heap/malloc.h"
@@ -55,6 +56,7 @@ static void begin(size_t arena_size)
     start_heap_of(arena_size);
     for (unsigned p = 0; p < SM_PARTS; p++)
         CHECK(sm_malloc(100, p) != NULL);
+    sm_scavenge_period = UINT32_MAX;
 }
 
 static void refused(void *arg)

@@ -2,6 +2,7 @@
 /* Guard pages behind large blocks, and freed blocks that are kept together with theirs. What
  * happens when there can be none is in test_guard_limits.c. */
 #include "arena/guard_pages.h"
+#include "arena/scavenge.h"
 #include "base/counters.h"
 #include "heap/large.h"
 #include "heap/malloc.h"
@@ -215,6 +216,7 @@ Test(guard, kept_are_used_before_the_arena_grows)
     static void *blocks[4000];
     size_t mapped;
 
+    sm_scavenge_period = UINT32_MAX;
     fill(blocks, 200, SIZE);
     free_all(blocks, 200);
     cr_assert_eq(retained_pages(), 200 * PAGES);
