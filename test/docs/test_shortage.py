@@ -42,10 +42,12 @@ KNOWN = {
         "take_at": "as resize",
         "sm_run_take_present": "sm_backing_populate noted it",
         "sm_run_extend": "as resize",
+        "sm_arena_prefault": "no allocation; the run noted it",
         "sm_run_take_retained": "then there is more to be mapped",
     },
     "arena/grow.c": {
         "map_chunk": "notes it before",
+        "map_files": "map_chunk noted it",
         "room_left": "no allocation",
         "backing_note": "notes it before",
         "commit": "sm_backing_grow notes the error",
