@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/backing.h"
-#include "arena/fork_window.h"
 #include "arena/shortage.h"
 #include "base/counters.h"
 #include "base/settings.h"

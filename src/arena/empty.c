@@ -123,7 +123,7 @@ uint32_t sm_free_empty(unsigned p, uint32_t pages)
             emptied += got;
         }
     }
-    part->free_low = (uint32_t)sm_min(part->free_low, part->free_pages + part->retained_pages);
+    sm_free_note_low(part);
     if (emptied < pages)
         part->may_empty = false;
     return emptied;

@@ -19,64 +19,84 @@ uint32_t sm_pages_to(uint32_t page, uint32_t align)
     return (uint32_t)((align - (at & (align - 1))) & (align - 1));
 }
 
-static void mark_edges(uint32_t page, uint32_t pages, enum sm_use use)
+/* A span is a free run or a hole, and its use says which. */
+static void span_list(struct sm_partition *part, uint32_t page, uint32_t pages, enum sm_use use)
 {
     struct sm_page *head = &sm_arena.pages[page], *tail = head + pages - 1;
+    unsigned band = sm_band_of(page), list = sm_run_list_of(pages);
 
     head->use = tail->use = (uint8_t)use;
     head->pages = tail->pages = pages;
-}
-
-static void free_list(struct sm_partition *part, uint32_t page, uint32_t pages)
-{
-    unsigned band = sm_band_of(page), list = sm_run_list_of(pages);
-
-    mark_edges(page, pages, SM_USE_FREE);
+    if (use == SM_USE_HOLE) {
+        sm_list_add(&part->holes[band], page);
+        part->hole_pages += pages;
+        return;
+    }
     sm_list_add(&part->free[band][list], page);
     part->lists[band] |= 1U << list;
     part->free_pages += pages;
     part->may_empty = part->may_empty || pages >= sm_arena.chunk - 1;
 }
 
-void sm_free_remove(struct sm_partition *part, uint32_t page)
+static void span_remove(struct sm_partition *part, uint32_t page, enum sm_use use)
 {
     struct sm_page *head = &sm_arena.pages[page];
     unsigned band = sm_band_of(page), list = sm_run_list_of(head->pages);
 
+    head->use = head[head->pages - 1].use = SM_USE_NONE;
+    if (use == SM_USE_HOLE) {
+        sm_list_remove(&part->holes[band], page);
+        part->hole_pages -= head->pages;
+        return;
+    }
     sm_list_remove(&part->free[band][list], page);
     if (!part->free[band][list])
         part->lists[band] &= ~(1U << list);
     part->free_pages -= head->pages;
-    head->use = head[head->pages - 1].use = SM_USE_NONE;
 }
 
-/* The first page of the run or hole that ends before a page, or that page if there is none. */
-static uint32_t run_before(const struct sm_partition *part, uint32_t page, enum sm_use use)
+/* The first page of the span that ends before a page, or that page if there is none. */
+static uint32_t span_before(const struct sm_partition *part, uint32_t page, enum sm_use use)
 {
     if (page == part->first || !sm_edge_is(page - 1, use))
         return page;
     return page - sm_arena.pages[page - 1].pages;
 }
 
-static bool follows(const struct sm_partition *part, uint32_t page, enum sm_use use)
+static void span_add(struct sm_partition *part, uint32_t page, uint32_t pages, enum sm_use use)
 {
-    return page < part->top && sm_edge_is(page, use);
-}
-
-void sm_free_add(struct sm_partition *part, uint32_t page, uint32_t pages)
-{
-    uint32_t from = run_before(part, page, SM_USE_FREE), end = page + pages;
+    uint32_t from = span_before(part, page, use), end = page + pages;
 
     for (uint32_t i = page; i < end; i++)
         sm_arena.pages[i].use = SM_USE_NONE;
     if (from != page)
-        sm_free_remove(part, from);
-    if (follows(part, end, SM_USE_FREE)) {
+        span_remove(part, from, use);
+    if (end < part->top && sm_edge_is(end, use)) {
         uint32_t after = sm_arena.pages[end].pages;
-        sm_free_remove(part, end);
+        span_remove(part, end, use);
         end += after;
     }
-    free_list(part, from, end - from);
+    span_list(part, from, end - from, use);
+}
+
+void sm_free_add(struct sm_partition *part, uint32_t page, uint32_t pages)
+{
+    span_add(part, page, pages, SM_USE_FREE);
+}
+
+void sm_free_remove(struct sm_partition *part, uint32_t page)
+{
+    span_remove(part, page, SM_USE_FREE);
+}
+
+void sm_hole_add(struct sm_partition *part, uint32_t page, uint32_t pages)
+{
+    span_add(part, page, pages, SM_USE_HOLE);
+}
+
+void sm_hole_remove(struct sm_partition *part, uint32_t page)
+{
+    span_remove(part, page, SM_USE_HOLE);
 }
 
 /* Whether a run has room for pages pages at an alignment. */
@@ -94,10 +114,15 @@ static uint32_t cut(struct sm_partition *part, uint32_t run, uint32_t pages, uin
 
     sm_free_remove(part, run);
     if (skip)
-        free_list(part, run, skip);
+        span_list(part, run, skip, SM_USE_FREE);
     if (end > page + pages)
-        free_list(part, page + pages, end - page - pages);
+        span_list(part, page + pages, end - page - pages, SM_USE_FREE);
     return page;
+}
+
+bool sm_free_take_at(struct sm_partition *part, uint32_t run, uint32_t pages)
+{
+    return has_room(run, pages, 1) && cut(part, run, pages, 1) != 0;
 }
 
 uint32_t sm_free_take(struct sm_partition *part, uint32_t pages, uint32_t align)
@@ -116,38 +141,6 @@ uint32_t sm_free_take(struct sm_partition *part, uint32_t pages, uint32_t align)
     return 0;
 }
 
-static void hole_list(struct sm_partition *part, uint32_t page, uint32_t pages)
-{
-    mark_edges(page, pages, SM_USE_HOLE);
-    sm_list_add(&part->holes[sm_band_of(page)], page);
-    part->hole_pages += pages;
-}
-
-void sm_hole_remove(struct sm_partition *part, uint32_t page)
-{
-    struct sm_page *head = &sm_arena.pages[page];
-
-    sm_list_remove(&part->holes[sm_band_of(page)], page);
-    part->hole_pages -= head->pages;
-    head->use = head[head->pages - 1].use = SM_USE_NONE;
-}
-
-void sm_hole_add(struct sm_partition *part, uint32_t page, uint32_t pages)
-{
-    uint32_t from = run_before(part, page, SM_USE_HOLE), end = page + pages;
-
-    for (uint32_t i = page; i < end; i++)
-        sm_arena.pages[i].use = SM_USE_NONE;
-    if (from != page)
-        sm_hole_remove(part, from);
-    if (follows(part, end, SM_USE_HOLE)) {
-        uint32_t after = sm_arena.pages[end].pages;
-        sm_hole_remove(part, end);
-        end += after;
-    }
-    hole_list(part, from, end - from);
-}
-
 uint32_t sm_hole_find(const struct sm_partition *part, uint32_t pages, uint32_t align)
 {
     for (unsigned band = 0; band < SM_BANDS && part->hole_pages; band++) {
@@ -158,6 +151,11 @@ uint32_t sm_hole_find(const struct sm_partition *part, uint32_t pages, uint32_t 
             return page;
     }
     return 0;
+}
+
+void sm_free_note_low(struct sm_partition *part)
+{
+    part->free_low = (uint32_t)sm_min(part->free_low, part->free_pages + part->retained_pages);
 }
 
 void sm_free_reset(struct sm_partition *part)

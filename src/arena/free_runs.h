@@ -32,7 +32,13 @@ void sm_free_remove(struct sm_partition *part, uint32_t page);
  */
 uint32_t sm_free_take(struct sm_partition *part, uint32_t pages, uint32_t align);
 
-/* The same for holes: adds pages without memory, and takes a listed hole off its list. */
+/* Takes pages from the beginning of a free run. Returns false if it is shorter. */
+bool sm_free_take_at(struct sm_partition *part, uint32_t run, uint32_t pages);
+
+/* Called whenever the partition has less free memory than before. */
+void sm_free_note_low(struct sm_partition *part);
+
+/* As sm_free_add() and sm_free_remove(), for holes, whose pages have no memory. */
 void sm_hole_add(struct sm_partition *part, uint32_t page, uint32_t pages);
 void sm_hole_remove(struct sm_partition *part, uint32_t page);
 

@@ -241,8 +241,7 @@ static size_t wish_for(unsigned p, uint32_t page, size_t need, size_t most)
     return sm_min(sm_round_up(at + need, unit) - at, most);
 }
 
-/* Maps pages from a page on, at most `most`. Returns their number, or 0. */
-static uint32_t map_pages(unsigned p, uint32_t page, uint32_t pages, uint32_t most)
+uint32_t sm_backing_fill(unsigned p, uint32_t page, uint32_t pages, uint32_t most)
 {
     struct sm_partition *part = &sm_arena.part[p];
     size_t need = sm_round_up((size_t)pages << SM_PAGE_SHIFT, sm_os_page);
@@ -276,15 +275,11 @@ bool sm_backing_grow(unsigned p, uint32_t pages)
 {
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t end = (uint32_t)sm_min(part->first + (sm_arena.cap >> SM_PAGE_SHIFT), part->end);
-    uint32_t got = map_pages(p, part->mapped, pages, end - (uint32_t)sm_min(end, part->mapped));
+    uint32_t got =
+        sm_backing_fill(p, part->mapped, pages, end - (uint32_t)sm_min(end, part->mapped));
 
     part->mapped += got;
     return got >= pages;
-}
-
-uint32_t sm_backing_fill(unsigned p, uint32_t page, uint32_t pages, uint32_t hole)
-{
-    return map_pages(p, page, pages, hole);
 }
 
 static void count_range(unsigned p, uint32_t page, uint32_t end, int sign)

@@ -15,11 +15,11 @@ uint32_t sm_chunk_of(uint32_t page);
 bool sm_backing_grow(unsigned part, uint32_t pages);
 
 /*
- * Maps at least pages pages at the beginning of a hole of hole pages, up to the end of a chunk.
- * Returns the number of pages mapped, or 0. The caller takes them off the hole. Called with the
- * partition locked.
+ * Maps at least pages pages from a page on that has no memory, up to the end of a chunk and at
+ * most `most`, such as the length of a hole. Returns the number of pages mapped, or 0. The
+ * caller takes them off the hole. Called with the partition locked.
  */
-uint32_t sm_backing_fill(unsigned part, uint32_t page, uint32_t pages, uint32_t hole);
+uint32_t sm_backing_fill(unsigned part, uint32_t page, uint32_t pages, uint32_t most);
 
 /*
  * Gives the memory of whole chunks back to the kernel. Returns false, and changes nothing, if

@@ -6,19 +6,12 @@
 #include "arena/grow.h"
 #include "arena/guard_pages.h"
 #include "arena/shortage.h"
-#include "os/pages.h"
 #include <limits.h>
 #include <string.h>
 
 static struct sm_partition *partition_of(uint32_t page)
 {
     return &sm_arena.part[page >> (sm_arena.part_shift - SM_PAGE_SHIFT)];
-}
-
-/* Called whenever the partition has less free memory than before. */
-static void note_low(struct sm_partition *part)
-{
-    part->free_low = (uint32_t)sm_min(part->free_low, part->free_pages + part->retained_pages);
 }
 
 static uint32_t take_top(unsigned p, uint32_t pages, uint32_t align)
@@ -154,7 +147,7 @@ static uint32_t run_take(unsigned p, uint32_t pages, uint32_t align)
     if (!page && part->may_empty && part->free_pages + part->hole_pages >= pages &&
         sm_empty_is_wise(p) && sm_free_empty(p, UINT32_MAX))
         page = take_fresh(p, pages, align);
-    note_low(part);
+    sm_free_note_low(part);
     return page;
 }
 
@@ -216,19 +209,6 @@ void sm_run_give(uint32_t page, uint32_t pages)
     sm_lock_drop(&part->lock);
 }
 
-/* Takes pages from the beginning of what is free at a page. */
-static bool take_at(struct sm_partition *part, uint32_t page, uint32_t pages)
-{
-    uint32_t have = sm_arena.pages[page].pages;
-
-    if (have < pages)
-        return false;
-    sm_free_remove(part, page);
-    if (have > pages)
-        sm_free_add(part, page + pages, have - pages);
-    return true;
-}
-
 bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more)
 {
     struct sm_partition *part = partition_of(page);
@@ -239,13 +219,13 @@ bool sm_run_extend(uint32_t page, uint32_t pages, uint32_t more)
     if (next < part->top && sm_edge_is(next, SM_USE_HOLE) && sm_arena.pages[next].pages >= more)
         fill((unsigned)(part - sm_arena.part), next, next, more);
     if (next < part->top && sm_edge_is(next, SM_USE_FREE)) {
-        got = take_at(part, next, more);
+        got = sm_free_take_at(part, next, more);
     } else if (next == part->top) {
         uint32_t have = part->mapped - next;
         got = have >= more || sm_backing_grow((unsigned)(part - sm_arena.part), more - have);
         part->top += got ? more : 0;
     }
-    note_low(part);
+    sm_free_note_low(part);
     sm_lock_drop(&part->lock);
     return got;
 }
@@ -265,7 +245,7 @@ uint32_t sm_run_take_retained(unsigned p, uint32_t pages, uint32_t align)
     } else {
         page = 0;
     }
-    note_low(part);
+    sm_free_note_low(part);
     sm_lock_drop(&part->lock);
     return page;
 }

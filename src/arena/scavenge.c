@@ -3,7 +3,6 @@
 #include "arena/empty.h"
 #include "arena/page_runs.h"
 #include "base/counters.h"
-#include "base/settings.h"
 #include <errno.h>
 #include <sys/auxv.h>
 #include <time.h>
@@ -46,8 +45,7 @@ static void step_in(unsigned p)
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t before, room, emptied, left;
 
-    /* Retained runs are in chunks too, and without a guard they are one with their neighbours.
-     */
+    /* Retained runs are in chunks too. Without a guard they are one with their neighbours. */
     if (sm_run_release(p, STEP_RUNS))
         return;
     sm_lock_take(&part->lock);
@@ -104,17 +102,21 @@ static void set_surplus(unsigned p, uint32_t pages)
 
     if (pages && !sm_empty_is_wise(p))
         pages = 0;
-
     sm_lock_take(&part->lock);
     __atomic_store_n(&part->surplus, pages, __ATOMIC_RELAXED); /* also read without the lock */
     sm_lock_drop(&part->lock);
 }
 
+void sm_scavenge_stop(void)
+{
+    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++)
+        set_surplus(p, 0);
+}
+
 /* What was not given back in its period stays. */
 static void end_plan(void)
 {
-    for (unsigned p = 0; p < SM_PARTS; p++)
-        set_surplus(p, 0);
+    sm_scavenge_stop();
     __atomic_store_n(&compacting, false, __ATOMIC_RELAXED);
 }
 
@@ -255,12 +257,6 @@ void sm_scavenge_begin(uint64_t live)
         end_period((uint32_t)(live >> SM_PAGE_SHIFT));
     }
     sm_lock_drop(&plan_lock);
-}
-
-void sm_scavenge_stop(void)
-{
-    for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++)
-        set_surplus(p, 0);
 }
 
 void sm_scavenge_after_fork(void)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a thread's cache keeps: how it is filled, emptied, and taken back when memory is short.
- */
+/* What threads keep is taken back when memory is short, or to be given to the kernel. */
 #ifndef SM_HEAP_THREAD_STOCKS_H
 #define SM_HEAP_THREAD_STOCKS_H
 

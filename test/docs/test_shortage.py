@@ -39,7 +39,6 @@ KNOWN = {
         "take_top": "sm_backing_grow noted it",
         "take_hole": "then there is more to be mapped at the end, which notes it",
         "fill": "sm_backing_fill noted it",
-        "take_at": "as resize",
         "sm_run_take_present": "sm_backing_populate noted it",
         "sm_run_extend": "as resize",
         "sm_arena_prefault": "no allocation; the run noted it",
