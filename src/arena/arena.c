@@ -72,8 +72,6 @@ static bool arena_reserve(unsigned shift)
         part->end = (p + 1) * sm_part_pages() - SM_PART_TAIL;
         part->top = part->mapped = part->committed = part->first;
     }
-    /* Stored last, because from then on the arena exists for all threads. */
-    __atomic_store_n(&sm_arena.span, span, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -122,6 +120,8 @@ bool sm_arena_init(void)
     }
     sm_arena.chunk = chunk_size();
     sm_stats.cap = sm_arena.cap;
+    /* Stored last, because from then on the arena exists for all threads. */
+    __atomic_store_n(&sm_arena.span, (size_t)SM_PARTS << shift, __ATOMIC_RELEASE);
     sm_lock_take(&seal_lock);
     protect();
     sm_lock_drop(&seal_lock);

@@ -227,13 +227,15 @@ static void end_period(uint32_t live)
  */
 static uint64_t clock_now(void)
 {
-    static int has_clock; /* 0: not asked yet */
+    static int has_clock; /* 0: not asked yet; threads may ask at once, and learn the same */
     struct timespec now = {0};
-    int error = errno;
+    int error = errno, has = __atomic_load_n(&has_clock, __ATOMIC_RELAXED);
 
-    if (has_clock == 0)
-        has_clock = getauxval(AT_SYSINFO_EHDR) ? 1 : -1;
-    if (has_clock < 0 || clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
+    if (has == 0) {
+        has = getauxval(AT_SYSINFO_EHDR) ? 1 : -1;
+        __atomic_store_n(&has_clock, has, __ATOMIC_RELAXED);
+    }
+    if (has < 0 || clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
         now = (struct timespec){0};
     errno = error;
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;

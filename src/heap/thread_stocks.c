@@ -65,8 +65,11 @@ static bool stop_and_gather(void)
         return false;
     stopped = sm_stocks_stop();
     pages = stopped ? gather() : 0;
-    vain = pages ? 0 : (uint32_t)sm_min(2 * vain + 1, VAIN_MOST);
-    __atomic_store_n(&rest, vain, __ATOMIC_RELAXED);
+    left = pages
+               ? 0
+               : (uint32_t)sm_min(2 * __atomic_load_n(&vain, __ATOMIC_RELAXED) + 1, VAIN_MOST);
+    __atomic_store_n(&vain, left, __ATOMIC_RELAXED);
+    __atomic_store_n(&rest, left, __ATOMIC_RELAXED);
     if (stopped)
         sm_stocks_go_on();
     return pages != 0;

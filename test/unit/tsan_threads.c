@@ -18,6 +18,7 @@
 
 static struct stress_block passed[64];
 static pthread_mutex_t locks[64];
+static pthread_barrier_t all_there; /* so that all threads want the first block at once */
 
 /* Leaves a block for others, and frees what another left. */
 static void exchange(uint64_t *random)
@@ -40,6 +41,7 @@ static void *work(void *arg)
     uint64_t random = (uintptr_t)arg;
 
     *mine = (struct stress){.random = (uintptr_t)arg, .most = 30000};
+    pthread_barrier_wait(&all_there);
     for (int i = 0; i < TURNS; i++) {
         exchange(&random);
         stress_run(mine, 3);
@@ -73,6 +75,7 @@ int main(int argc, char **argv)
     start_heap_of(64 * SM_MIB);
     for (int i = 0; i < 64; i++)
         pthread_mutex_init(&locks[i], NULL);
+    pthread_barrier_init(&all_there, NULL, THREADS);
     for (uintptr_t i = 0; i < THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, work, (void *)i) == 0);
     for (int i = 0; i < 10; i++)
