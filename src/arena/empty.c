@@ -118,8 +118,10 @@ uint32_t sm_free_empty(unsigned p, uint32_t pages)
     for (unsigned band = SM_BANDS; band-- > 0;) {
         while (emptied < pages && (run = candidate(part, band)) != 0) {
             uint32_t got = empty_chunks(p, run, pages - emptied);
-            if (got == 0)
+            if (got == 0) {
+                part->may_empty = false; /* tried again when the next run becomes as long */
                 return emptied;
+            }
             emptied += got;
         }
     }

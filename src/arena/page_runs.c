@@ -158,11 +158,13 @@ static bool empty_others(unsigned p)
 
     for (unsigned other = 0; other < SM_PARTS; other++) {
         struct sm_partition *part = &sm_arena.part[other];
-        if (other == p || part->mapped == part->first || !sm_empty_is_wise(other))
+        if (other == p || part->mapped == part->first)
             continue;
         sm_lock_take(&part->lock);
         release_all(part);
-        emptied += sm_free_empty(other, UINT32_MAX);
+        /* Whether it is wise is asked last, because a page is mapped for it. */
+        if (part->may_empty && sm_empty_is_wise(other))
+            emptied += sm_free_empty(other, UINT32_MAX);
         sm_lock_drop(&part->lock);
     }
     return emptied != 0;

@@ -48,7 +48,10 @@ bool sm_cache_retain_runs(struct sm_thread_cache *cache)
     bool any = false;
 
     for (unsigned n = 0; n < sizeof(cache->runs) / sizeof(uint32_t); n++) {
-        uint32_t page = __atomic_exchange_n(&cache->runs[0][0][0] + n, 0, __ATOMIC_ACQUIRE);
+        uint32_t *kept = &cache->runs[0][0][0] + n, page = 0;
+        /* Looks first: most are empty, and an exchange takes the line from its owner. */
+        if (__atomic_load_n(kept, __ATOMIC_RELAXED))
+            page = __atomic_exchange_n(kept, 0, __ATOMIC_ACQUIRE);
         if (page)
             sm_run_retain(page, sm_arena.pages[page].pages);
         any = any || page;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What threads keep comes back when memory is short. */
+#include "arena/arena.h"
 #include "base/counters.h"
 #include "fork/fork.h"
 #include "heap/malloc.h"
 #include "heap/thread_stocks.h"
 #include "support.h"
 #include <criterion/criterion.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +152,33 @@ static void with_forks(void *arg)
 Test(thread_stocks, forks)
 {
     cr_assert_eq(in_child(with_forks, NULL), 0);
+}
+
+/*
+ * A program that goes on with a full arena does not pay for it: what cannot be found is not
+ * looked for by system calls again and again.
+ */
+static void cheap(void *arg)
+{
+    (void)arg;
+    start_heap_of(SM_MIB);
+    for (unsigned p = 0; p < SM_PARTS; p++)
+        CHECK(sm_malloc(1000, p));
+    for (int i = 0; i < 2000; i++)
+        sm_malloc(1000, PART);
+    CHECK(sm_stats.spilled > 0);
+    filter_call(SYS_memfd_secret, SECCOMP_RET_KILL_PROCESS);
+    for (int i = 0; i < 1000; i++) {
+        void *small = sm_malloc(1000, PART), *large = sm_malloc(9000, PART);
+        CHECK(small && large && !sm_arena_owns(large));
+        sm_free(small);
+        sm_free(large);
+    }
+}
+
+Test(thread_stocks, cheap)
+{
+    cr_assert_eq(in_child(cheap, NULL), 0);
 }
 
 /* The slots that a bin keeps are the latest: the oldest go when it is full. */
