@@ -2,10 +2,12 @@
 /*
  * Times fork+wait and fork+exec+wait in a process that holds a given amount of live memory from
  * OPENSSL_malloc. It does one operation for each line on its standard input, so that a driver
- * can alternate between two such processes.
+ * can alternate between such processes.
  *
  *   fork-cost BYTES PROGRAM [FILE]
- *   -> "ready BLOCKS BYTES"; then for each line "fork" or "exec": nanoseconds
+ *   -> "ready BLOCKS BYTES"; then for each line "fork", "exec" or "crowd": nanoseconds
+ *
+ * "crowd" forks fifty children that live until the last one is there, and says what one took.
  *
  * With FILE, that memory is asked for in the name of this source file of OpenSSL, and a
  * sixteenth more in that of this one, which is key material to the preload.
@@ -21,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_BYTES = 1 << 30 };
+enum { MAX_BYTES = 1 << 30, CROWD = 50 };
 
 /* Each block starts with the address of the one before: all stay reachable with no table. */
 struct block {
@@ -73,12 +75,23 @@ static size_t fill(size_t wanted, const char *file, size_t *count)
     return held;
 }
 
+static void await(pid_t child)
+{
+    int status;
+
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR)
+            bench_die_errno("waitpid");
+    }
+    if (status != 0)
+        bench_die("the child ended with wait status 0x%x", (unsigned)status);
+}
+
 static uint64_t time_child(char *program)
 {
     char *arguments[] = {program, NULL};
     uint64_t start = bench_now();
     pid_t child = fork();
-    int status;
 
     if (child < 0)
         bench_die_errno("fork");
@@ -88,13 +101,34 @@ static uint64_t time_child(char *program)
         execv(program, arguments);
         _exit(127);
     }
-    while (waitpid(child, &status, 0) < 0) {
-        if (errno != EINTR)
-            bench_die_errno("waitpid");
-    }
-    if (status != 0)
-        bench_die("the child ended with wait status 0x%x", (unsigned)status);
+    await(child);
     return bench_now() - start;
+}
+
+static uint64_t time_crowd(void)
+{
+    pid_t children[CROWD];
+    uint64_t start;
+    int end[2];
+    char byte;
+
+    if (pipe(end) != 0)
+        bench_die_errno("pipe");
+    start = bench_now();
+    for (int i = 0; i < CROWD; i++) {
+        children[i] = fork();
+        if (children[i] < 0)
+            bench_die_errno("fork");
+        if (children[i] == 0) {
+            close(end[1]);
+            _exit(read(end[0], &byte, 1) != 0);
+        }
+    }
+    close(end[1]);
+    for (int i = 0; i < CROWD; i++)
+        await(children[i]);
+    close(end[0]);
+    return (bench_now() - start) / CROWD;
 }
 
 int main(int argc, char **argv)
@@ -119,8 +153,10 @@ int main(int argc, char **argv)
             printf("%" PRIu64 "\n", time_child(NULL));
         else if (strcmp(line, "exec\n") == 0)
             printf("%" PRIu64 "\n", time_child(argv[2]));
+        else if (strcmp(line, "crowd\n") == 0)
+            printf("%" PRIu64 "\n", time_crowd());
         else
-            bench_die("unknown operation; 'fork' and 'exec' are known");
+            bench_die("unknown operation; 'fork', 'exec' and 'crowd' are known");
         fflush(stdout);
     }
     return 0;

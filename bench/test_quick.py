@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, HERE)
 
-from suite import catalogue, contenders, fork_server_cost, plots  # noqa: E402
+from suite import catalogue, contenders, context, plots  # noqa: E402
 
 DOCUMENT = os.path.join(os.path.dirname(HERE), "docs", "performance.md")
 BUILD_DIR = None
@@ -103,10 +103,8 @@ class Quick(unittest.TestCase):
             self.assertGreater(pair["recycling"]["forks"], 0)
             if not any("recycled no copy" in note for note in self.results["notes"]):
                 self.assertGreater(pair["recycling"]["forks_recycled"], 0)
-        self.assertEqual(
-            tuple(self.measured["connections-postgresql"]["sides"]),
-            fork_server_cost.POSTGRESQL_SIDES,
-        )
+        for name in ("connections-postgresql", "fork-0.6", "exec-16", "crowd"):
+            self.assertEqual(tuple(self.measured[name]["sides"]), context.FORK_SIDES, name)
 
     def test_secret_memory_is_there_with_the_preload_and_only_then(self):
         degraded = any("degraded" in note for note in self.results["notes"])

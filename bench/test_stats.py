@@ -145,15 +145,27 @@ class Targets(unittest.TestCase):
             (outcome,) = self.outcomes(measurement("handshake-p256", *pairs))
             self.assertEqual(outcome.met, met)
 
-    def test_fork_is_held_against_its_pages(self):
+    def test_keys_at_a_fork_are_held_against_their_pages(self):
         touch = measurement("first-touch", {"anonymous": 1, "secret": 18, "copy": 20})
-        fork = measurement("fork-1", {"without": 100, "with": 2700, "secret_kib": 400})
+        fork = measurement("fork-keys", {"without": 100, "with": 2700, "secret_kib": 400})
         fork["sides"] = ["without", "with"]
         touch["sides"] = ["anonymous", "secret", "copy"]
         (outcome,) = self.outcomes(touch, fork)
         self.assertEqual(outcome.limit, 1.3 * 100 * 20)
         self.assertFalse(outcome.met)
 
+    def test_a_fork_may_take_a_little_longer(self):
+        for with_, met in ((350, True), (1300, False)):
+            pair = {"without": 200, "with": with_, "recycled": 320}
+            (outcome,) = self.outcomes(measurement("exec-0.1", pair))
+            self.assertEqual((outcome.met, outcome.limit), (met, 200))
+            self.assertIn("recycled: 120 µs", outcome.row()[2])
+
+    def test_recycled_copies_cost_no_more_beside_living_children(self):
+        for recycled, met in ((900, True), (1100, False)):
+            pair = {"without": 100, "with": 1000, "recycled": recycled}
+            (outcome,) = self.outcomes(measurement("crowd", pair))
+            self.assertEqual(outcome.met, met)
 
     def test_a_rate_may_hardly_fall(self):
         for with_, met in ((96, True), (76, False)):

@@ -7,11 +7,11 @@ from typing import Callable
 
 from suite import child_cost, contenders, fork_server_cost, memory_cost, recording, replay_cost
 from suite import results, server_cost, touch_cost
-from suite.context import SIDES
+from suite.context import FORK_SIDES, SIDES
 from suite.errors import BenchError
 
 MIB = 1 << 20
-SIZES = {"0.1": MIB // 10, "1": MIB, "16": 16 * MIB}
+SIZES = {"0.1": MIB // 10, "0.6": 6 * MIB // 10, "16": 16 * MIB}
 # A source file of OpenSSL whose memory is no key material
 IO_FILE = "ssl/record/ssl3_buffer.c"
 ARENAS = ("16M", "256M", "4G", "64G")
@@ -66,12 +66,13 @@ def _children():
             f"fork and wait, {size} MiB live",
             "µs",
             child_cost.fork("fork", count),
+            sides=FORK_SIDES,
         )
     yield Measurement(
         "fork-keys",
         "fork and wait, 1 MiB of keys and 16 MiB of I/O buffers live, `SECRETSSL_ROUTE=keys`",
         "µs",
-        child_cost.fork("fork", SIZES["16"], IO_FILE, SECRETSSL_ROUTE="keys"),
+        child_cost.fork("fork", SIZES["16"], IO_FILE, SIDES, SECRETSSL_ROUTE="keys"),
         REPLAY_ROUNDS,
     )
     for size, count in SIZES.items():
@@ -80,7 +81,16 @@ def _children():
             f"fork, exec of `true` and wait, {size} MiB live",
             "µs",
             child_cost.fork("exec", count),
+            sides=FORK_SIDES,
         )
+    yield Measurement(
+        "crowd",
+        "fork of 50 children that live at once, each, 0.6 MiB live",
+        "µs",
+        child_cost.fork("crowd", SIZES["0.6"]),
+        REPLAY_ROUNDS,
+        FORK_SIDES,
+    )
     yield Measurement("start-true", "`true`, start to end", "µs", child_cost.start("true"))
     yield Measurement(
         "start-openssl",
@@ -97,7 +107,7 @@ def _connections():
         results.RATE,
         fork_server_cost.postgresql,
         CONNECTION_ROUNDS,
-        fork_server_cost.POSTGRESQL_SIDES,
+        FORK_SIDES,
     )
     yield Measurement(
         "connections-apache-prefork",

@@ -2,7 +2,7 @@
 """Wall time of fork and exec in a process with live secrets, and of starting short programs."""
 
 from suite import stats
-from suite.context import SIDES
+from suite.context import FORK_SIDES, SIDES
 from suite.errors import BenchError
 from suite.process import memory
 
@@ -41,28 +41,29 @@ class Forker:
         self._process.stdout.close()
 
 
-def fork(operation, size, file=None, **settings):
-    """OPERATION is "fork" (fork, _exit, wait) or "exec" (fork, exec of true, wait).
+def fork(operation, size, file=None, sides=FORK_SIDES, **settings):
+    """OPERATION is "fork" (fork, _exit, wait), "exec" (fork, exec of true, wait) or "crowd" (fifty
+    that live at once, each).
 
     FILE is the source file of OpenSSL that the memory is asked for in the name of; then there is a
     sixteenth more of key material.
     """
 
     def measure(context):
-        times = {side: [] for side in SIDES}
+        times = {side: [] for side in sides}
         forkers = {}
         try:
-            for side in context.order():
+            for side in context.order(sides):
                 forkers[side] = Forker(context, side, size, file, settings)
-            for side in SIDES:
+            for side in sides:
                 forkers[side].time_us(operation)
             for _ in range(context.effort.children):
-                for side in context.order():
+                for side in context.order(sides):
                     times[side].append(forkers[side].time_us(operation))
         finally:
             for forker in forkers.values():
                 forker.close()
-        middle = {side: stats.median(times[side]) for side in SIDES}
+        middle = {side: stats.median(times[side]) for side in sides}
         return {**middle, "secret_kib": forkers["with"].secret_kib, "times_us": times}
 
     return measure

@@ -13,15 +13,10 @@ import time
 from harness import environment, figures, keys, programs, tls
 from harness.process import alive, program
 from suite import process
-from suite.context import SIDES
+from suite.context import FORK_SIDES, RECYCLED, SIDES
 from suite.errors import BenchError
 from suite.server_cost import load
 
-# Recycled copies are for servers whose children all have the same privileges (docs/fork.md), so
-# neither for Apache that root starts nor for sshd.
-RECYCLED = "recycled"
-POSTGRESQL_SIDES = (*SIDES, RECYCLED)
-SETTINGS = {RECYCLED: {"SECRETSSL_FORK_RESERVE": "16M"}}
 CLIENTS, CLIENT_THREADS = 4, 2
 # Apache makes up for children that have ended once a second: 1 child, then 2, 4, and so on up to
 # 32, as long as fewer are idle than MinSpareServers. The first connections meet idle children, and
@@ -143,7 +138,7 @@ def _servers(context, kind, sides):
             identity = keys.Identity(env, "rsa")
             servers = {}
             for side in sides:
-                settings = {**context.environment(side), **SETTINGS.get(side, {})}
+                settings = context.environment(side)
                 if "LD_PRELOAD" in settings:
                     # The users that these servers become may be kept from the build directory.
                     settings["LD_PRELOAD"] = env.reachable(context.preload)
@@ -193,7 +188,7 @@ def _compare(context, kind, sides, warmup, count):
     is that of the whole server, because a server may fork while nobody waits for it.
     """
     slices, more = [], {}
-    order = context.random.sample(sides, len(sides))
+    order = context.order(sides)
     with _servers(context, kind, sides) as servers:
         for server in servers.values():
             server.before(context)
@@ -222,7 +217,7 @@ def _compare(context, kind, sides, warmup, count):
 
 def postgresql(context):
     count = context.effort.logins
-    return _compare(context, Postgres, POSTGRESQL_SIDES, count // 5, count)
+    return _compare(context, Postgres, FORK_SIDES, count // 5, count)
 
 
 def apache_prefork(context):

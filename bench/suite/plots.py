@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from suite import catalogue, contenders, recording, replay_tables, results as results_file, stats
-from suite.context import SIDES
+from suite.context import FORK_SIDES, SIDES
 from suite.errors import BenchError
 
 STYLE = """
@@ -150,10 +150,10 @@ def _fork(results):
         if not measurement:
             return None
         middle = results_file.medians(measurement)
-        rows.append([float(size), *(middle[side] / 1000 for side in SIDES)])
+        rows.append([float(size), *(middle[side] / 1000 for side in FORK_SIDES)])
     plot = Plot("fork and wait", "milliseconds", "left top")
     plot.add("set logscale xy", "set yrange [*:*]")
-    plot.lines(rows, SIDES, "MiB live")
+    plot.lines(rows, FORK_SIDES, "MiB live")
     return plot
 
 

@@ -14,6 +14,7 @@ SECTIONS = {
     "machine": tables.machine,
     "targets": targets.targets,
     "figures": tables.figures,
+    "forks": tables.forks,
     "fork-servers": tables.fork_servers,
     "sizing": tables.sizing,
     **replay_tables.SECTIONS,

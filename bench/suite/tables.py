@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Markdown from a results file."""
 
-from suite import fork_server_cost, memory_cost, results as results_file, stats
-from suite.context import SIDES
+from suite import memory_cost, results as results_file, stats
+from suite.context import FORK_SIDES, SIDES
 
 
 def three_digits(value):
@@ -66,6 +66,25 @@ def figures(results):
     return text
 
 
+def forks(results):
+    """What a fork costs in new pages and in recycled ones, or None if the run did not measure it."""
+    rows = []
+    for measurement in results["measurements"]:
+        if tuple(measurement["sides"]) != FORK_SIDES or measurement["unit"] == results_file.RATE:
+            continue
+        unit, row = measurement["unit"], [measurement["title"]]
+        for side in FORK_SIDES:
+            summary = results_file.summary(measurement, with_=side)
+            row.append(quantity(summary["with"], unit))
+            if side != SIDES[0]:
+                row.append(quantity(summary["difference"], unit, sign="+"))
+        rows.append([*row, str(len(measurement["pairs"]))])
+    if not rows:
+        return None
+    head = ["operation", SIDES[0], SIDES[1], "difference", FORK_SIDES[2], "difference", "rounds"]
+    return table(head, rows, right=range(1, len(head)))
+
+
 def _recycled(measurements):
     """How many copies were recycled where that was asked for: a sentence, or nothing."""
     pairs = [pair["recycling"] for m in measurements for pair in m["pairs"] if "recycling" in pair]
@@ -80,7 +99,7 @@ def fork_servers(results):
     measured = [m for m in results["measurements"] if m["unit"] == results_file.RATE]
     if not measured:
         return None
-    sides = (*SIDES, fork_server_cost.RECYCLED)
+    sides = FORK_SIDES
     rates, costs = [], []
     for measurement in measured:
         rate, cost, ratios = dict.fromkeys(sides, "–"), dict.fromkeys(sides, "–"), ["–", "–"]

@@ -4,7 +4,8 @@
 import math
 from dataclasses import dataclass
 
-from suite import fork_server_cost, replay_tables, results as results_file, stats
+from suite import replay_tables, results as results_file, stats
+from suite.context import RECYCLED
 from suite.tables import quantity, table
 
 
@@ -112,28 +113,50 @@ def page_cost(results):
     return measurement and results_file.medians(measurement)["copy"]
 
 
+# µs that a fork may take longer, by MiB that are live
+FORK_LIMITS = {"0.1": 200, "0.6": 500, "16": 8000}
+
+
 def _fork(results):
-    cost = page_cost(results)
-    if not cost:
-        return
-    for name in ("fork-0.1", "fork-1", "fork-16", "fork-keys"):
-        measurement = results_file.find(results, name)
-        if measurement:
-            pages = stats.median([pair["secret_kib"] for pair in measurement["pairs"]]) / 4
-            yield Outcome(
-                measurement["title"],
-                results_file.summary(measurement)["with"],
-                1.3 * pages * cost,
-                unit="µs",
-                detail=f"{pages:,.0f} secret pages at {cost:.1f} µs",
-            )
+    for operation in ("fork", "exec"):
+        for size, limit in FORK_LIMITS.items():
+            measurement = results_file.find(results, f"{operation}-{size}")
+            if measurement:
+                recycled = results_file.summary(measurement, with_=RECYCLED)
+                yield Outcome(
+                    f"{measurement['title']}, longer by",
+                    results_file.summary(measurement)["difference"],
+                    limit,
+                    unit="µs",
+                    detail=f"recycled: {quantity(recycled['difference'], 'µs')}",
+                )
+    measurement = results_file.find(results, "crowd")
+    if measurement:
+        yield Outcome(
+            "50 children that live at once: recycled copies, as a share of copies in new pages",
+            results_file.summary(measurement, "with", RECYCLED)["ratio"],
+            1.0,
+        )
+
+
+def _fork_keys(results):
+    cost, measurement = page_cost(results), results_file.find(results, "fork-keys")
+    if cost and measurement:
+        pages = stats.median([pair["secret_kib"] for pair in measurement["pairs"]]) / 4
+        yield Outcome(
+            measurement["title"],
+            results_file.summary(measurement)["with"],
+            1.3 * pages * cost,
+            unit="µs",
+            detail=f"{pages:,.0f} secret pages at {cost:.1f} µs",
+        )
 
 
 def _connections(results):
     measurement = results_file.find(results, "connections-postgresql")
     if not measurement:
         return
-    recycled = results_file.summary(measurement, with_=fork_server_cost.RECYCLED)
+    recycled = results_file.summary(measurement, with_=RECYCLED)
     yield Outcome(
         "new connections to PostgreSQL, share of the rate without",
         results_file.summary(measurement)["ratio"],
@@ -146,7 +169,7 @@ def _connections(results):
 def outcomes(results):
     """Of each target that the run measured."""
     found = []
-    for part in (_replay, _threads, _memory, _start, _server, _fork, _connections):
+    for part in (_replay, _threads, _memory, _start, _server, _fork, _fork_keys, _connections):
         found += part(results)
     return found
 
