@@ -12,11 +12,16 @@ log_of()
     printf '%s/%s\n' "$logs" "${1//[^a-zA-Z0-9.]/-}"
 }
 
+# A step says so at the start of its output (remember.sh).
+remembered='# nothing has changed since it passed,'
+
 # report NAME STATUS SECONDS LOG: the line of a step; its output only if it failed.
 report()
 {
+    local since=''
     if [ "$2" = 0 ]; then
-        echo "ok - $1 ($3 s)"
+        since=$(sed -n "1s/^$remembered/: nothing has changed since it passed,/p" "$4")
+        echo "ok - $1 ($3 s)$since"
         passed=$((passed + 1))
     else
         echo "not ok - $1 ($3 s)"
