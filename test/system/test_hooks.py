@@ -2,9 +2,31 @@
 """The hooks themselves: OpenSSL's contract, foreign pointers, threads, and coming too late."""
 
 import re
+import shutil
+import subprocess
 import sys
 
 from harness import process, report
+
+# What libcrypto exports with such a name, and is no function for the caller's memory. These functions allocate
+# their own objects by those that are answered.
+NO_ALLOCATORS = r"""CRYPTO_THREAD_\w+ | CRYPTO_(alloc|dup|free)_ex_(data|index) | CRYPTO_ocb128_\w+ |
+    CRYPTO_\w+_mem_functions | CRYPTO_mem_\w+"""
+
+
+def exported(path):
+    done = subprocess.run(["nm", "--dynamic", "--defined-only", path], text=True, check=True,
+                          stdout=subprocess.PIPE)
+    return {line.split()[2].split("@")[0] for line in done.stdout.splitlines()
+            if len(line.split()) == 3}
+
+
+def unanswered(symbols, env):
+    """Of these symbols of a libcrypto, the functions for memory that the preload does not have."""
+    memory = {name for name in symbols
+              if re.fullmatch(r"CRYPTO_\w*(alloc|free|dup|size|used|allocated)\w*", name)}
+    others = {name for name in memory if re.fullmatch(NO_ALLOCATORS, name, re.VERBOSE)}
+    return memory - others - exported(env.preload)
 
 
 def scenario_contract(env, rep):
@@ -62,6 +84,18 @@ def scenario_kernel_tls(env, rep):
 def scenario_unwound(env, rep):
     """Call stacks go on beyond syscall(), which is ours."""
     process.run_both(env, rep, "unwound", "waiting")
+
+
+def scenario_every_allocator(env, rep):
+    """OpenSSL gets new functions for memory now and then: each that this libcrypto has is ours."""
+    libraries = subprocess.run(["ldd", shutil.which("openssl")], text=True, check=True,
+                               stdout=subprocess.PIPE).stdout
+    path = re.search(r"libcrypto\.so\S* => (\S+)", libraries)[1]
+    symbols = exported(path)
+    rep.ok({"CRYPTO_malloc", "CRYPTO_secure_zalloc"} <= symbols, f"{path} exports its functions")
+    rep.equal(sorted(unanswered(symbols, env)), [], "all of its functions for memory are answered")
+    rep.equal(unanswered(symbols | {"CRYPTO_new_alloc"}, env), {"CRYPTO_new_alloc"},
+              "the control: one more would be found")
 
 
 if __name__ == "__main__":
