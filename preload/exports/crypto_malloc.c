@@ -287,7 +287,8 @@ static bool are_ours(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 /*
  * Refuses the program's functions, as OpenSSL does once it has allocated, because the program's
  * free would be given blocks of the arena. Success would promise to call the functions, and
- * programs rely on that. An engine's functions are called.
+ * programs rely on that. An engine's functions are called. SECRETSSL_FUNCTIONS=ignore reports
+ * success all the same, to programs that end if it fails, and rely on nothing more.
  */
 SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, crypto_free *f)
 {
@@ -299,11 +300,13 @@ SM_EXPORT int CRYPTO_set_mem_functions(crypto_malloc *m, crypto_realloc *r, cryp
         return 0;
     if (are_ours(m, r, f) || engine_shares(CALLER, m, r, f))
         return 1;
+    if (sm_settings.functions == SM_FUNCTIONS_IGNORE)
+        return 1;
     sm_lapse(SM_LAPSE_FUNCTIONS,
              "the program's own memory functions for OpenSSL "
              "(CRYPTO_set_mem_functions) are refused, as OpenSSL refuses them after its first "
-             "allocation: libsecretssl's functions stay in use; a program that cannot do "
-             "without its own functions must run without the preload");
+             "allocation: libsecretssl's functions stay in use; if the program ends because of "
+             "this, try SECRETSSL_FUNCTIONS=ignore, or run it without the preload");
     return 0;
 }
 

@@ -87,6 +87,11 @@ def scenario_staying_hooked(env, rep):
         both(env, rep, case, ["CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"], "staying")
 
 
+def scenario_functions_ignored(env, rep):
+    """A program that ends unless it is told that its functions are in use; nothing else is said."""
+    process.run_both(env, rep, "staying", "ignored", SECRETSSL_FUNCTIONS="ignore")
+
+
 def scenario_engine(env, rep):
     """A program with a libcrypto that nobody sees, and an engine with another: blocks cross."""
     shared = r"libcrypto\.so\.3 is not protected: an ENGINE exchanges blocks"

@@ -136,6 +136,21 @@ static void believes(void)
     check(set(now, r, now_free) == 1, "those that are in use may be installed again");
 }
 
+/* Told that its functions are used, and none of them is called. */
+static void ignored(void)
+{
+    void *handle = opened(LIBCRYPTO, RTLD_NOW | RTLD_LOCAL), *block;
+    set_fn *set = (set_fn *)symbol(handle, "CRYPTO_set_mem_functions");
+    malloc_fn *m = (malloc_fn *)symbol(handle, "CRYPTO_malloc");
+    free_fn *f = (free_fn *)symbol(handle, "CRYPTO_free");
+
+    check(set(own_malloc, own_realloc, own_free) == 1, "the program is told that it is done");
+    block = m(100, __FILE__, __LINE__);
+    check_kind(block, "a block afterwards");
+    f(block, __FILE__, __LINE__);
+    check((own_calls == 0) == (expected == MEMORY_SECRET), "%u calls of its own", own_calls);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -146,6 +161,7 @@ int main(int argc, char **argv)
         {"set_by_versioned_dlsym", set_by_versioned_dlsym},
         {"set_by_dlsym_of_libc", set_by_dlsym_of_libc},
         {"believes", believes},
+        {"ignored", ignored},
         {NULL, NULL},
     };
 

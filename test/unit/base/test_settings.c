@@ -124,6 +124,7 @@ static const struct choice {
     {"TRACE", &sm_settings.trace, {"0", "1"}, "0 or 1"},
     {"DROP_CACHE", &sm_settings.drop_cache, {"0", "1"}, "0 or 1"},
     {"SESSIONS", &sm_settings.sessions, {"plain", "sealed"}, "plain or sealed"},
+    {"FUNCTIONS", &sm_settings.functions, {"refuse", "ignore"}, "refuse or ignore"},
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 
