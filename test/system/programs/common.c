@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -264,4 +266,21 @@ bool readable(const void *address, void *copy, size_t size)
     close(pipes[0]);
     close(pipes[1]);
     return good;
+}
+
+bool is_symbolic(const char *name)
+{
+    struct link_map *map = NULL;
+    const ElfW(Dyn) * entry;
+
+    if (dlinfo(dlopen(NULL, RTLD_NOW), RTLD_DI_LINKMAP, &map) != 0)
+        return false;
+    while (map && !strstr(map->l_name, name))
+        map = map->l_next;
+    for (entry = map ? map->l_ld : NULL; entry && entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_SYMBOLIC ||
+            (entry->d_tag == DT_FLAGS && entry->d_un.d_val & DF_SYMBOLIC))
+            return true;
+    }
+    return false;
 }

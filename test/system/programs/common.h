@@ -34,6 +34,9 @@ void set_expected(const char *word);
 /* main() of most programs: PROGRAM KIND CASE. `cases` ends with an entry without a name. */
 int run_case(const struct test_case *cases, int argc, char **argv);
 
+/* Whether a library of this process whose path has this in it was linked with -Bsymbolic. */
+bool is_symbolic(const char *name);
+
 /* Prints one check. Allocates nothing, so that a child of a threaded process may use it. */
 __attribute__((format(printf, 2, 3))) void check(bool good, const char *format, ...);
 

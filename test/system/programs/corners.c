@@ -224,7 +224,7 @@ static __attribute__((noinline)) void clear_registers(void)
                          "pxor %xmm\\i, %xmm\\i\n.endr");
 }
 
-static const char secret[32] = "SECRET-PRIVATE-KEY-BYTES-0123456";
+static const char secret[] = "SECRET-PRIVATE-KEY-BYTES-0123456";
 
 /* Any eight bytes of the pattern in any register */
 static int secret_registers(void)
@@ -248,7 +248,7 @@ static char *secret_block(size_t size)
     if (!block)
         broken("OPENSSL_malloc");
     for (size_t i = 0; i < size; i++)
-        block[i] = secret[i % sizeof(secret)];
+        block[i] = secret[i % (sizeof(secret) - 1)];
     return block;
 }
 

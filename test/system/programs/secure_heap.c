@@ -115,7 +115,11 @@ static void keys(void)
     check(key && curve && number, "keys and a secure number");
     BN_set_word(number, 12345);
     check(BN_get_flags(number, BN_FLG_SECURE), "it is a secure one");
-    check(CRYPTO_secure_used() > 0, "%zu bytes are used", CRYPTO_secure_used());
+    /* What a libcrypto takes that is bound to itself is secret, but no block of the secure
+     * heap. */
+    check((CRYPTO_secure_used() > 0) !=
+              (is_symbolic("libcrypto.so") && expected == MEMORY_SECRET),
+          "%zu bytes are used", CRYPTO_secure_used());
     check(EVP_PKEY_get_bn_param(key, "d", &d), "d of the key");
     /* The first member points to the words. */
     check_kind(*(void **)number, "the words of a secure number");
