@@ -140,10 +140,14 @@ static void keys(void)
     EVP_PKEY_free(curve);
 }
 
+/* The name of the libcrypto that this program is linked with */
+#define AS_TEXT(version)          #version
+#define LINKED_LIBCRYPTO(version) "libcrypto.so." AS_TEXT(version)
+
 /* By a handle, as a program that loads libcrypto itself does it. */
 static void by_handle(void)
 {
-    void *handle = dlopen("libcrypto.so.3", RTLD_NOW);
+    void *handle = dlopen(LINKED_LIBCRYPTO(OPENSSL_SHLIB_VERSION), RTLD_NOW);
     int (*init)(size_t, size_t) =
         (int (*)(size_t, size_t))dlsym(handle, "CRYPTO_secure_malloc_init");
     void *(*take)(size_t, const char *, int) =

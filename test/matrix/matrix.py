@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Builds and tests the project on other systems, each in a root of its own.
+
+usage: matrix.py run ROW      makes the root if it is missing, builds and tests there; keeps the
+                              results in build/matrix
+       matrix.py publish      writes them into docs/systems.md and test/matrix/results.json
+       matrix.py rows         prints the names of the rows
+
+Needs root, and the network for packages. One line for each test, and a closing count.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree
+
+import page
+import roots
+from rows import ROWS
+
+TOP = roots.TOP
+RESULTS = TOP / "build/matrix"
+
+
+def tests_of(path):
+    """Names of tests by how they ended."""
+    found = {"passed": [], "failed": [], "skipped": []}
+    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        status = {"run": "passed", "fail": "failed"}.get(case.get("status"), "skipped")
+        found[status].append(case.get("name"))
+    return found
+
+
+def summary(out):
+    """The results of a run, from what inside.sh has left."""
+    versions = dict(line.split(" ", 1) for line in (out / "versions").read_text().splitlines())
+    copies, packages = out / "copies.json", out / "packages"
+    rows = json.loads(copies.read_text()) if copies.exists() else {}
+    tests = tests_of(out / "tests.xml")
+    for line in packages.read_text().splitlines() if packages.exists() else ():
+        status, name = line.split()
+        tests[status].append(f"package.{name}")
+    return {
+        "versions": versions,
+        "tests": {status: len(names) for status, names in tests.items()},
+        "failed": sorted(tests["failed"]),
+        "copies": {name: {side: row[side] for side in ("without", "with")}
+                   for name, row in sorted(rows.items())},
+    }, tests
+
+
+class Place:
+    """A root with a directory above it that has the project, and whatever is written."""
+
+    def __init__(self, name, root):
+        self.root, self.work = root, root.parent / f"{name}.run"
+        self.out = self.work / "srv/out"
+        self.remove()
+        for part in "changes", "overlay", "root", "tmp":
+            (self.work / part).mkdir(parents=True)
+        (self.work / "tmp").chmod(0o1777)
+        roots.copy_project(self.work / "srv/libsecretssl")
+        self.out.mkdir()
+        # A test that became another user must reach what was built.
+        for path in self.work, self.work / "changes", self.work / "srv":
+            path.chmod(0o755)
+
+    def run(self, *words):
+        roots.inside_above(self.root, self.work, "/srv/libsecretssl/test/matrix/inside.sh", *words,
+                           "/srv/out")
+
+    def remove(self):
+        roots.run("rm", "-rf", "--one-file-system", self.work)
+
+
+def packages(place, row):
+    """The packages are made in one row, and installed in others too."""
+    debs = RESULTS / "debs"
+    if row.packs:
+        place.run("pack")
+        shutil.rmtree(debs, ignore_errors=True)
+        shutil.copytree(place.out / "debs", debs, ignore=lambda _, names: {"_CPack_Packages"} & set(names))
+    if row.packs or row.installs:
+        if not debs.is_dir():
+            raise roots.Failure("there are no packages to install: matrix.py run bookworm makes them")
+        shutil.copytree(debs, place.out / "debs", dirs_exist_ok=True)
+        place.run("installed")
+
+
+def say(name, found, tests):
+    for status, word in (("passed", "ok"), ("skipped", "skipped"), ("failed", "not ok")):
+        for test in sorted(tests[status]):
+            print(f"{word} - {name} {test}")
+    for program, row in found["copies"].items():
+        print(f"# {name}: {program}: {row['without']} copies without the preload, {row['with']} with it")
+    print(f"# {name}: " + ", ".join(f"{what} {version}" for what, version in found["versions"].items()))
+    print(", ".join(f"{len(tests[status])} {status}" for status in ("passed", "failed", "skipped")))
+
+
+def run(name):
+    row = ROWS[name]
+    place = Place(name, roots.made(name, row))
+    place.run("test", row.expression)
+    packages(place, row)
+    found, tests = summary(place.out)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for log in place.out.glob("*.log"):
+        shutil.copy(log, RESULTS / f"{name}-{log.name}")
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+    place.remove()
+    say(name, found, tests)
+    if tests["failed"]:
+        print(f"matrix: the output of the tests is in {RESULTS / name}-*.log", file=sys.stderr)
+    return bool(tests["failed"] or tests["skipped"])
+
+
+def main(words):
+    if words == ["rows"]:
+        print("\n".join(ROWS))
+        return 0
+    if words == ["publish"]:
+        return page.publish(RESULTS, ROWS)
+    if len(words) == 2 and words[0] == "run" and words[1] in ROWS:
+        try:
+            return run(words[1])
+        except (roots.Failure, OSError, subprocess.SubprocessError) as error:
+            sys.exit(f"matrix: {error}")
+    if len(words) == 2 and words[0] == "run":
+        sys.exit(f"matrix: unknown row '{words[1]}': accepted are {', '.join(ROWS)}")
+    sys.exit(__doc__.split("\n\n")[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

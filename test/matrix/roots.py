@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Root file systems of other suites of Debian, made once and kept in the project's cache.
+
+A root has what scripts/setup matrix installs. What is built and tested there goes into a directory
+above it (overlay), which is new for each run.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+# Where this machine has Debian's packages from, by what is below it
+LINE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {uri} {suite} main"
+# A release file of sid is valid for a week, and a mirror may be frozen.
+OLD = 'Acquire::Check-Valid-Until "false"'
+# A crash of the machine may spoil a root.
+APT = [OLD, 'DPkg::Options:: "--force-unsafe-io"']
+# What a minimal root lacks for scripts/setup
+MINIMAL = "ca-certificates,git,mount"
+
+ENTER = r"""
+set -e
+root=$1
+shift
+mount --make-rprivate /
+mount --rbind "$root" "$root"
+mkdir -p "$root/old"
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/run"
+cp /etc/resolv.conf /etc/hosts "$root/etc/"
+cd "$root"
+pivot_root . old
+umount -l /old
+rmdir /old 2>/dev/null || true
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    LC_ALL=C.UTF-8 TERM=dumb ${http_proxy:+http_proxy="$http_proxy"} "$@"
+"""
+
+
+class Failure(Exception):
+    pass
+
+
+def run(*command, **extra):
+    done = subprocess.run([str(word) for word in command], text=True, check=False, **extra)
+    if done.returncode != 0:
+        words = [str(word) for word in command if "\n" not in str(word)]
+        raise Failure(f"{' '.join(words)}: exit status {done.returncode}")
+    return done.stdout
+
+
+def cache():
+    done = run(TOP / "scripts/cache", stdout=subprocess.PIPE)
+    return Path(done.strip()) / "matrix"
+
+
+def mirror():
+    """The addresses of Debian's archive and of its security updates, as this machine has them."""
+    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)",
+                  "Created-By: Packages", "Origin: Debian", stdout=subprocess.PIPE)
+    found = {"security": "", "archive": ""}
+    for uri, release in map(str.split, targets.splitlines()):
+        found["security" if release.endswith("-security") else "archive"] = uri
+    if not found["archive"]:
+        raise Failure("this machine's apt has no source of Debian's packages: apt-get update")
+    return found
+
+
+def sources(row):
+    """Lines for sources.list."""
+    uris = mirror()
+    lines = [LINE.format(uri=uris["archive"], suite=row.suite)]
+    if row.security:
+        lines.append(LINE.format(uri=uris["archive"], suite=f"{row.suite}-updates"))
+        lines.append(LINE.format(uri=uris["security"], suite=f"{row.suite}-security"))
+    if row.extra:
+        lines.append(LINE.format(uri=uris["archive"], suite=row.extra))
+    return lines
+
+
+# The same above a root: its changes, what an overlay needs, and where it is mounted are in a directory. The
+# kernel tells nothing of the page cache of a file in an overlay (cachestat), so /srv and /tmp are none.
+ABOVE = r"""
+set -e
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/overlay" "$2/root"
+root=$2/root
+mount --bind "$2/srv" "$root/srv"
+mount --bind "$2/tmp" "$root/tmp"
+shift 2
+set -- "$root" "$@"
+"""
+SPACES = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child")
+
+
+def inside(root, *command):
+    """Runs a command with the root as /, in name spaces of its own, which end with it."""
+    run(*SPACES, "sh", "-c", ENTER, "sh", root, *command)
+
+
+def inside_above(root, work, *command):
+    """The same with all changes below a directory."""
+    run(*SPACES, "sh", "-c", ABOVE + ENTER, "sh", root, work, *command)
+
+
+def _make(row, root, lines):
+    listed = root.with_suffix(".list")
+    listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--aptopt={OLD}",
+        "--dpkgopt=force-unsafe-io", f"--include={MINIMAL}", "", root, listed)
+    listed.unlink()
+    (root / "etc/apt/apt.conf.d/50matrix").write_text(
+        "".join(f"{option};\n" for option in APT), encoding="utf-8")
+
+
+def _install(row, root):
+    """What is missing of the packages that the tests need; those of another suite last."""
+    copy_project(root / "srv/setup", ("scripts",))
+    inside(root, "/srv/setup/scripts/setup", "matrix")
+    done = root / "var/lib/matrix"
+    if row.packages and not done.exists():
+        inside(root, "apt-get", "-qq", "update")
+        inside(root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y",
+               "--no-install-recommends", "-t", row.extra, "install", *row.packages)
+        done.touch()
+    inside(root, "apt-get", "clean")
+
+
+def copy_project(target, paths=()):
+    """The files that git knows, as they are in this checkout."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    files = subprocess.run(["git", "-C", str(TOP), "ls-files", "-z", "--", *paths], check=True,
+                           stdout=subprocess.PIPE).stdout
+    packed = subprocess.run(["tar", "-C", str(TOP), "--null", "-T", "-", "-cf", "-"], input=files,
+                            check=True, stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "-C", str(target), "-xf", "-"], input=packed, check=True)
+
+
+def made(name, row):
+    """The root of a row; makes it if it is missing, and installs what is missing in it."""
+    lines = sources(row)
+    key = hashlib.sha256("\n".join([*lines, *APT, MINIMAL, *row.packages]).encode()).hexdigest()[:12]
+    directory = cache()
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / f"{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        root = directory / f"{key}-{name}"
+        if not root.is_dir():
+            # What has another key is old; "unfinished" is as long as a key.
+            for old in directory.glob(f"????????????-{name}"):
+                run("rm", "-rf", "--one-file-system", old)
+            work = directory / f"unfinished00-{name}"
+            _make(row, work, lines)
+            os.rename(work, root)
+        _install(row, root)
+    return root

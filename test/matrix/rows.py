@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The systems that the project is shown on: what each root is made from, and what runs in it."""
+
+from dataclasses import dataclass
+
+UNIT = r"unit\."
+OPENSSL = r"system\.s_server\.(tls12|tls13|client)|system\.programs\.s_server$|system\.clients\.openssl_commands$"
+SERVERS = (
+    r"system\.programs\.(nginx|apache_prefork|apache_event|haproxy|stunnel|postgresql|curl|node"
+    r"|python_fork|python_multiprocessing)$|system\.nginx\.load_reload_kill$|system\.quic\."
+)
+# What the operating system and libcrypto decide together: settings, forks, and loading late
+CORNERS = r"system\.(hooks|fork|degrade|stat|scan|secure_heap|key_file)\."
+
+
+@dataclass(frozen=True)
+class Row:
+    suite: str  # of the archive
+    extra: str = ""  # a suite that single packages come from
+    packages: tuple = ()  # from there
+    tests: tuple = (UNIT, OPENSSL, SERVERS, CORNERS)
+    security: bool = True  # has updates
+    packs: bool = False  # makes the packages
+    installs: bool = False  # tests the packages that another row made
+
+    @property
+    def expression(self):
+        return "^(" + "|".join(self.tests) + ")"
+
+
+ROWS = {
+    "bookworm": Row("bookworm", packs=True),
+    "trixie": Row("trixie", installs=True),
+    "sid": Row("sid", security=False),
+    # Servers there are linked with the libssl of sid, so that only OpenSSL's own programs are of 4.0.
+    "sid-libssl4": Row(
+        "sid",
+        "experimental",
+        ("openssl", "libssl-dev"),
+        (UNIT, OPENSSL, CORNERS),
+        security=False,
+    ),
+}
