@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,23 @@ class Quick(unittest.TestCase):
         done = bench("report", part)
         self.assertEqual(done.returncode, 1)
         self.assertIn("lack bulk", done.stderr)
+
+    def test_report_of_forks_leaves_the_rest_as_it_was(self):
+        copy = os.path.join(self.directory.name, "performance.md")
+        part = os.path.join(self.directory.name, "forks.json")
+        shutil.copy(DOCUMENT, copy)
+        with open(part, "w", encoding="utf-8") as file:
+            kept = [m for m in self.results["measurements"] if m["name"] in catalogue.FORKS]
+            json.dump({**self.results, "quick": False, "measurements": kept}, file)
+        done = bench("report", part, "--doc", copy)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(DOCUMENT, encoding="utf-8") as old, open(copy, encoding="utf-8") as new:
+            old, new = old.read(), new.read()
+        for name, same in (("figures", True), ("machine", True), ("forks", False)):
+            section = f"<!-- bench:{name} -->"
+            end = f"<!-- /bench:{name} -->"
+            parts = [text[text.index(section):text.index(end)] for text in (old, new)]
+            self.assertEqual(parts[0] == parts[1], same, name)
 
     def test_report_fills_the_document_and_twice_changes_nothing(self):
         copy = os.path.join(self.directory.name, "performance.md")

@@ -211,6 +211,8 @@ MEASUREMENTS = (
     *_arenas(),
 )
 NAMES = tuple(measurement.name for measurement in MEASUREMENTS)
+# What compares forks has results of its own, so that it can be measured alone.
+FORKS = tuple(m.name for m in MEASUREMENTS if m.sides == FORK_SIDES or m.unit == results.RATE)
 BY_NAME = {measurement.name: measurement for measurement in MEASUREMENTS}
 
 

@@ -10,6 +10,7 @@ from suite.errors import BenchError
 BENCH = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 DOCUMENT = os.path.join(os.path.dirname(BENCH), "docs", "performance.md")
 RESULTS = os.path.join(BENCH, "results", "figures.json")
+FORK_RESULTS = os.path.join(BENCH, "results", "forks.json")
 SECTIONS = {
     "machine": tables.machine,
     "targets": targets.targets,
@@ -19,6 +20,8 @@ SECTIONS = {
     "sizing": tables.sizing,
     **replay_tables.SECTIONS,
 }
+# From the results of forks, which may be those of another machine
+FORK_SECTIONS = {"fork-machine": tables.machine}
 NOT_MEASURED = "Not measured in this run."
 
 
@@ -31,20 +34,33 @@ def replace_section(text, name, body, path):
     return pattern.sub(lambda _: f"{begin}\n\n{body}\n\n{end}", text)
 
 
+def _parts(done):
+    """The results of everything but forks, and those of forks: what DONE lacks is what is published."""
+    names = {measurement["name"] for measurement in done["measurements"]}
+    forks = done if names & set(catalogue.FORKS) else results.read(FORK_RESULTS)
+    others = done if names - set(catalogue.FORKS) else results.read(RESULTS)
+    measurements = [m for m in others["measurements"] if m["name"] not in catalogue.FORKS]
+    measurements += [m for m in forks["measurements"] if m["name"] in catalogue.FORKS]
+    return {**others, "measurements": measurements}, forks
+
+
 def rewrite(done, path):
     for kind, what in (("quick", "a quick run"), ("aa", "an A/A run")):
         if done[kind]:
             raise BenchError(
                 f"the results are of {what}, no figures for a document; --print shows them"
             )
-    missing = [name for name in catalogue.NAMES if results.find(done, name) is None]
+    whole, forks = _parts(done)
+    missing = [name for name in catalogue.NAMES if results.find(whole, name) is None]
     if missing:
         raise BenchError(f"the results lack {', '.join(missing)}; run without --only")
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
         for name, render in SECTIONS.items():
-            text = replace_section(text, name, render(done) or NOT_MEASURED, path)
+            text = replace_section(text, name, render(whole) or NOT_MEASURED, path)
+        for name, render in FORK_SECTIONS.items():
+            text = replace_section(text, name, render(forks), path)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
