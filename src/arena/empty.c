@@ -111,21 +111,18 @@ static uint32_t candidate(const struct sm_partition *part, unsigned band)
 uint32_t sm_free_empty(unsigned p, uint32_t pages)
 {
     struct sm_partition *part = &sm_arena.part[p];
-    uint32_t emptied = 0, run;
+    uint32_t emptied = 0, got = 1, run;
 
     if (!part->may_empty || !sm_empty_is_possible())
         return 0;
     for (unsigned band = SM_BANDS; band-- > 0;) {
-        while (emptied < pages && (run = candidate(part, band)) != 0) {
-            uint32_t got = empty_chunks(p, run, pages - emptied);
-            if (got == 0) {
-                part->may_empty = false; /* tried again when the next run becomes as long */
-                return emptied;
-            }
+        while (got && emptied < pages && (run = candidate(part, band)) != 0) {
+            got = empty_chunks(p, run, pages - emptied);
             emptied += got;
         }
     }
     sm_free_note_low(part);
+    /* A failure is tried again by the next plan (scavenge.c), or when a run becomes as long. */
     if (emptied < pages)
         part->may_empty = false;
     return emptied;

@@ -161,10 +161,11 @@ static bool empty_others(unsigned p)
         if (other == p || part->mapped == part->first)
             continue;
         sm_lock_take(&part->lock);
-        release_all(part);
         /* Whether it is wise is asked last, because a page is mapped for it. */
-        if (part->may_empty && sm_empty_is_wise(other))
+        if ((part->retained_pages || part->may_empty) && sm_empty_is_wise(other)) {
+            release_all(part);
             emptied += sm_free_empty(other, UINT32_MAX);
+        }
         sm_lock_drop(&part->lock);
     }
     return emptied != 0;

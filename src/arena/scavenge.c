@@ -104,6 +104,7 @@ static void set_surplus(unsigned p, uint32_t pages)
         pages = 0;
     sm_lock_take(&part->lock);
     __atomic_store_n(&part->surplus, pages, __ATOMIC_RELAXED); /* also read without the lock */
+    part->may_empty = part->may_empty || pages;
     sm_lock_drop(&part->lock);
 }
 
