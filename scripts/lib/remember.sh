@@ -1,29 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What passed need not be done again while nothing that it depends on has changed. Only for guests, which
-# take most of the time of a full run, and whose every input is known: files, packages, a kernel.
+# take most of the time of a full run: what they show depends on the sources, the machine's packages, and the
+# kernels. CONTRIBUTING.md says what is not seen (programs that are no package, another compiler by hand).
 
 # Of steps in full; scripts/test kernel does everything anew.
 remembering=no
+# The hash of the sources from which build/release was made; empty if that is not known, or it failed.
+built_from=''
 
-# inputs_of BASE: what a guest of a base shows depends on these files. Documents cannot fail a guest.
-inputs_of()
+# What a guest shows depends on these files. Documents cannot fail a guest.
+hash_of_sources()
 {
-    find CMakeLists.txt CMakePresets.json src preload include tools test scripts/lib/kernel.sh kernel-patches/lab \
-        "kernel-patches/$1" -type f ! -name '*.md' ! -name '*.pyc' ! -name verified.json -print0 |
-        sort -z | xargs -0 sha256sum
+    find CMakeLists.txt CMakePresets.json src preload include tools test scripts/lib kernel-patches \
+        -type f ! -name '*.md' ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
-# key_of BASE WORD…: the files, every package of this machine, the kernels, and what is done.
+# key_of BASE WORD…: the sources, every package of this machine, its kernel, the kernels of guests that there
+# are and could be, and what is done.
 key_of()
 {
-    local base=$1 kernels
-    kernels=$(./scripts/cache)/kernel
+    local base=$1
     {
-        inputs_of "$base"
+        echo "$built_from"
         dpkg-query -W -f '${Package} ${Version}\n'
+        uname -r
         $lab/verified newest "$base"
-        basename -a "$kernels/stock-$base"-*/
+        apt-cache pkgnames "linux-image-$base." | sort
+        basename -a "$(./scripts/cache)/kernel/stock-$base"-*/
         echo "$@"
     } 2>&1 | sha256sum | cut -d ' ' -f 1
 }
@@ -31,16 +35,18 @@ key_of()
 # unless_it_passed BASE COMMAND…
 unless_it_passed()
 {
-    local directory key kept
+    local directory kept
     directory=$(./scripts/cache)/passed
-    key=$(key_of "$@")
-    kept=$directory/$key
-    if [ $remembering = yes ] && [ -e "$kept" ]; then
+    kept=$directory/$(key_of "$@")
+    if [ $remembering = yes ] && [ -n "$built_from" ] && [ -n "$(find "$kept" -mtime -30 2>/dev/null)" ]; then
         echo "$remembered $(cat "$kept")"
         return 0
     fi
     "${@:2}" || return
-    # The kernel may have been fetched meanwhile.
-    mkdir -p "$directory" && date '+%Y-%m-%d %H:%M' >"$directory/$(key_of "$@")"
-    find "$directory" -type f -mtime +30 -delete
+    # Not what was edited meanwhile. The guest's kernel may have been fetched meanwhile, so the key is a new one.
+    if [ -n "$built_from" ] && [ "$built_from" = "$(hash_of_sources)" ] && mkdir -p "$directory"; then
+        date '+%Y-%m-%d %H:%M' >"$directory/$(key_of "$@")"
+        find "$directory" -type f -mtime +30 -delete 2>/dev/null
+    fi
+    return 0
 }
