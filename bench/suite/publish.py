@@ -15,13 +15,15 @@ SECTIONS = {
     "machine": tables.machine,
     "targets": targets.targets,
     "figures": tables.figures,
-    "forks": tables.forks,
-    "fork-servers": tables.fork_servers,
     "sizing": tables.sizing,
     **replay_tables.SECTIONS,
 }
 # From the results of forks, which may be those of another machine
-FORK_SECTIONS = {"fork-machine": tables.machine}
+FORK_SECTIONS = {
+    "fork-machine": tables.machine,
+    "forks": tables.forks,
+    "fork-servers": tables.fork_servers,
+}
 NOT_MEASURED = "Not measured in this run."
 
 
@@ -45,15 +47,15 @@ def _parts(done):
 
 
 def rewrite(done, path):
+    whole, forks = _parts(done)
     for kind, what in (("quick", "a quick run"), ("aa", "an A/A run")):
-        if done[kind]:
+        if whole[kind] or forks[kind]:
             raise BenchError(
                 f"the results are of {what}, no figures for a document; --print shows them"
             )
-    whole, forks = _parts(done)
     missing = [name for name in catalogue.NAMES if results.find(whole, name) is None]
     if missing:
-        raise BenchError(f"the results lack {', '.join(missing)}; run without --only")
+        raise BenchError(f"the results lack {', '.join(missing)}; run without --only, and once with --forks")
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -71,7 +73,7 @@ def everything(done):
     """All of it, for the terminal."""
     title = "A/A: no preload on either side" if done["aa"] else "With and without, and others"
     parts = [f"## {title}"]
-    for name, render in SECTIONS.items():
-        if name != "machine":
+    for name, render in {**SECTIONS, **FORK_SECTIONS}.items():
+        if not name.endswith("machine"):
             parts.append(render(done))
     return "\n\n".join(part for part in parts if part)

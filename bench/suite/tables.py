@@ -60,10 +60,11 @@ def figures(results):
             ]
         )
     head = ["what", "without", "with", "difference", "ratio (95% interval)", "rounds"]
-    text = table(head, rows, right=(1, 2, 3, 4, 5))
-    for note in results["notes"]:
-        text += f"\n\nNote: {note}."
-    return text
+    return table(head, rows, right=(1, 2, 3, 4, 5)) + _notes(results)
+
+
+def _notes(results):
+    return "".join(f"\n\nNote: {note}." for note in results["notes"])
 
 
 def forks(results):
@@ -82,7 +83,7 @@ def forks(results):
     if not rows:
         return None
     head = ["operation", SIDES[0], SIDES[1], "difference", FORK_SIDES[2], "difference", "rounds"]
-    return table(head, rows, right=range(1, len(head)))
+    return table(head, rows, right=range(1, len(head))) + _notes(results)
 
 
 def _recycled(measurements):
