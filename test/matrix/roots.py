@@ -5,6 +5,7 @@ A root has what scripts/setup matrix installs. What is built and tested there go
 above it (overlay), which is new for each run.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -32,14 +33,17 @@ mkdir -p "$root/old"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/dev/shm"
 mount -t tmpfs tmpfs "$root/run"
-cp /etc/resolv.conf /etc/hosts "$root/etc/"
+# A link in the root may lead out of it.
+cp --remove-destination /etc/resolv.conf /etc/hosts "$root/etc/"
 cd "$root"
 pivot_root . old
 umount -l /old
 rmdir /old 2>/dev/null || true
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-    LC_ALL=C.UTF-8 TERM=dumb ${http_proxy:+http_proxy="$http_proxy"} "$@"
+    LC_ALL=C.UTF-8 TERM=dumb ${http_proxy:+http_proxy="$http_proxy"} \
+    ${https_proxy:+https_proxy="$https_proxy"} "$@"
 """
 
 
@@ -95,7 +99,8 @@ mount --bind "$2/tmp" "$root/tmp"
 shift 2
 set -- "$root" "$@"
 """
-SPACES = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child")
+SPACES = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--ipc", "--pid", "--fork",
+          "--kill-child")
 
 
 def inside(root, *command):
@@ -114,12 +119,18 @@ def _make(row, root, lines):
     run("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--aptopt={OLD}",
         "--dpkgopt=force-unsafe-io", f"--include={MINIMAL}", "", root, listed)
     listed.unlink()
+    # A package that is a server must not start one: the tests start their own.
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+    policy.chmod(0o755)
     (root / "etc/apt/apt.conf.d/50matrix").write_text(
         "".join(f"{option};\n" for option in APT), encoding="utf-8")
 
 
 def _install(row, root):
     """What is missing of the packages that the tests need; those of another suite last."""
+    # An installation that was ended leaves packages that are not set up.
+    inside(root, "dpkg", "--configure", "-a")
     copy_project(root / "srv/setup", ("scripts",))
     inside(root, "/srv/setup/scripts/setup", "matrix")
     done = root / "var/lib/matrix"
@@ -142,8 +153,18 @@ def copy_project(target, paths=()):
     subprocess.run(["tar", "-C", str(target), "-xf", "-"], input=packed, check=True)
 
 
+def source_hash():
+    """Of the files that git knows, as they are in this checkout."""
+    files = subprocess.run(["git", "-C", str(TOP), "ls-files", "-z"], check=True,
+                           stdout=subprocess.PIPE).stdout
+    sums = subprocess.run(["xargs", "-0", "sha256sum"], input=files, cwd=TOP, check=True,
+                          stdout=subprocess.PIPE).stdout
+    return hashlib.sha256(sums).hexdigest()[:16]
+
+
+@contextlib.contextmanager
 def made(name, row):
-    """The root of a row; makes it if it is missing, and installs what is missing in it."""
+    """The root of a row, for one run at a time; makes it if it is missing, and installs what is missing in it."""
     lines = sources(row)
     key = hashlib.sha256("\n".join([*lines, *APT, MINIMAL, *row.packages]).encode()).hexdigest()[:12]
     directory = cache()
@@ -159,4 +180,4 @@ def made(name, row):
             _make(row, work, lines)
             os.rename(work, root)
         _install(row, root)
-    return root
+        yield root
