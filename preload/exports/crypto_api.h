@@ -54,4 +54,13 @@ CRYPTO_FUNCTIONS(CRYPTO_DECLARE)
 
 void OPENSSL_cleanse(void *p, size_t size);
 
+/* The functions that BoringSSL and AWS-LC look for */
+void *OPENSSL_memory_alloc(size_t size);
+void OPENSSL_memory_free(void *p);
+size_t OPENSSL_memory_get_size(void *p);
+void *OPENSSL_memory_realloc(void *p, size_t size);
+
+/* As CRYPTO_malloc() for a caller whose libcrypto is served. */
+void *crypto_take(size_t size, const char *file, int line);
+
 #endif

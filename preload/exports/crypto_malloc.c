@@ -22,7 +22,7 @@
 
 #define CALLER __builtin_return_address(0)
 
-static void *crypto_take(size_t size, const char *file, int line)
+void *crypto_take(size_t size, const char *file, int line)
 {
     if (sm_likely(start_ready()))
         return hook_malloc(size, file, line);

@@ -1,18 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * BoringSSL and AWS-LC are not served, because their allocation cannot be replaced at run time.
+ * BoringSSL and AWS-LC. Their allocation cannot be replaced at run time, but they look for the
+ * preload's functions by name when they are loaded (exports/openssl_memory.c), unless they were
+ * built without that, or are linked statically.
  */
 #include "libcrypto/crypto_library.h"
 
+#define NAME "BoringSSL or AWS-LC"
+
 /* In OpenSSL and LibreSSL OPENSSL_malloc is a macro. */
-static bool is_boringssl(const struct elf_object *object)
+static bool resembles_boringssl(const struct elf_object *object)
 {
     return elf_symbol_of(object, "OPENSSL_malloc") &&
            elf_symbol_of(object, "CRYPTO_library_init");
 }
 
+static bool calls_ours(const struct elf_object *object)
+{
+    return elf_looks_for(object, "OPENSSL_memory_alloc");
+}
+
+static bool calls_its_own(const struct elf_object *object)
+{
+    return !calls_ours(object);
+}
+
 const struct crypto_library boringssl = {
-    .name = "BoringSSL or AWS-LC",
-    .resembles = is_boringssl,
-    .is = is_boringssl,
+    .name = NAME,
+    .resembles = resembles_boringssl,
+    .is = calls_ours,
+    .by_name = true,
+};
+
+const struct crypto_library fixed_boringssl = {
+    .name = NAME,
+    .resembles = resembles_boringssl,
+    .is = calls_its_own,
 };

@@ -2,8 +2,8 @@
 #include "libcrypto/crypto_library.h"
 
 /* BoringSSL comes first, because it has functions of OpenSSL and more. */
-static const struct crypto_library *const rows[] = {&boringssl, &libressl, &old_openssl,
-                                                    &openssl};
+static const struct crypto_library *const rows[] = {&boringssl, &fixed_boringssl, &libressl,
+                                                    &old_openssl, &openssl};
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

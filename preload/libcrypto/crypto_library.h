@@ -34,6 +34,12 @@ struct crypto_library {
      */
     bool (*hook)(const struct elf_object *object, const struct mem_hooks *hooks);
     bool (*is_hooked)(const struct elf_object *object);
+
+    /*
+     * The object finds the preload's functions by name, so that there is nothing to install;
+     * hook is NULL. In a namespace of dlmopen() it does not find them, and is not served.
+     */
+    bool by_name;
 };
 
 /* Returns true if the object resembles any kind. Calls no function of the object. */
@@ -43,6 +49,7 @@ bool crypto_library_resembles(const struct elf_object *object);
 const struct crypto_library *crypto_library_of(const struct elf_object *object);
 
 /* openssl.c and boringssl.c: the rows. */
-extern SM_LOCAL const struct crypto_library openssl, old_openssl, libressl, boringssl;
+extern SM_LOCAL const struct crypto_library openssl, old_openssl, libressl, boringssl,
+    fixed_boringssl;
 
 #endif

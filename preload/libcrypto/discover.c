@@ -54,6 +54,11 @@ static void hook(struct libcrypto *lib, const char *name)
     static const struct mem_hooks ours = {
         .malloc = hook_malloc, .realloc = hook_realloc, .free = hook_free};
 
+    if (lib->kind->by_name && !lib->space) {
+        sm_count(&sm_stats.hooks, !lib->by_name);
+        lib->by_name = true;
+        return;
+    }
     if (!lib->kind->hook) {
         not_served(lib, name, "it is ", "it is ", lib->kind->name);
         return;

@@ -16,6 +16,7 @@ struct libcrypto {
     struct range code;
     const struct crypto_library *kind;
     bool unserved;                 /* foreign, or the hooks could not be installed */
+    bool by_name;                  /* counted as hooked, though nothing was installed */
     const struct mem_hooks *space; /* the hooks of its namespace; NULL in the preload's own */
 };
 

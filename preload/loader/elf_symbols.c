@@ -134,6 +134,26 @@ void *elf_symbol_of(const struct elf_object *object, const char *name)
     return symbol ? (void *)(object->base + symbol->st_value) : NULL;
 }
 
+/* The symbols of other objects come first: those before the first one in GNU's table. */
+bool elf_looks_for(const struct elf_object *object, const char *name)
+{
+    struct table table;
+    uint32_t end = 0;
+
+    if (!read_dynamic(object, &table))
+        return false;
+    if (table.gnu_hash)
+        end = table.gnu_hash[1];
+    else if (table.sysv_hash)
+        end = table.sysv_hash[1];
+    for (uint32_t i = 1; i < end; i++) {
+        if (table.symbols[i].st_shndx == SHN_UNDEF &&
+            elf_same(table.strings + table.symbols[i].st_name, name))
+            return true;
+    }
+    return false;
+}
+
 struct range elf_function_of(const struct elf_object *object, const char *name)
 {
     const ElfW(Sym) *symbol = find_symbol(object, name);

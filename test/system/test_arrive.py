@@ -69,6 +69,21 @@ def scenario_boringssl(env, rep):
             r"libfake_boringssl\.so is not protected: it is BoringSSL or AWS-LC")
 
 
+def scenario_boringssl_by_name(env, rep):
+    """BoringSSL and AWS-LC look for functions of ours by name; in another namespace in vain."""
+    both(env, rep, "boringssl_by_name")
+    both(env, rep, "boringssl_elsewhere",
+         [r"libfake_weak_boringssl\.so is not protected: it is BoringSSL or AWS-LC"])
+    result = process.run(env, [env.helper("arrive"), "secret", "boringssl_by_name"],
+                         env.preloaded(SECRETSSL_STATS="1", SECRETSSL_REQUIRE="1"))
+    rep.ok(result.status == 0 and "; 1 libcrypto hooked" in result.err, "counted once", result)
+
+
+def scenario_boringssl_of_android(env, rep):
+    """A real one, Debian's."""
+    both(env, rep, "boringssl_of_android")
+
+
 def scenario_old(env, rep):
     refused(env, rep, "old", r"libfake_old\.so is not protected: it is an OpenSSL older than")
 

@@ -194,5 +194,6 @@ Test(unreached, not_named)
 {
     cr_expect(strstr(said_with("libcrypto.so.3"), "not reached") == NULL);
     cr_expect(strstr(said_with(UNREACHED "exported.so"), "not reached") == NULL);
+    cr_expect(strstr(said_with(UNREACHED "weak.so"), "not reached") == NULL);
     cr_expect(strstr(said_with("libm.so.6"), "not reached") == NULL);
 }

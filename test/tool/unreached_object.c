@@ -2,7 +2,7 @@
 /* A library that looks as if it held some TLS, for the tests of what scan names. */
 #if defined(LIKE_HIDDEN) || defined(LIKE_EXPORTED)
 #define MARK "../crypto/mem_sec.c"
-#elif defined(LIKE_BORINGSSL)
+#elif defined(LIKE_BORINGSSL) || defined(LIKE_WEAK)
 #define MARK "OpenSSL 1.1.1 (compatible; BoringSSL)"
 #elif defined(LIKE_AWSLC)
 #define MARK "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
@@ -18,6 +18,16 @@ int CRYPTO_set_mem_functions(void);
 int CRYPTO_set_mem_functions(void)
 {
     return 0;
+}
+#endif
+
+#ifdef LIKE_WEAK
+__attribute__((weak)) void *OPENSSL_memory_alloc(unsigned long size);
+void *take(unsigned long size);
+
+void *take(unsigned long size)
+{
+    return OPENSSL_memory_alloc ? OPENSSL_memory_alloc(size) : 0;
 }
 #endif
 

@@ -79,6 +79,63 @@ static void boringssl(void)
     unserved("libfake_boringssl.so");
 }
 
+/* It calls functions of ours, which it looks for by name: nothing is installed. */
+static void boringssl_by_name(void)
+{
+    void *handle = opened(beside("libfake_weak_boringssl.so"), RTLD_NOW);
+    void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "fake_take");
+    void (*give)(void *) = (void (*)(void *))symbol(handle, "fake_give");
+    void *block = take(100), *none = take(0);
+
+    check_kind(block, "a block");
+    check(none != NULL, "a block of size 0");
+    give(block);
+    give(none);
+}
+
+/* In another namespace it does not find them. */
+static void boringssl_elsewhere(void)
+{
+    void *handle = dlmopen(LM_ID_NEWLM, beside("libfake_weak_boringssl.so"), RTLD_NOW);
+    void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "fake_take");
+    void (*give)(void *) = (void (*)(void *))symbol(handle, "fake_give");
+    void *block = take(100);
+
+    check(kind_of(block) == MEMORY_ORDINARY, "ordinary memory");
+    give(block);
+}
+
+#define ANDROID "/usr/lib/x86_64-linux-gnu/android/libcrypto.so.0"
+
+/* Debian's BoringSSL: the words of a number, which grows, and the blocks of a key. */
+static void boringssl_of_android(void)
+{
+    void *handle = opened(ANDROID, RTLD_NOW);
+    void *(*number)(void) = (void *(*)(void))symbol(handle, "BN_new");
+    int (*set)(void *, unsigned long) =
+        (int (*)(void *, unsigned long))symbol(handle, "BN_set_word");
+    int (*shift)(void *, const void *, int) =
+        (int (*)(void *, const void *, int))symbol(handle, "BN_lshift");
+    void (*clear)(void *) = (void (*)(void *))symbol(handle, "BN_clear_free");
+    void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "OPENSSL_malloc");
+    void *(*retake)(void *, size_t) =
+        (void *(*)(void *, size_t))symbol(handle, "OPENSSL_realloc");
+    void (*give)(void *) = (void (*)(void *))symbol(handle, "OPENSSL_free");
+    void *one = number();
+    char *block = take(100);
+
+    check(set(one, 12345) && shift(one, one, 5000), "a number of 5,000 bits");
+    /* The first member points to the words. */
+    check_kind(*(void **)one, "its words");
+    clear(one);
+    check_kind(block, "a block");
+    memcpy(block, "text", 5);
+    block = retake(block, 100000);
+    check(block && strcmp(block, "text") == 0, "which grows, and keeps what it has");
+    check_kind(block, "the block, moved");
+    give(block);
+}
+
 static void old(void)
 {
     unserved("libfake_old.so");
@@ -339,6 +396,9 @@ int main(int argc, char **argv)
         {"late", late},
         {"libressl", libressl},
         {"boringssl", boringssl},
+        {"boringssl_by_name", boringssl_by_name},
+        {"boringssl_elsewhere", boringssl_elsewhere},
+        {"boringssl_of_android", boringssl_of_android},
         {"old", old},
         {"old_members", old_members},
         {"constructor", constructor},

@@ -47,9 +47,18 @@ void *OPENSSL_malloc(size_t size);
 void CRYPTO_library_init(void);
 unsigned long OpenSSL_version_num(void);
 
+/* What BoringSSL calls if the process has it; a build may be without. */
+#ifdef FAKE_WEAK
+__attribute__((weak)) void *OPENSSL_memory_alloc(size_t size);
+__attribute__((weak)) void OPENSSL_memory_free(void *p);
+#else
+static void *(*const OPENSSL_memory_alloc)(size_t);
+static void (*const OPENSSL_memory_free)(void *);
+#endif
+
 void *OPENSSL_malloc(size_t size)
 {
-    return malloc(size);
+    return OPENSSL_memory_alloc ? OPENSSL_memory_alloc(size) : malloc(size);
 }
 
 void CRYPTO_library_init(void)
@@ -68,7 +77,10 @@ void *fake_take(size_t size)
 
 void fake_give(void *p)
 {
-    free(p);
+    if (OPENSSL_memory_free)
+        OPENSSL_memory_free(p);
+    else
+        free(p);
 }
 
 #else

@@ -19,6 +19,7 @@ struct search {
     const char *symbol;
     bool seen;
     void *found;
+    bool sought;
 };
 
 static bool ends_with(const char *text, const char *end)
@@ -39,6 +40,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg)
         return 0;
     search->seen = true;
     search->found = elf_symbol_of(&object, search->symbol);
+    search->sought = elf_looks_for(&object, search->symbol);
     return 1;
 }
 
@@ -49,6 +51,14 @@ static void *find(const char *object, const char *symbol)
     dl_iterate_phdr(visit, &search);
     cr_assert(search.seen, "no object %s", object);
     return search.found;
+}
+
+static bool looks_for(const char *object, const char *symbol)
+{
+    struct search search = {.object = object, .symbol = symbol};
+
+    dl_iterate_phdr(visit, &search);
+    return search.sought;
 }
 
 static void check_object(const char *path)
@@ -66,6 +76,10 @@ static void check_object(const char *path)
     cr_assert_null(find(name, "hash_object_"));
     cr_assert_null(find(name, "hash_object_function2"));
     cr_assert_null(find(name, ""));
+    cr_assert(looks_for(name, "getenv"));
+    cr_assert_not(looks_for(name, "hash_object_function"), "its own");
+    cr_assert_not(looks_for(name, "getenvx"));
+    cr_assert_not(looks_for(name, "geten"));
 }
 
 Test(elf_symbol, gnu_hash)

@@ -121,11 +121,11 @@ static bool tables_of(int fd, const Elf64_Ehdr *head, Elf64_Shdr *symbols, Elf64
 }
 
 /*
- * Returns true if the table defines the symbol. Undefined entries do not count, because a
+ * Returns true if the table has the symbol, defined by the file or looked for elsewhere: a
  * program that only calls the symbol has the name too.
  */
-static bool defines(int fd, const Elf64_Shdr *symbols, const char *names, size_t names_size,
-                    const char *symbol)
+static bool table_has(int fd, const Elf64_Shdr *symbols, const char *names, size_t names_size,
+                      const char *symbol, bool defined)
 {
     enum { BATCH = 512 };
     Elf64_Sym batch[BATCH];
@@ -141,7 +141,7 @@ static bool defines(int fd, const Elf64_Shdr *symbols, const char *names, size_t
         if (!read_at(fd, batch, count * sizeof(batch[0]), at))
             return false;
         for (size_t i = 0; i < count; i++) {
-            if (batch[i].st_shndx != SHN_UNDEF && batch[i].st_name < names_size &&
+            if ((batch[i].st_shndx != SHN_UNDEF) == defined && batch[i].st_name < names_size &&
                 names_size - batch[i].st_name >= length &&
                 memcmp(names + batch[i].st_name, symbol, length) == 0)
                 return true;
@@ -152,7 +152,7 @@ static bool defines(int fd, const Elf64_Shdr *symbols, const char *names, size_t
     return false;
 }
 
-bool file_exports(int fd, const char *symbol)
+static bool has_symbol(int fd, const char *symbol, bool defined)
 {
     Elf64_Ehdr head;
     Elf64_Shdr symbols, names;
@@ -171,7 +171,17 @@ bool file_exports(int fd, const char *symbol)
         return false;
     text = malloc(names.sh_size);
     if (text != NULL && read_at(fd, text, names.sh_size, names.sh_offset))
-        found = defines(fd, &symbols, text, names.sh_size, symbol);
+        found = table_has(fd, &symbols, text, names.sh_size, symbol, defined);
     free(text);
     return found;
+}
+
+bool file_exports(int fd, const char *symbol)
+{
+    return has_symbol(fd, symbol, true);
+}
+
+bool file_looks_for(int fd, const char *symbol)
+{
+    return has_symbol(fd, symbol, false);
 }

@@ -25,4 +25,7 @@ unsigned file_find_texts(int fd, const char *const *texts, size_t count);
  */
 bool file_exports(int fd, const char *symbol);
 
+/* Returns true if the ELF file looks for the symbol in other objects; otherwise as above. */
+bool file_looks_for(int fd, const char *symbol);
+
 #endif

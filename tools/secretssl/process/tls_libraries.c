@@ -44,6 +44,8 @@ enum { STUCK_MOST = 2, STUCK_MOST_OF_USER = 4 };
 
 /* libsecretssl can reach a copy of OpenSSL that exports this symbol. */
 static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
+/* It also reaches a BoringSSL or AWS-LC that looks for this symbol. */
+static const char sought_symbol[] = "OPENSSL_memory_alloc";
 
 /* Libraries recognised by the end of their paths, before any version. */
 static const struct {
@@ -145,6 +147,8 @@ static unsigned tls_look_into(int fd)
     if (!(has & OURS) && (has & OPENSSL || !(has & RELATIVES)) &&
         file_exports(fd, reaching_symbol))
         has = (has & ~(unsigned)OPENSSL) | REACHED;
+    if (has & RELATIVES && file_looks_for(fd, sought_symbol))
+        has = (has & ~(unsigned)RELATIVES) | REACHED;
     return has;
 }
 
