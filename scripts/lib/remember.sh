@@ -4,9 +4,8 @@
 # take most of the time of a full run: what they show depends on the sources, the machine's packages, and the
 # kernels. CONTRIBUTING.md says what is not seen (programs that are no package, another compiler by hand).
 
-# Of steps in full; scripts/test kernel does everything anew.
-remembering=no
-# The hash of the sources from which build/release was made; empty if that is not known, or it failed.
+# The hash of the sources from which build/release was made. Empty if the build failed, and for scripts/test kernel,
+# which does everything anew.
 built_from=''
 
 # What a guest shows depends on these files. Documents cannot fail a guest.
@@ -36,15 +35,19 @@ key_of()
 unless_it_passed()
 {
     local directory kept
+    if [ -z "$built_from" ]; then
+        "${@:2}"
+        return
+    fi
     directory=$(./scripts/cache)/passed
     kept=$directory/$(key_of "$@")
-    if [ $remembering = yes ] && [ -n "$built_from" ] && [ -n "$(find "$kept" -mtime -30 2>/dev/null)" ]; then
-        echo "$remembered $(cat "$kept")"
+    if [ -n "$(find "$kept" -mtime -30 2>/dev/null)" ]; then
+        echo "# $remembered $(cat "$kept")"
         return 0
     fi
     "${@:2}" || return
     # Not what was edited meanwhile. The guest's kernel may have been fetched meanwhile, so the key is a new one.
-    if [ -n "$built_from" ] && [ "$built_from" = "$(hash_of_sources)" ] && mkdir -p "$directory"; then
+    if [ "$built_from" = "$(hash_of_sources)" ] && mkdir -p "$directory"; then
         date '+%Y-%m-%d %H:%M' >"$directory/$(key_of "$@")"
         find "$directory" -type f -mtime +30 -delete 2>/dev/null
     fi

@@ -12,15 +12,15 @@ log_of()
     printf '%s/%s\n' "$logs" "${1//[^a-zA-Z0-9.]/-}"
 }
 
-# A step says so at the start of its output (remember.sh).
-remembered='# nothing has changed since it passed,'
+# A step says so at the start of its output, behind "# " (remember.sh).
+remembered='nothing has changed since it passed,'
 
 # report NAME STATUS SECONDS LOG: the line of a step; its output only if it failed.
 report()
 {
     local since=''
     if [ "$2" = 0 ]; then
-        since=$(sed -n "1s/^$remembered/: nothing has changed since it passed,/p" "$4")
+        since=$(sed -n "1s/^# \\($remembered\\)/: \\1/p" "$4")
         echo "ok - $1 ($3 s)$since"
         passed=$((passed + 1))
     else
