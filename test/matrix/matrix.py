@@ -85,11 +85,12 @@ def packages(place, row):
         shutil.rmtree(debs, ignore_errors=True)
         shutil.copytree(place.out / "debs", debs, ignore=lambda _, names: {"_CPack_Packages"} & set(names))
         (debs / "source").write_text(source)
-    if row.packs or row.installs:
+    elif row.installs:
         if not (debs / "source").exists() or (debs / "source").read_text() != source:
             raise roots.Failure("there are no packages of these sources to install: "
                                 "matrix.py run bookworm makes them")
-        shutil.copytree(debs, place.out / "debs", dirs_exist_ok=True)
+        shutil.copytree(debs, place.out / "debs")
+    if row.packs or row.installs:
         place.run("installed")
 
 

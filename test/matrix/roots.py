@@ -113,7 +113,7 @@ def inside_above(root, work, *command):
     run(*SPACES, "sh", "-c", ABOVE + ENTER, "sh", root, work, *command)
 
 
-def _make(row, root, lines):
+def _make(root, lines):
     listed = root.with_suffix(".list")
     listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
     run("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--aptopt={OLD}",
@@ -142,22 +142,24 @@ def _install(row, root):
     inside(root, "apt-get", "clean")
 
 
+def _files(paths=()):
+    """Those that git knows, each name with a zero byte behind it."""
+    return subprocess.run(["git", "-C", str(TOP), "ls-files", "-z", "--", *paths], check=True,
+                          stdout=subprocess.PIPE).stdout
+
+
 def copy_project(target, paths=()):
     """The files that git knows, as they are in this checkout."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    files = subprocess.run(["git", "-C", str(TOP), "ls-files", "-z", "--", *paths], check=True,
-                           stdout=subprocess.PIPE).stdout
-    packed = subprocess.run(["tar", "-C", str(TOP), "--null", "-T", "-", "-cf", "-"], input=files,
+    packed = subprocess.run(["tar", "-C", str(TOP), "--null", "-T", "-", "-cf", "-"], input=_files(paths),
                             check=True, stdout=subprocess.PIPE).stdout
     subprocess.run(["tar", "-C", str(target), "-xf", "-"], input=packed, check=True)
 
 
 def source_hash():
     """Of the files that git knows, as they are in this checkout."""
-    files = subprocess.run(["git", "-C", str(TOP), "ls-files", "-z"], check=True,
-                           stdout=subprocess.PIPE).stdout
-    sums = subprocess.run(["xargs", "-0", "sha256sum"], input=files, cwd=TOP, check=True,
+    sums = subprocess.run(["xargs", "-0", "sha256sum"], input=_files(), cwd=TOP, check=True,
                           stdout=subprocess.PIPE).stdout
     return hashlib.sha256(sums).hexdigest()[:16]
 
@@ -177,7 +179,7 @@ def made(name, row):
             for old in directory.glob(f"????????????-{name}"):
                 run("rm", "-rf", "--one-file-system", old)
             work = directory / f"unfinished00-{name}"
-            _make(row, work, lines)
+            _make(work, lines)
             os.rename(work, root)
         _install(row, root)
         yield root

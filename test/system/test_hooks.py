@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hooks themselves: OpenSSL's contract, foreign pointers, threads, and coming too late."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 
 from harness import process, report
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "install"))
+from symbols import symbols_of  # noqa: E402 (found beside the tests of installing)
 
 # What libcrypto exports with such a name, and is no function for the caller's memory. These functions allocate
 # their own objects by those that are answered.
@@ -22,10 +26,7 @@ def libcrypto():
 
 
 def exported(path):
-    done = subprocess.run(["nm", "--dynamic", "--defined-only", path], text=True, check=True,
-                          stdout=subprocess.PIPE)
-    return {line.split()[2].split("@")[0] for line in done.stdout.splitlines()
-            if len(line.split()) == 3}
+    return set(symbols_of(path, "--dynamic"))
 
 
 def unanswered(symbols, env):

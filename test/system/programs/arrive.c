@@ -44,9 +44,8 @@ static void several(void)
 }
 
 /* Its own functions go on serving a library that is not ours to serve. */
-static void unserved(const char *name)
+static void unserved_of(void *handle, const char *name)
 {
-    void *handle = opened(beside(name), RTLD_NOW | RTLD_GLOBAL);
     void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "fake_take");
     void (*give)(void *) = (void (*)(void *))symbol(handle, "fake_give");
     malloc_fn *m = (malloc_fn *)dlsym(handle, "CRYPTO_malloc");
@@ -62,6 +61,11 @@ static void unserved(const char *name)
     block = ((malloc_fn *)symbol(RTLD_DEFAULT, "CRYPTO_malloc"))(100, __FILE__, __LINE__);
     check(kind_of(block) == MEMORY_ORDINARY, "%s: and through the first of that name", name);
     free(block);
+}
+
+static void unserved(const char *name)
+{
+    unserved_of(opened(beside(name), RTLD_NOW | RTLD_GLOBAL), name);
 }
 
 static void late(void)
@@ -96,13 +100,9 @@ static void boringssl_by_name(void)
 /* In another namespace it does not find them. */
 static void boringssl_elsewhere(void)
 {
-    void *handle = dlmopen(LM_ID_NEWLM, beside("libfake_weak_boringssl.so"), RTLD_NOW);
-    void *(*take)(size_t) = (void *(*)(size_t))symbol(handle, "fake_take");
-    void (*give)(void *) = (void (*)(void *))symbol(handle, "fake_give");
-    void *block = take(100);
+    static const char name[] = "libfake_weak_boringssl.so";
 
-    check(kind_of(block) == MEMORY_ORDINARY, "ordinary memory");
-    give(block);
+    unserved_of(dlmopen(LM_ID_NEWLM, beside(name), RTLD_NOW), name);
 }
 
 #define ANDROID "/usr/lib/x86_64-linux-gnu/android/libcrypto.so.0"
