@@ -33,7 +33,7 @@ daemon_directory = {self.programs}
 command_directory = /usr/sbin
 maillog_file = {self.path("queue")}/log
 maillog_file_prefixes = {self.path("queue")}
-import_environment = MAIL_CONFIG TZ LANG=C LD_PRELOAD SECRETSSL_LOG
+import_environment = MAIL_CONFIG TZ LANG=C LD_PRELOAD SECRETSSL_LOG SECRETSSL_REQUIRE
 myhostname = localhost
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4

@@ -108,7 +108,7 @@ class Service(Program):
         log = self.write("ours", "")
         os.chmod(log, 0o666)
         return {**environ, "LD_PRELOAD": self.env.reachable(self.env.preload),
-                "SECRETSSL_LOG": log}
+                "SECRETSSL_LOG": log, "SECRETSSL_REQUIRE": "1"}
 
     def says(self):
         """What the preload wrote, in any of the processes."""
