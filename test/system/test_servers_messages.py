@@ -4,12 +4,16 @@
 import os
 import sys
 
-from harness import keys, messages, process, report, tls
+from harness import keys, mail, messages, process, report, tls
 from harness.register import serve
 
 
 def scenario_postfix(env, rep):
     serve(env, rep, "Postfix", messages.Postfix)
+
+
+def scenario_prosody(env, rep):
+    serve(env, rep, "Prosody", mail.Prosody)
 
 
 def scenario_mosquitto(env, rep):

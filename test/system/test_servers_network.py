@@ -3,7 +3,7 @@
 
 import sys
 
-from harness import network, report
+from harness import network, radius, report
 from harness.register import serve
 
 
@@ -26,6 +26,14 @@ def scenario_openvpn(env, rep):
 def scenario_openvpn_mlock(env, rep):
     """It locks all of its memory, and all that it will have."""
     serve(env, rep, "OpenVPN, --mlock", network.OpenVpnLocked)
+
+
+def scenario_freeradius_eap(env, rep):
+    serve(env, rep, "FreeRADIUS, EAP-TLS", radius.EapTls)
+
+
+def scenario_freeradius_tls(env, rep):
+    serve(env, rep, "FreeRADIUS, RADIUS over TLS", radius.RadSec)
 
 
 if __name__ == "__main__":

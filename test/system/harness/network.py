@@ -14,17 +14,6 @@ QUESTION = b"\5hello\5tests\0"
 ADDRESS = bytes([127, 0, 0, 42])
 
 
-def exactly(secure, size):
-    """So many bytes of a connection."""
-    got = b""
-    while len(got) < size:
-        block = secure.recv(size - len(got))
-        if not block:
-            raise OSError(f"the connection ended after {got!r}")
-        got += block
-    return got
-
-
 class NameServer(Service):
     """Answers a question for hello.tests, over TLS. AppArmor has profiles for these programs where
     Debian puts them, which would allow neither the preload nor the directory: so they are copied."""
@@ -39,7 +28,7 @@ class NameServer(Service):
                  + struct.pack("!HH", 1, 1))
         with tls.connect(self.port, client) as secure:
             secure.sendall(struct.pack("!H", len(query)) + query)
-            answer = exactly(secure, struct.unpack("!H", exactly(secure, 2))[0])
+            answer = tls.exactly(secure, struct.unpack("!H", tls.exactly(secure, 2))[0])
         return None if answer[:2] == query[:2] and ADDRESS in answer else answer
 
 
@@ -139,7 +128,7 @@ class Turnserver(Service):
         transaction = os.urandom(12)
         with tls.connect(self.port, client) as secure:
             secure.sendall(struct.pack("!HH", 1, 0) + self.MAGIC + transaction)
-            answer = exactly(secure, 20)
+            answer = tls.exactly(secure, 20)
         right = answer[:2] == b"\1\1" and answer[4:] == self.MAGIC + transaction
         return None if right else answer
 

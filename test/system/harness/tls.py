@@ -75,6 +75,17 @@ def fetch(port, client, path=b"/", seconds=20):
             return answer
 
 
+def exactly(connection, size):
+    """So many bytes of a connection."""
+    got = b""
+    while len(got) < size:
+        block = connection.recv(size - len(got))
+        if not block:
+            raise OSError(f"the connection ended after {got!r}")
+        got += block
+    return got
+
+
 class Load:
     """Threads that each make one new connection after another and note every failure."""
 
