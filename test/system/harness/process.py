@@ -224,15 +224,35 @@ def expect_messages(report, lines, patterns, title):
               f"unexpected: {strange}\nmissing: {missing}")
 
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def mount(source, target, kind, flags):
+    """mount(2); OSError"""
+    if LIBC.mount(source.encode(), target.encode(), kind, flags, None) != 0:
+        raise OSError(ctypes.get_errno(), "mount", target)
+
+
+def own_mounts():
+    """For a child's setup: what it mounts from now on is mounted for it alone."""
+    if LIBC.unshare(CLONE_NEWNS) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+
+
 def hide(*patterns):
     """For a child's setup: in mounts of its own an empty file lies where each of these is."""
     def setup():
-        libc = ctypes.CDLL(None, use_errno=True)
         found = {os.path.realpath(name) for pattern in patterns for name in glob.glob(pattern)}
-        if not found or libc.unshare(CLONE_NEWNS) != 0 or \
-                libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        if not found:
             os._exit(99)
+        own_mounts()
         for name in found:
-            if libc.mount(b"/dev/null", name.encode(), None, MS_BIND, None) != 0:
-                os._exit(98)
+            mount("/dev/null", name, None, MS_BIND)
     return setup
+
+
+def cover(target, source):
+    """For a child's setup: in mounts of its own one file or directory lies where another is."""
+    own_mounts()
+    mount(source, target, None, MS_BIND)

@@ -36,7 +36,7 @@ class Program:
             self.port = tls.free_port()
             self.prepare()
             self.child = process.Child(env, self.arguments(), self.environment(environ),
-                                       cwd=self.directory, setup=os.setsid,
+                                       cwd=self.directory, setup=self.begin,
                                        user=self.user and pwd.getpwnam(self.user).pw_uid)
             process.wait_until(lambda: self.ready() or self.child.popen.poll() is not None, 20)
             if self.child.popen.poll() is None and self.ready():
@@ -54,6 +54,10 @@ class Program:
 
     def environment(self, environ):
         return environ
+
+    def begin(self):
+        """What the process does before it is the server, still as root."""
+        os.setsid()
 
     def ready(self):
         return tls.listening(self.port)
