@@ -4,12 +4,26 @@
 import os
 import sys
 
-from harness import keys, mail, messages, process, report, tls
+from harness import keys, mail, memory, messages, process, report, tls
 from harness.register import serve
 
 
 def scenario_postfix(env, rep):
     serve(env, rep, "Postfix", messages.Postfix)
+
+
+def scenario_exim(env, rep):
+    serve(env, rep, "Exim with OpenSSL", mail.Exim)
+
+
+def scenario_exim_forgets(env, rep):
+    """By default it clears its environment, so that the preload is gone after its first reload."""
+    identity = keys.Identity(env, "rsa")
+    server = mail.EximForgetting(env, identity, env.preloaded())
+    rep.ok(memory.has_file(server.child.pid, "libsecretssl"), "it has the preload")
+    rep.ok(server.reload(), "it reloads", server.log())
+    rep.ok(not memory.has_file(server.child.pid, "libsecretssl"), "it has no preload any more")
+    server.stop()
 
 
 def scenario_prosody(env, rep):

@@ -13,6 +13,14 @@ UNCACHED = os.environ.get("LIBSECRETSSL_TEST_UNCACHED")
 LONG = os.environ.get("LIBSECRETSSL_TEST_LONG")
 
 
+def unpacked(*parts):
+    """The path of a file that scripts/setup has put into the project's cache, by package."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    cache = subprocess.run([os.path.join(here, "..", "..", "..", "scripts", "cache")], check=True,
+                           capture_output=True, text=True, timeout=20).stdout.strip()
+    return os.path.join(cache, "unpacked", *parts)
+
+
 def stays_cached(name):
     """Whether the kernel keeps a file's pages although it is on the disk: there is no disk."""
     with open(name, "wb") as file:

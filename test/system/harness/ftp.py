@@ -3,11 +3,9 @@
 
 import ftplib
 import os
-import subprocess
 
+from .environment import unpacked
 from .programs import Service
-
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "scripts")
 
 
 class Ftp(Service):
@@ -81,14 +79,8 @@ class VsftpdForking(Vsftpd):
 class Proftpd(Ftp):
     """Debian's package cannot be installed beside vsftpd: scripts/setup only unpacks it."""
 
-    def __init__(self, *arguments):
-        cache = subprocess.run([os.path.join(SCRIPTS, "cache")], check=True, capture_output=True,
-                               text=True, timeout=20).stdout.strip()
-        self.unpacked = os.path.join(cache, "unpacked")
-        super().__init__(*arguments)
-
     def prepare(self):
-        modules = os.path.join(self.unpacked, "proftpd-mod-crypto", "usr", "lib", "proftpd")
+        modules = unpacked("proftpd-mod-crypto", "usr", "lib", "proftpd")
         self.write("conf", f"""\
 ModulePath {modules}
 LoadModule mod_tls.c
@@ -128,5 +120,5 @@ TLSRSACertificateKeyFile {self.identity.key}
         return self.path("users")
 
     def arguments(self):
-        return [os.path.join(self.unpacked, "proftpd-core", "usr", "sbin", "proftpd"),
+        return [unpacked("proftpd-core", "usr", "sbin", "proftpd"),
                 "--nodaemon", "--config", self.path("conf")]
