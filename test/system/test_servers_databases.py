@@ -6,10 +6,11 @@ import sys
 from harness import databases, report
 from harness.register import serve
 
+REFUSED = ["CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"]
+
 
 def scenario_mariadb(env, rep):
-    serve(env, rep, "MariaDB", databases.MariaDb,
-          says=["CRYPTO_set_mem_functions.* are refused.*: libsecretssl's functions stay in use"])
+    serve(env, rep, "MariaDB", databases.MariaDb, says=REFUSED)
 
 
 def scenario_redis(env, rep):
@@ -22,6 +23,10 @@ def scenario_memcached(env, rep):
 
 def scenario_pgbouncer(env, rep):
     serve(env, rep, "PgBouncer", databases.PgBouncer)
+
+
+def scenario_mysql(env, rep):
+    serve(env, rep, "MySQL", databases.MySql, says=REFUSED)
 
 
 if __name__ == "__main__":

@@ -256,3 +256,16 @@ def cover(target, source):
     """For a child's setup: in mounts of its own one file or directory lies where another is."""
     own_mounts()
     mount(source, target, None, MS_BIND)
+
+
+def enter(root, directory):
+    """For a child's setup: its / becomes another one, which has /proc, /dev and the directory of the
+    test as here. In mounts of its own, so the root stays as it is."""
+    own_mounts()
+    mount("proc", root + "/proc", b"proc", 0)
+    mount("/dev", root + "/dev", None, MS_BIND | MS_REC)
+    mount("tmpfs", root + os.path.dirname(directory), b"tmpfs", 0)
+    os.mkdir(root + directory)
+    mount(directory, root + directory, None, MS_BIND)
+    os.chroot(root)
+    os.chdir(directory)
