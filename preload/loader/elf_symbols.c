@@ -10,6 +10,7 @@ struct table {
     const ElfW(Sym) * symbols;
     const uint32_t *gnu_hash;
     const uint32_t *sysv_hash;
+    ElfW(Xword) strings_size;
     ElfW(Xword) soname; /* offset in strings; 0: none */
 };
 
@@ -34,6 +35,8 @@ static bool read_dynamic(const struct elf_object *object, struct table *table)
             table->gnu_hash = pointer(base, dyn->d_un.d_ptr);
         else if (dyn->d_tag == DT_HASH)
             table->sysv_hash = pointer(base, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_STRSZ)
+            table->strings_size = dyn->d_un.d_val;
         else if (dyn->d_tag == DT_SONAME)
             table->soname = dyn->d_un.d_val;
     }
@@ -134,21 +137,40 @@ void *elf_symbol_of(const struct elf_object *object, const char *name)
     return symbol ? (void *)(object->base + symbol->st_value) : NULL;
 }
 
-/* The symbols of other objects come first: those before the first one in GNU's table. */
+/*
+ * Returns the number of symbols, or more. In an object that exports nothing, GNU's table has
+ * one bucket, which is empty, and does not tell. There the strings lie behind the symbols.
+ */
+static size_t end_of_sought(const struct table *table)
+{
+    const uint32_t *head = table->gnu_hash;
+    uintptr_t from = (uintptr_t)table->symbols, to = (uintptr_t)table->strings;
+
+    if (!head)
+        return table->sysv_hash ? table->sysv_hash[1] : 0;
+    if (head[0] == 1 && ((const uint32_t *)((const ElfW(Addr) *)(head + 4) + head[2]))[0] == 0)
+        return from < to ? (to - from) / sizeof(ElfW(Sym)) : 0;
+    return head[1]; /* The symbols of other objects come before the exported ones. */
+}
+
+/*
+ * Only weak symbols are compared, of which an object has a few, because every object that is
+ * loaded is asked.
+ */
 bool elf_looks_for(const struct elf_object *object, const char *name)
 {
     struct table table;
-    uint32_t end = 0;
+    size_t end;
 
     if (!read_dynamic(object, &table))
         return false;
-    if (table.gnu_hash)
-        end = table.gnu_hash[1];
-    else if (table.sysv_hash)
-        end = table.sysv_hash[1];
-    for (uint32_t i = 1; i < end; i++) {
-        if (table.symbols[i].st_shndx == SHN_UNDEF &&
-            elf_same(table.strings + table.symbols[i].st_name, name))
+    end = end_of_sought(&table);
+    for (size_t i = 1; i < end; i++) {
+        const ElfW(Sym) *symbol = &table.symbols[i];
+
+        if (symbol->st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) == STB_WEAK &&
+            symbol->st_name < table.strings_size &&
+            elf_same(table.strings + symbol->st_name, name))
             return true;
     }
     return false;

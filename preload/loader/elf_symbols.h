@@ -33,7 +33,7 @@ struct elf_object elf_object(const struct dl_phdr_info *info);
 /* Returns the address of a function that the object defines and exports, or NULL. */
 void *elf_symbol_of(const struct elf_object *object, const char *name);
 
-/* Returns true if the object looks for a function of this name in other objects. */
+/* Returns true if the object looks for a function of this name, and does without (weak). */
 bool elf_looks_for(const struct elf_object *object, const char *name);
 
 /* Returns the DT_SONAME of the object, or "". */

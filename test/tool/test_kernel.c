@@ -174,6 +174,7 @@ Test(unreached, named)
         {"hidden", "a copy of OpenSSL that exports no symbols, in "},
         {"boringssl", "BoringSSL, in "},
         {"awslc", "AWS-LC, in "},
+        {"code", "BoringSSL or AWS-LC, in "},
         {"go", "a Go program (crypto/tls, if it uses TLS), in "},
         {"rustls", "Rust's rustls, in "},
     };
@@ -195,5 +196,6 @@ Test(unreached, not_named)
     cr_expect(strstr(said_with("libcrypto.so.3"), "not reached") == NULL);
     cr_expect(strstr(said_with(UNREACHED "exported.so"), "not reached") == NULL);
     cr_expect(strstr(said_with(UNREACHED "weak.so"), "not reached") == NULL);
+    cr_expect(strstr(said_with(UNREACHED "linked.so"), "not reached") == NULL);
     cr_expect(strstr(said_with("libm.so.6"), "not reached") == NULL);
 }

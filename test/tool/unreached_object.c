@@ -4,7 +4,9 @@
 #define MARK "../crypto/mem_sec.c"
 #elif defined(LIKE_BORINGSSL) || defined(LIKE_WEAK)
 #define MARK "OpenSSL 1.1.1 (compatible; BoringSSL)"
-#elif defined(LIKE_AWSLC)
+#elif defined(LIKE_CODE)
+#define MARK "BAD_GET_ASN1_OBJECT_CALL"
+#elif defined(LIKE_AWSLC) || defined(LIKE_LINKED)
 #define MARK "OpenSSL 1.1.1 (compatible; AWS-LC 1.30.0)"
 #elif defined(LIKE_GO)
 #define MARK "\xff Go buildinf:"
@@ -28,6 +30,18 @@ void *take(unsigned long size);
 void *take(unsigned long size)
 {
     return OPENSSL_memory_alloc ? OPENSSL_memory_alloc(size) : 0;
+}
+#endif
+
+/* A program that is linked with a shared AWS-LC, and prints what a header says of the version
+ */
+#ifdef LIKE_LINKED
+__attribute__((weak)) void SSL_CTX_new(void);
+int is_linked(void);
+
+int is_linked(void)
+{
+    return SSL_CTX_new != 0;
 }
 #endif
 

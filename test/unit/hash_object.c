@@ -7,6 +7,7 @@ int hash_object_data = 3;
 const char *hash_object_function(void);
 int hash_object_other(void);
 int hash_object_hidden(void) __attribute__((visibility("hidden")));
+int hash_object_sought(void) __attribute__((weak, visibility("default")));
 
 int hash_object_hidden(void)
 {
@@ -20,5 +21,5 @@ const char *hash_object_function(void)
 
 int hash_object_other(void)
 {
-    return hash_object_hidden();
+    return hash_object_sought ? hash_object_sought() : hash_object_hidden();
 }

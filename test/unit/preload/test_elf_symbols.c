@@ -61,6 +61,14 @@ static bool looks_for(const char *object, const char *symbol)
     return search.sought;
 }
 
+static void check_sought(const char *name)
+{
+    cr_assert(looks_for(name, "hash_object_sought"));
+    cr_assert_not(looks_for(name, "hash_object_soughtx"));
+    cr_assert_not(looks_for(name, "hash_object_sough"));
+    cr_assert_not(looks_for(name, "getenv"), "which it cannot do without");
+}
+
 static void check_object(const char *path)
 {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -76,10 +84,24 @@ static void check_object(const char *path)
     cr_assert_null(find(name, "hash_object_"));
     cr_assert_null(find(name, "hash_object_function2"));
     cr_assert_null(find(name, ""));
-    cr_assert(looks_for(name, "getenv"));
+    check_sought(name);
     cr_assert_not(looks_for(name, "hash_object_function"), "its own");
-    cr_assert_not(looks_for(name, "getenvx"));
-    cr_assert_not(looks_for(name, "geten"));
+}
+
+/* GNU's table tells nothing of an object that exports nothing. */
+Test(elf_symbol, nothing_exported)
+{
+    static const char *const paths[] = {EMPTY_OBJECT, EMPTY_SYSV_OBJECT};
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *name = strrchr(paths[i], '/') + 1;
+        void *handle = dlopen(paths[i], RTLD_NOW | RTLD_LOCAL);
+
+        cr_assert_not_null(handle, "%s", paths[i]);
+        cr_assert_null(find(name, "hash_object_function"));
+        check_sought(name);
+        dlclose(handle);
+    }
 }
 
 Test(elf_symbol, gnu_hash)

@@ -23,6 +23,7 @@ static const struct mark {
     {{"crypto/mem", "_sec.c"}, "a copy of OpenSSL that exports no symbols"},
     {{"(compatible; ", "BoringSSL)"}, "BoringSSL"},
     {{"(compatible; ", "AWS-LC"}, "AWS-LC"},
+    {{"BAD_GET_ASN1", "_OBJECT_CALL"}, "BoringSSL or AWS-LC"},
     {{"Go build", "inf:"}, "a Go program (crypto/tls, if it uses TLS)"},
     {{"/rustls", "-0."}, "Rust's rustls"},
     /* libsecretssl exports OpenSSL's functions, and is not OpenSSL. */
@@ -32,7 +33,10 @@ static const struct mark {
 enum {
     MARKS = sizeof(marks) / sizeof(marks[0]),
     OPENSSL = 1 << 0,
-    RELATIVES = 1 << 1 | 1 << 2, /* some of these export the symbol, without its effect */
+    NAMES =
+        1 << 1 | 1 << 2, /* of headers: a program that is linked with a shared one has these */
+    CODE = 1 << 3,       /* of the table of errors */
+    RELATIVES = NAMES | CODE, /* some of these export the symbol, without its effect */
     OURS = 1 << (MARKS - 1),
     REACHED = 1 << MARKS,
     LOOKED_INTO = REACHED << 1, /* the file could be opened */
@@ -46,6 +50,9 @@ enum { STUCK_MOST = 2, STUCK_MOST_OF_USER = 4 };
 static const char reaching_symbol[] = "CRYPTO_set_mem_functions";
 /* It also reaches a BoringSSL or AWS-LC that looks for this symbol. */
 static const char sought_symbol[] = "OPENSSL_memory_alloc";
+/* A file that looks for one of these is linked with a shared library. */
+static const char *const shared_symbols[] = {"SSL_CTX_new", "ERR_clear_error",
+                                             "EVP_DigestInit_ex"};
 
 /* Libraries recognised by the end of their paths, before any version. */
 static const struct {
@@ -123,6 +130,23 @@ static bool add_copies(struct unreached_list *found, const struct process_map *m
     return good;
 }
 
+static bool is_linked_with_shared(int fd)
+{
+    for (size_t i = 0; i < sizeof(shared_symbols) / sizeof(shared_symbols[0]); i++) {
+        if (file_looks_for(fd, shared_symbols[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Drops a name that a header has put into a program, or a second name for the same code. */
+static unsigned relatives_of(int fd, unsigned has)
+{
+    if (has & NAMES && !(has & CODE) && is_linked_with_shared(fd))
+        return has & ~(unsigned)NAMES;
+    return has & NAMES ? has & ~(unsigned)CODE : has;
+}
+
 /* Returns the marks of an open file, and REACHED. */
 static unsigned tls_look_into(int fd)
 {
@@ -144,6 +168,7 @@ static unsigned tls_look_into(int fd)
      */
     if (has & OURS)
         has &= ~(unsigned)OPENSSL;
+    has = relatives_of(fd, has);
     if (!(has & OURS) && (has & OPENSSL || !(has & RELATIVES)) &&
         file_exports(fd, reaching_symbol))
         has = (has & ~(unsigned)OPENSSL) | REACHED;
@@ -152,9 +177,15 @@ static unsigned tls_look_into(int fd)
     return has;
 }
 
-bool unreached_openssl(int fd)
+const char *unreached_copy(int fd)
 {
-    return (tls_look_into(fd) & OPENSSL) != 0;
+    unsigned has = tls_look_into(fd);
+
+    for (size_t i = 0; i < MARKS; i++) {
+        if (has & (OPENSSL | RELATIVES) & 1U << i)
+            return marks[i].what;
+    }
+    return NULL;
 }
 
 /* Results by file, kept because most processes of a machine map the same libraries. */

@@ -40,8 +40,11 @@ struct unreached_list {
 bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
                     struct unreached_list *found);
 
-/* Returns true if the open file contains a copy of OpenSSL that exports no symbols. */
-bool unreached_openssl(int fd);
+/*
+ * Returns what the open file contains of OpenSSL, BoringSSL or AWS-LC and libsecretssl cannot
+ * reach, or NULL.
+ */
+const char *unreached_copy(int fd);
 
 void unreached_free(struct unreached_list *found);
 

@@ -140,6 +140,8 @@ static const char *gains_privileges(int fd)
 
 static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *preload)
 {
+    static char why_copy[160];
+    const char *copy;
     struct linker own = own_linker(), its, none;
     Elf64_Ehdr ours;
 
@@ -159,9 +161,14 @@ static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *prel
                    ? "it is linked with musl, and libsecretssl needs glibc: use a build for "
                      "glibc"
                    : "its dynamic linker is not glibc's: use a build for glibc";
-    if (unreached_openssl(fd))
-        return "it has a copy of OpenSSL that exports no symbols: use a build with the shared "
-               "libraries of OpenSSL";
+    copy = unreached_copy(fd);
+    if (copy != NULL) {
+        snprintf(why_copy, sizeof(why_copy),
+                 "it contains %s, which cannot be reached there: use a build with shared "
+                 "libraries",
+                 copy);
+        return why_copy;
+    }
     return gains_privileges(fd);
 }
 
