@@ -10,6 +10,7 @@
 #include "fork/fork.h"
 #include "heap/thread_cache.h"
 #include "libcrypto/discover.h"
+#include "libcrypto/hidden_copy.h"
 #include "loader/real.h"
 #include "log/log.h"
 #include "process/exit_report.h"
@@ -59,6 +60,8 @@ __attribute__((constructor)) static void preload_begin(int argc, char **argv, ch
         start_now();
         libcrypto_hook_all();
     }
+    if (sm_settings.require)
+        hidden_copy_refuse();
     start_begun();
 }
 
