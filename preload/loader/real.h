@@ -7,9 +7,9 @@
     entry(_dl_find_object) /* glibc 2.35 */                                                    \
         entry(dlmopen) entry(dlopen) entry(dlvsym) entry(fclose) entry(fgets) entry(fopen)     \
             entry(fopen64) entry(fread) entry(freopen) entry(freopen64) entry(fwrite)          \
-                entry(mlock) entry(mlock2) entry(mlockall) entry(munmap) entry(pclose)         \
-                    entry(prlimit) entry(prlimit64) entry(setrlimit) entry(setrlimit64)        \
-                        entry(setsockopt)
+                entry(makecontext) entry(mlock) entry(mlock2) entry(mlockall) entry(munmap)    \
+                    entry(pclose) entry(prlimit) entry(prlimit64) entry(setrlimit)             \
+                        entry(setrlimit64) entry(setsockopt)
 
 #define REAL_NUMBER_OF(name) REAL_##name,
 enum real { REAL_FUNCTIONS(REAL_NUMBER_OF) REAL_NUMBER };

@@ -14,8 +14,9 @@ struct interposed {
 };
 
 /*
- * Defines name(a, b, c), a function of up to three arguments, all in registers. It calls struct
- * interposed preload_NAME(a, b, c, caller), which decides what happens to the call.
+ * Defines name(a, b, c, …). It calls struct interposed preload_NAME(a, b, c, caller), which
+ * decides what happens to the call. The function that comes next gets all arguments, also those
+ * behind the third.
  */
 /* clang-format off */
 #if defined(__x86_64__)
@@ -32,9 +33,25 @@ struct interposed {
             "    .cfi_adjust_cfa_offset 8\n"                                                   \
             "    pushq %rdx\n"                                                                 \
             "    .cfi_adjust_cfa_offset 8\n"                                                   \
-            "    movq 24(%rsp), %rcx\n"                                                        \
+            "    pushq %rcx\n"                                                                 \
+            "    .cfi_adjust_cfa_offset 8\n"                                                   \
+            "    pushq %r8\n"                                                                  \
+            "    .cfi_adjust_cfa_offset 8\n"                                                   \
+            "    pushq %r9\n"                                                                  \
+            "    .cfi_adjust_cfa_offset 8\n"                                                   \
+            "    pushq %rax\n" /* aligns the stack */                                          \
+            "    .cfi_adjust_cfa_offset 8\n"                                                   \
+            "    movq 56(%rsp), %rcx\n"                                                        \
             "    call preload_" #name "\n"                                                     \
             "    movq %rdx, %r11\n"                                                            \
+            "    leaq 8(%rsp), %rsp\n"                                                         \
+            "    .cfi_adjust_cfa_offset -8\n"                                                  \
+            "    popq %r9\n"                                                                   \
+            "    .cfi_adjust_cfa_offset -8\n"                                                  \
+            "    popq %r8\n"                                                                   \
+            "    .cfi_adjust_cfa_offset -8\n"                                                  \
+            "    popq %rcx\n"                                                                  \
+            "    .cfi_adjust_cfa_offset -8\n"                                                  \
             "    popq %rdx\n"                                                                  \
             "    .cfi_adjust_cfa_offset -8\n"                                                  \
             "    popq %rsi\n"                                                                  \
@@ -55,20 +72,24 @@ struct interposed {
             ".type " #name ", %function\n"                                                     \
             #name ":\n"                                                                        \
             "    .cfi_startproc\n"                                                             \
-            "    stp x29, x30, [sp, #-48]!\n"                                                  \
-            "    .cfi_def_cfa_offset 48\n"                                                     \
-            "    .cfi_offset 29, -48\n"                                                        \
-            "    .cfi_offset 30, -40\n"                                                        \
+            "    stp x29, x30, [sp, #-80]!\n"                                                  \
+            "    .cfi_def_cfa_offset 80\n"                                                     \
+            "    .cfi_offset 29, -80\n"                                                        \
+            "    .cfi_offset 30, -72\n"                                                        \
             "    mov x29, sp\n"                                                                \
             "    stp x0, x1, [sp, #16]\n"                                                      \
-            "    str x2, [sp, #32]\n"                                                          \
+            "    stp x2, x3, [sp, #32]\n"                                                      \
+            "    stp x4, x5, [sp, #48]\n"                                                      \
+            "    stp x6, x7, [sp, #64]\n"                                                      \
             "    mov x3, x30\n"                                                                \
             "    bl preload_" #name "\n"                                                       \
             "    mov x16, x1\n"                                                                \
             "    cbz x16, 1f\n"                                                                \
             "    ldp x0, x1, [sp, #16]\n"                                                      \
-            "    ldr x2, [sp, #32]\n"                                                          \
-            "1:  ldp x29, x30, [sp], #48\n"                                                    \
+            "    ldp x2, x3, [sp, #32]\n"                                                      \
+            "    ldp x4, x5, [sp, #48]\n"                                                      \
+            "    ldp x6, x7, [sp, #64]\n"                                                      \
+            "1:  ldp x29, x30, [sp], #80\n"                                                    \
             "    .cfi_restore 29\n"                                                            \
             "    .cfi_restore 30\n"                                                            \
             "    .cfi_def_cfa_offset 0\n"                                                      \

@@ -98,6 +98,12 @@ def scenario_members(env, rep):
             r"libfake_old_members\.so is not protected: it is an OpenSSL older than")
 
 
+def scenario_contexts(env, rep):
+    """A job's stack is no secret memory, also if libcrypto names no files; arguments arrive."""
+    both(env, rep, "job", ["OPENSSL_NO_FILENAMES"], program="contexts")
+    both(env, rep, "own", program="contexts")
+
+
 def scenario_staying_hooked(env, rep):
     """The program's own functions, however it gets at CRYPTO_set_mem_functions: refused."""
     for case in ("set_by_handle", "set_by_default", "set_by_next", "set_by_version",
