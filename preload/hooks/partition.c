@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks/partition.h"
+#include "base/settings.h"
 #include "hooks/own_secure_heap.h"
 #include "log/lapse.h"
+#include "log/log.h"
 #include <string.h>
 
 uint64_t partition_cache[PARTITION_SETS][PARTITION_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
@@ -67,8 +69,28 @@ static void watch_secure_heap(const char *file)
         own_secure_heap_check();
 }
 
+void partition_unnamed(void)
+{
+    if (sm_settings.uncached == SM_UNCACHED_REQUIRE)
+        sm_exit_refused(
+            "SECRETSSL_UNCACHED=require: libcrypto names no files: key bytes cannot "
+            "be told from other secrets, which need cached memory");
+    if (sm_settings.fork != SM_FORK_DENY)
+        return;
+    if (sm_settings.require)
+        sm_exit_refused("SECRETSSL_REQUIRE=1: libcrypto names no files: key bytes cannot be "
+                        "withheld from children (SECRETSSL_FORK=deny)");
+    sm_lapse(
+        SM_LAPSE_WITHHELD,
+        "SECRETSSL_FORK=deny: libcrypto names no files: key bytes cannot be told from other "
+        "secrets, and forked children have them too; set SECRETSSL_REQUIRE=1 to refuse such "
+        "a libcrypto");
+}
+
 unsigned partition_classify(const char *file)
 {
+    if (file && !*file)
+        partition_unnamed();
     if (file && !*file)
         sm_lapse(SM_LAPSE_NAMELESS,
                  "libcrypto allocates without file names (is it built with "

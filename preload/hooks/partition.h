@@ -8,6 +8,12 @@
 /* Looks the file up in the lists. file may be NULL or "". */
 unsigned partition_classify(const char *file);
 
+/*
+ * Called when a libcrypto turns out to name no files. No block of it is in the partition of key
+ * bytes, so that a promise about key bytes cannot be kept: ends the process, or reports it.
+ */
+void partition_unnamed(void);
+
 /* The answer for a file that allocates octet keys and other blocks */
 #define PARTITION_OCTETS     SM_PARTS
 #define PARTITION_OCTETS_MAX 64 /* bytes of the largest octet key: Ed448 has 57 */

@@ -6,6 +6,7 @@
 #include "heap/thread_cache.h"
 #include "hooks/mem_hooks.h"
 #include "hooks/namespace_hooks.h"
+#include "hooks/partition.h"
 #include "libcrypto/crypto_library.h"
 #include "libcrypto/linkage.h"
 #include "libcrypto/pin.h"
@@ -56,6 +57,8 @@ static void hook(struct libcrypto *lib, const char *name)
 
     if (lib->kind->by_name && !lib->space) {
         sm_count(&sm_stats.hooks, !lib->by_name);
+        if (!lib->by_name)
+            partition_unnamed(); /* BoringSSL and AWS-LC never name any */
         lib->by_name = true;
         return;
     }

@@ -46,7 +46,8 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(SESSIONS, EXPOSED, "sessions in shared caches are not sealed") \
     entry(SESSION_LOST, LESSER, "a session of a shared cache could not be used") \
     entry(AFALG, LESSER, "the engine afalg was refused") \
-    entry(SECURE_HEAP, EXPOSED, "OpenSSL's secure heap is in ordinary memory")
+    entry(SECURE_HEAP, EXPOSED, "OpenSSL's secure heap is in ordinary memory") \
+    entry(WITHHELD, EXPOSED, "key bytes are not withheld from children, because libcrypto names no files")
 /* clang-format on */
 
 #define SM_LAPSE_ENUM(name, harm, what) SM_LAPSE_##name,

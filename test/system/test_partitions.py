@@ -24,6 +24,18 @@ def scenario_no_file_names(env, rep):
     process.run_both(env, rep, "partitions", "no_names", messages=["OPENSSL_NO_FILENAMES.*key material"])
 
 
+def scenario_no_file_names_denied(env, rep):
+    """Promises about key bytes, which nobody can tell from other secrets then: reported, or refused."""
+    for program, case in ("partitions", "no_names"), ("arrive", "boringssl_by_name"):
+        names = ["OPENSSL_NO_FILENAMES.*key material"] if program == "partitions" else []
+        process.run_both(env, rep, program, case, [r"SECRETSSL_FORK=deny: libcrypto names no files", *names],
+                         SECRETSSL_FORK="deny")
+        result = process.run(env, [env.helper(program), "secret", case],
+                             env.preloaded(SECRETSSL_FORK="deny", SECRETSSL_REQUIRE="1"))
+        rep.ok(result.status == 78 and len(result.messages) == 1
+               and "withheld from children (SECRETSSL_FORK=deny)" in result.err, f"{case}: required, status 78", result)
+
+
 def scenario_route_keys(env, rep):
     """Only what may hold keys is in secret memory."""
     process.run_both(env, rep, "partitions", "route", SECRETSSL_ROUTE="keys")
