@@ -3,7 +3,7 @@
 # KIND.MODULE.NAME, and finds its programs in the caller's build directory, in helpers/. `scenarios`, in
 # the caller: all of their names. The tests of test_lab.py are of the configuration lab (ctest -C lab), and do
 # not exist without it. Those of test_quic.py need a libssl that serves QUIC, those of engines a
-# libcrypto that has any.
+# libcrypto that has any (HAVE_ENGINES), those of test_aws_lc.py an AWS-LC.
 function(scenario_tests kind)
   set(names "")
   file(GLOB modules CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.py)
@@ -18,10 +18,13 @@ function(scenario_tests kind)
     if(module STREQUAL "quic" AND OPENSSL_VERSION VERSION_LESS 3.5)
       continue()
     endif()
+    if(module STREQUAL "aws_lc" AND NOT SECRETSSL_AWS_LC)
+      continue()
+    endif()
     file(STRINGS ${file} lines REGEX "^def scenario_[a-z0-9_]+\\(")
     foreach(line IN LISTS lines)
       string(REGEX REPLACE "^def scenario_([a-z0-9_]+).*" "\\1" scenario ${line})
-      if(scenario MATCHES "^engine" AND OPENSSL_VERSION VERSION_GREATER_EQUAL 4)
+      if(scenario MATCHES "^engine" AND NOT HAVE_ENGINES)
         continue()
       endif()
       set(name ${kind}.${module}.${scenario})

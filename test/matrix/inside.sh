@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What runs in a root: builds the project with what is there, and tests it. OUT gets the results.
 #
-# usage: inside.sh test EXPRESSION OUT      the tests whose ctest name matches
-#        inside.sh pack OUT                 makes the packages: OUT/debs
-#        inside.sh installed OUT            tests the packages of OUT/debs, built elsewhere, beside what is built here
+# usage: inside.sh test OUT EXPRESSION [SETTING...]  the tests whose ctest name matches; settings for cmake
+#        inside.sh pack OUT                          makes the packages: OUT/debs
+#        inside.sh installed OUT                     tests the packages of OUT/debs, built elsewhere, beside what is
+#                                                    built here
 set -eu
 cd /srv/libsecretssl
 
@@ -12,22 +13,34 @@ versions() {
     echo "compiler $(gcc -dumpfullversion)"
     echo "cmake $(cmake --version | sed -n '1s/.* //p')"
     echo "libc $(dpkg-query -W -f '${Version}' libc6)"
-    echo "openssl $(openssl version | cut -d ' ' -f 2)"
+    # What was made for this row, by a script of prepare/
+    made=/usr/local/share/matrix-openssl
+    if [ -e $made ]; then
+        echo "openssl $(cat $made)"
+    else
+        echo "openssl $(openssl version | cut -d ' ' -f 2)"
+    fi
 }
 
+# build OUT [SETTING...]
 build() {
-    if ! { cmake --preset quick && cmake --build --preset quick -- -k 0; } >"$1/build.log" 2>&1; then
-        tail -n 40 "$1/build.log"
+    out=$1
+    shift
+    if ! { cmake --preset quick "$@" && cmake --build --preset quick -- -k 0; } >"$out/build.log" 2>&1; then
+        tail -n 40 "$out/build.log"
         echo "inside: the project does not build here"
         exit 1
     fi
 }
 
+# test_build OUT EXPRESSION [SETTING...]
 test_build() {
-    versions >"$2/versions"
-    build "$2"
-    LIBSECRETSSL_TABLE="$2/copies.json" ctest --preset quick -j 3 --timeout 300 --no-tests=error \
-        --output-on-failure --output-junit "$2/tests.xml" -R "$1" >"$2/tests.log" 2>&1 || true
+    out=$1 expression=$2
+    shift 2
+    versions >"$out/versions"
+    build "$out" "$@"
+    LIBSECRETSSL_TABLE="$out/copies.json" ctest --preset quick -j 3 --timeout 300 --no-tests=error \
+        --output-on-failure --output-junit "$out/tests.xml" -R "$expression" >"$out/tests.log" 2>&1 || true
 }
 
 # The programs of the tests are those that were built here; the preload and the tool are the packages'.
@@ -50,7 +63,7 @@ test_packages() {
 }
 
 case $1 in
-test) test_build "$2" "$3" ;;
+test) shift && test_build "$@" ;;
 pack) cpack --config build/quick/CPackConfig.cmake -B "$2/debs" >"$2/pack.log" 2>&1 || { tail -n 20 "$2/pack.log" && exit 1; } ;;
 installed) test_packages "$2" ;;
 esac

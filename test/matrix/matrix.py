@@ -54,34 +54,26 @@ def summary(out):
 
 
 class Place:
-    """A root with a directory above it that has the project, and whatever is written."""
+    """A row's root with a directory above it that has the project, and whatever is written."""
 
-    def __init__(self, name, root):
-        self.root, self.work = root, root.parent / f"{name}.run"
-        self.out = self.work / "srv/out"
-        self.remove()
-        for part in "changes", "overlay", "root", "tmp":
-            (self.work / part).mkdir(parents=True)
-        (self.work / "tmp").chmod(0o1777)
-        roots.copy_project(self.work / "srv/libsecretssl")
+    def __init__(self, name, lower):
+        self.lower, self.above = lower, roots.Above(roots.cache() / f"{name}.run")
+        self.out = self.above.srv / "out"
+        roots.copy_project(self.above.srv / "libsecretssl")
         self.out.mkdir()
-        # A test that became another user must reach what was built.
-        for path in self.work, self.work / "changes", self.work / "srv":
-            path.chmod(0o755)
 
     def run(self, *words):
-        roots.inside_above(self.root, self.work, "/srv/libsecretssl/test/matrix/inside.sh", *words,
-                           "/srv/out")
+        self.above.run(self.lower, "/srv/libsecretssl/test/matrix/inside.sh", *words)
 
     def remove(self):
-        roots.run("rm", "-rf", "--one-file-system", self.work)
+        self.above.remove()
 
 
 def packages(place, row):
     """The packages are made in one row, and installed in others too."""
     debs, source = RESULTS / "debs", roots.source_hash()
     if row.packs:
-        place.run("pack")
+        place.run("pack", "/srv/out")
         shutil.rmtree(debs, ignore_errors=True)
         shutil.copytree(place.out / "debs", debs, ignore=lambda _, names: {"_CPack_Packages"} & set(names))
         (debs / "source").write_text(source)
@@ -91,7 +83,7 @@ def packages(place, row):
                                 "matrix.py run bookworm makes them")
         shutil.copytree(debs, place.out / "debs")
     if row.packs or row.installs:
-        place.run("installed")
+        place.run("installed", "/srv/out")
 
 
 def say(name, found, tests):
@@ -114,7 +106,7 @@ def test(name, row, place):
     """Runs all of a row in its place, and keeps what it said, however it ends."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     try:
-        place.run("test", row.expression)
+        place.run("test", "/srv/out", row.expression, *row.settings)
         packages(place, row)
         return summary(place.out)
     finally:
@@ -125,8 +117,8 @@ def test(name, row, place):
 
 def run(name):
     row = ROWS[name]
-    with roots.made(name, row) as root:
-        found, tests = test(name, row, Place(name, root))
+    with roots.made(name, ROWS) as lower:
+        found, tests = test(name, row, Place(name, lower))
     (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     tests["failed"] += [f"copies of the key in {program}" for program in left(found)]
     say(name, found, tests)

@@ -2,7 +2,8 @@
 """Root file systems of other suites of Debian, made once and kept in the project's cache.
 
 A root has what scripts/setup matrix installs. What is built and tested there goes into a directory
-above it (overlay), which is new for each run.
+above it (overlay), which is new for each run. What a script has prepared for a row lies in a
+directory between the two, which is kept too.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import subprocess
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+PREPARE = Path(__file__).resolve().parent / "prepare"
 # Where this machine has Debian's packages from, by what is below it
 LINE = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {uri} {suite} main"
 # A release file of sid is valid for a week, and a mirror may be frozen.
@@ -103,14 +105,30 @@ SPACES = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--ipc", "--pi
           "--kill-child")
 
 
+class Above:
+    """A directory with what is changed above a root, and with /srv and /tmp."""
+
+    def __init__(self, work):
+        self.work, self.changes, self.srv = work, work / "changes", work / "srv"
+        self.remove()
+        for part in "changes", "overlay", "root", "srv", "tmp":
+            (work / part).mkdir(parents=True)
+        (work / "tmp").chmod(0o1777)
+        # A test that became another user must reach what was built.
+        for path in work, self.changes, self.srv:
+            path.chmod(0o755)
+
+    def run(self, lower, *command):
+        """Runs a command above the directories of lower, the uppermost first."""
+        run(*SPACES, "sh", "-c", ABOVE + ENTER, "sh", ":".join(map(str, lower)), self.work, *command)
+
+    def remove(self):
+        run("rm", "-rf", "--one-file-system", self.work)
+
+
 def inside(root, *command):
     """Runs a command with the root as /, in name spaces of its own, which end with it."""
     run(*SPACES, "sh", "-c", ENTER, "sh", root, *command)
-
-
-def inside_above(root, work, *command):
-    """The same with all changes below a directory."""
-    run(*SPACES, "sh", "-c", ABOVE + ENTER, "sh", root, work, *command)
 
 
 def _make(root, lines):
@@ -164,22 +182,60 @@ def source_hash():
     return hashlib.sha256(sums).hexdigest()[:16]
 
 
+def _key(*parts):
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _kept(name, key):
+    """The directory of that key for a row. What has another key is old; "unfinished" is as long as a key."""
+    kept = cache() / f"{key}-{name}"
+    if not kept.is_dir():
+        for old in cache().glob(f"????????????-{name}"):
+            run("rm", "-rf", "--one-file-system", old)
+    return kept
+
+
+def _prepared(name, row, lower):
+    """What the row's script has changed above the base; made anew for another script, or other packages below."""
+    status = (lower[-1] / "var/lib/dpkg/status").read_text(encoding="utf-8")
+    texts = [(PREPARE / file).read_text(encoding="utf-8") for file in ("source", row.prepare[0])]
+    below = [directory.name for directory in lower]
+    kept = _kept(name, _key(*below, status, *texts, *row.prepare))
+    if not kept.is_dir():
+        above = Above(cache() / f"unfinished00-{name}")
+        shutil.copytree(PREPARE, above.srv / "prepare")
+        (above.srv / "work").mkdir()
+        above.run(lower, "sh", "-c", 'cd /srv/work && exec "$@"', "sh",
+                  f"/srv/prepare/{row.prepare[0]}", *row.prepare[1:])
+        os.rename(above.changes, kept)
+        above.remove()
+    return kept
+
+
 @contextlib.contextmanager
-def made(name, row):
-    """The root of a row, for one run at a time; makes it if it is missing, and installs what is missing in it."""
-    lines = sources(row)
-    key = hashlib.sha256("\n".join([*lines, *APT, MINIMAL, *row.packages]).encode()).hexdigest()[:12]
-    directory = cache()
-    directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / f"{name}.lock", "w", encoding="ascii") as lock:
+def _locked(name):
+    """For one run at a time."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with open(cache() / f"{name}.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        root = directory / f"{key}-{name}"
+        yield
+
+
+@contextlib.contextmanager
+def made(name, rows):
+    """The directories that a row's files lie in, the uppermost first, for one run at a time. Makes the root
+    if it is missing, installs what is missing in it, and prepares it."""
+    row = rows[name]
+    if row.base:
+        with _locked(name), made(row.base, rows) as lower:
+            yield [_prepared(name, row, lower), *lower]
+        return
+    with _locked(name):
+        lines = sources(row)
+        root = _kept(name, _key(*lines, *APT, MINIMAL, *row.packages))
         if not root.is_dir():
-            # What has another key is old; "unfinished" is as long as a key.
-            for old in directory.glob(f"????????????-{name}"):
-                run("rm", "-rf", "--one-file-system", old)
-            work = directory / f"unfinished00-{name}"
+            work = cache() / f"unfinished00-{name}"
             _make(work, lines)
             os.rename(work, root)
         _install(row, root)
-        yield root
+        yield [root]

@@ -11,17 +11,21 @@ SERVERS = (
 )
 # What the operating system and libcrypto decide together: settings, forks, and loading late
 CORNERS = r"system\.(hooks|fork|degrade|stat|scan|secure_heap|key_file)\."
+AWS_LC = r"system\.aws_lc\."
 
 
 @dataclass(frozen=True)
 class Row:
-    suite: str  # of the archive
+    suite: str = ""  # of the archive
     extra: str = ""  # a suite that single packages come from
     packages: tuple = ()  # from there
     tests: tuple = (UNIT, OPENSSL, SERVERS, CORNERS)
     security: bool = True  # has updates
     packs: bool = False  # makes the packages
     installs: bool = False  # tests the packages that another row made
+    base: str = ""  # the row whose root this one's lies above
+    prepare: tuple = ()  # a script of prepare/ and its arguments, which runs in the root once
+    settings: tuple = ()  # of the build, for cmake
 
     @property
     def expression(self):
@@ -39,5 +43,11 @@ ROWS = {
         ("openssl", "libssl-dev"),
         (UNIT, OPENSSL, CORNERS),
         security=False,
+    ),
+    "aws-lc": Row(
+        base="sid",
+        prepare=("aws-lc",),
+        tests=(AWS_LC,),
+        settings=("-DSECRETSSL_AWS_LC=/opt/aws-lc",),
     ),
 }
