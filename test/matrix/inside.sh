@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # What runs in a root: builds the project with what is there, and tests it. OUT gets the results.
 #
-# usage: inside.sh test OUT EXPRESSION [SETTING...]  the tests whose ctest name matches; settings for cmake
+# usage: inside.sh test OUT EXPRESSION EXCLUSION [NAME=VALUE...] [SETTING...]
+#                                                    the tests whose ctest name matches, without those of the
+#                                                    exclusion; variables of the environment, settings for cmake
 #        inside.sh pack OUT                          makes the packages: OUT/debs
 #        inside.sh installed OUT                     tests the packages of OUT/debs, built elsewhere, beside what is
 #                                                    built here
@@ -33,14 +35,18 @@ build() {
     fi
 }
 
-# test_build OUT EXPRESSION [SETTING...]
+# test_build OUT EXPRESSION EXCLUSION [NAME=VALUE...] [SETTING...]
 test_build() {
-    out=$1 expression=$2
-    shift 2
+    out=$1 expression=$2 exclusion=$3
+    shift 3
+    while [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; do
+        export "${1?}"
+        shift
+    done
     versions >"$out/versions"
     build "$out" "$@"
     LIBSECRETSSL_TABLE="$out/copies.json" ctest --preset quick -j 3 --timeout 300 --no-tests=error \
-        --output-on-failure --output-junit "$out/tests.xml" -R "$expression" >"$out/tests.log" 2>&1 || true
+        --output-on-failure --output-junit "$out/tests.xml" -R "$expression" -E "$exclusion" >"$out/tests.log" 2>&1 || true
 }
 
 # The programs of the tests are those that were built here; the preload and the tool are the packages'.

@@ -106,7 +106,7 @@ def test(name, row, place):
     """Runs all of a row in its place, and keeps what it said, however it ends."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     try:
-        place.run("test", "/srv/out", row.expression, *row.settings)
+        place.run("test", "/srv/out", row.expression, row.exclusion, *row.variables, *row.settings)
         packages(place, row)
         return summary(place.out)
     finally:
