@@ -239,7 +239,7 @@ static void look_once(void)
  */
 void libcrypto_discover(void)
 {
-    static bool again; /* set by the holder of the start lock */
+    static sm_flag again; /* set by the holder of the start lock */
 
     if (sm_inside_now())
         return;

@@ -65,6 +65,47 @@ struct interposed {
             "    .cfi_endproc\n"                                                               \
             ".size " #name ", .-" #name "\n"                                                   \
             ".popsection\n")
+#elif defined(__riscv)
+#define INTERPOSE_OR_TAIL_CALL(name)                                                                \
+    __asm__(".pushsection .text\n"                                                             \
+            ".globl " #name "\n"                                                               \
+            ".type " #name ", @function\n"                                                     \
+            #name ":\n"                                                                        \
+            "    .cfi_startproc\n"                                                             \
+            "    addi sp, sp, -80\n"                                                           \
+            "    .cfi_def_cfa_offset 80\n"                                                     \
+            "    sd ra, 72(sp)\n"                                                              \
+            "    .cfi_offset ra, -8\n"                                                         \
+            "    sd a0, 0(sp)\n"                                                               \
+            "    sd a1, 8(sp)\n"                                                               \
+            "    sd a2, 16(sp)\n"                                                              \
+            "    sd a3, 24(sp)\n"                                                              \
+            "    sd a4, 32(sp)\n"                                                              \
+            "    sd a5, 40(sp)\n"                                                              \
+            "    sd a6, 48(sp)\n"                                                              \
+            "    sd a7, 56(sp)\n"                                                              \
+            "    mv a3, ra\n"                                                                  \
+            "    call preload_" #name "\n"                                                     \
+            "    mv t1, a1\n"                                                                  \
+            "    beqz t1, 1f\n"                                                                \
+            "    ld a0, 0(sp)\n"                                                               \
+            "    ld a1, 8(sp)\n"                                                               \
+            "    ld a2, 16(sp)\n"                                                              \
+            "    ld a3, 24(sp)\n"                                                              \
+            "    ld a4, 32(sp)\n"                                                              \
+            "    ld a5, 40(sp)\n"                                                              \
+            "    ld a6, 48(sp)\n"                                                              \
+            "    ld a7, 56(sp)\n"                                                              \
+            "1:  ld ra, 72(sp)\n"                                                              \
+            "    .cfi_restore ra\n"                                                            \
+            "    addi sp, sp, 80\n"                                                            \
+            "    .cfi_def_cfa_offset 0\n"                                                      \
+            "    beqz t1, 2f\n"                                                                \
+            "    jr t1\n"                                                                      \
+            "2:  ret\n"                                                                        \
+            "    .cfi_endproc\n"                                                               \
+            ".size " #name ", .-" #name "\n"                                                   \
+            ".popsection\n")
 #else
 #define INTERPOSE_OR_TAIL_CALL(name)                                                                \
     __asm__(".pushsection .text\n"                                                             \

@@ -44,11 +44,12 @@ build_with_clang()
         with_cache cmake --build build/clang
 }
 
-build_for_arm64()
+# build_for PROCESSOR: libraries only
+build_for()
 {
-    with_cache cmake -S . -B build/arm64 -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
-        -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DSECRETSSL_TOOLS=OFF &&
-        with_cache cmake --build build/arm64
+    with_cache cmake -S . -B "build/$1" -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$1" \
+        -DCMAKE_C_COMPILER="$1-linux-gnu-gcc" -DSECRETSSL_TOOLS=OFF &&
+        with_cache cmake --build "build/$1"
 }
 
 # What distributions build packages with. The assembly must still find what it calls.

@@ -63,8 +63,11 @@ __attribute__((constructor)) static void library_start(void)
 
 static void first_use(void)
 {
+    static sm_flag begun;
+
     if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
-        !__atomic_exchange_n(&used, true, __ATOMIC_RELAXED)) {
+        !__atomic_exchange_n(&begun, true, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&used, true, __ATOMIC_RELAXED);
         sm_heap_start(); /* for a constructor that ran before library_start */
         sm_fork_init();
         sm_fork_start();

@@ -30,7 +30,7 @@ unsigned sm_backing_flags(unsigned part)
 
 void sm_backing_raise_limit(void)
 {
-    static bool raised;
+    static sm_flag raised;
 
     /* Twice the arena, because under per-user accounting a child's copy counts as well. */
     if (!__atomic_exchange_n(&raised, true, __ATOMIC_RELAXED))

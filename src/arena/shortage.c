@@ -168,8 +168,8 @@ const char *sm_short_remedy(long error)
 
 static void shortage_say(struct sm_short now, enum effect effect)
 {
-    static uint8_t said[SM_SHORTAGES];
-    uint8_t bit = (uint8_t)(1U << effect);
+    static sm_flag said[SM_SHORTAGES];
+    sm_flag bit = 1U << effect;
     const char *more = effect == LOCKED && now.why == SM_SHORT_MEMLOCK ? "more " : "";
     bool secret = now.why == SM_SHORT_FORBIDDEN || now.why == SM_SHORT_KERNEL;
     char detail[64] = "";

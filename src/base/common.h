@@ -26,11 +26,14 @@
  * Data that becomes read-only after start has pages of its own, of the largest page size there
  * is.
  */
-#if defined(__x86_64__)
-#define SM_SEAL_PAGE 4096
-#else
+#if defined(__aarch64__)
 #define SM_SEAL_PAGE 65536
+#else
+#define SM_SEAL_PAGE 4096
 #endif
+
+/* A flag for an atomic exchange: a word, because not every processor can exchange a byte. */
+typedef uint32_t sm_flag;
 
 #define SM_KIB ((size_t)1024)
 #define SM_MIB (SM_KIB * 1024)

@@ -21,7 +21,8 @@ struct stack {
  */
 static struct {
     struct sm_lock lock;
-    bool failed, said_full, said_filter;
+    bool failed;
+    sm_flag said_full, said_filter;
     uint16_t *stack_of; /* a number for each granule of the arena; NULL: no tables yet */
     uint16_t *slots;
     struct stack *stacks;

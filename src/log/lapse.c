@@ -13,7 +13,7 @@ void sm_lapse_count(enum sm_lapse which)
 
 void sm_lapse(enum sm_lapse which, const char *format, ...)
 {
-    static bool said[SM_LAPSES];
+    static sm_flag said[SM_LAPSES];
     va_list args;
 
     sm_lapse_count(which);

@@ -18,12 +18,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#else
-#define ARCH AUDIT_ARCH_AARCH64
-#endif
-
 /*
  * The arguments that this library uses, as far as filters check them. With these arguments, the
  * calls do nothing or fail harmlessly when they are tried.
@@ -171,7 +165,7 @@ uint64_t sm_seccomp_evaluate(const struct sock_fprog *program)
     uint64_t killing = 0;
 
     for (int i = 0; i < SM_CALLS; i++) {
-        struct seccomp_data data = {.nr = calls[i].nr, .arch = ARCH};
+        struct seccomp_data data = {.nr = calls[i].nr, .arch = SM_AUDIT_ARCH};
         for (int a = 0; a < 6; a++)
             data.args[a] = calls[i].args[a];
         if (!program || sm_bpf_kills(program, &data))

@@ -10,6 +10,16 @@
 #define SM_OS_SECCOMP_H
 
 #include "os/seccomp_calls.h"
+#include <linux/audit.h>
+
+/* The architecture that filters see. */
+#if defined(__x86_64__)
+#define SM_AUDIT_ARCH AUDIT_ARCH_X86_64
+#elif defined(__riscv)
+#define SM_AUDIT_ARCH AUDIT_ARCH_RISCV64
+#else
+#define SM_AUDIT_ARCH AUDIT_ARCH_AARCH64
+#endif
 
 /* Called at start. If a filter is active already, finds the calls it kills for. */
 void sm_seccomp_probe(void);

@@ -44,8 +44,24 @@ static inline long sm_sys6(long nr, long a, long b, long c, long d, long e, long
                      : "memory", "cc");
     return x0;
 }
+#elif defined(__riscv) && __riscv_xlen == 64
+static inline long sm_sys6(long nr, long a, long b, long c, long d, long e, long f)
+{
+    register long a7 __asm__("a7") = nr;
+    register long a0 __asm__("a0") = a;
+    register long a1 __asm__("a1") = b;
+    register long a2 __asm__("a2") = c;
+    register long a3 __asm__("a3") = d;
+    register long a4 __asm__("a4") = e;
+    register long a5 __asm__("a5") = f;
+    __asm__ volatile("ecall"
+                     : "+r"(a0)
+                     : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5)
+                     : "memory");
+    return a0;
+}
 #else
-#error "libsecretssl supports x86_64 and arm64"
+#error "how does this processor call the kernel?"
 #endif
 
 #define SM_SYS_ARGS_(nr, a, b, c, d, e, f, ...)                                                \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/vector_registers.h"
+#if defined(__riscv)
+#include <sys/auxv.h>
+#endif
 
 #if defined(__x86_64__)
 static bool avx, avx512;
@@ -42,6 +45,24 @@ void sm_clear_vector_registers(void)
                          "vpxord %xmm26, %xmm26, %xmm26\n\tvpxord %xmm27, %xmm27, %xmm27\n\t"
                          "vpxord %xmm28, %xmm28, %xmm28\n\tvpxord %xmm29, %xmm29, %xmm29\n\t"
                          "vpxord %xmm30, %xmm30, %xmm30\n\tvpxord %xmm31, %xmm31, %xmm31");
+}
+#elif defined(__riscv)
+static bool has_vector;
+
+void sm_vector_registers_init(void)
+{
+    has_vector = getauxval(AT_HWCAP) & (1UL << ('V' - 'A'));
+}
+
+/* All of them belong to the called function. */
+void sm_clear_vector_registers(void)
+{
+    if (has_vector)
+        __asm__ volatile(".option push\n\t.option arch, +v\n\t"
+                         "vsetvli t0, zero, e64, m8, ta, ma\n\tvmv.v.i v0, 0\n\t"
+                         "vmv.v.i v8, 0\n\tvmv.v.i v16, 0\n\tvmv.v.i v24, 0\n\t"
+                         ".option pop" ::
+                             : "t0");
 }
 #else
 void sm_vector_registers_init(void)

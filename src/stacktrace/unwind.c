@@ -10,7 +10,7 @@
 enum state { UNTRIED, LOADING, READY, MISSING };
 
 static enum state state;
-static bool said_threads;
+static sm_flag said_threads;
 
 #if defined(__has_include)
 #if __has_include(<libunwind.h>)
@@ -282,6 +282,21 @@ static inline __attribute__((always_inline)) void read_registers(unw_word_t *reg
                      "movq %%r15, 120(%0)\n\tleaq 0f(%%rip), %%rax\n\tmovq %%rax, 128(%0)\n"
                      "0:" ::"r"(registers)
                      : "rax", "memory");
+}
+#elif defined(__riscv)
+static inline __attribute__((always_inline)) void read_registers(unw_word_t *registers)
+{
+    unw_word_t ip;
+
+    __asm__ volatile("sd ra, 8(%1)\n\tsd sp, 16(%1)\n\tsd s0, 64(%1)\n\tsd s1, 72(%1)\n\t"
+                     "sd s2, 144(%1)\n\tsd s3, 152(%1)\n\tsd s4, 160(%1)\n\t"
+                     "sd s5, 168(%1)\n\tsd s6, 176(%1)\n\tsd s7, 184(%1)\n\t"
+                     "sd s8, 192(%1)\n\tsd s9, 200(%1)\n\tsd s10, 208(%1)\n\t"
+                     "sd s11, 216(%1)\n\tauipc %0, 0"
+                     : "=&r"(ip)
+                     : "r"(registers)
+                     : "memory");
+    registers[UNW_REG_IP] = ip;
 }
 #else
 static inline __attribute__((always_inline)) void read_registers(unw_word_t *registers)

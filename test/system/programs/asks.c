@@ -17,6 +17,9 @@ static through_fn *generated(void)
 #if defined(__x86_64__)
     static const unsigned char code[] = {0x48, 0x83, 0xec, 8, 0xff, 0xd2,
                                          0x48, 0x83, 0xc4, 8, 0xc3};
+#elif defined(__riscv)
+    static const unsigned code[] = {0xff010113, 0x00113423, 0x000600e7,
+                                    0x00813083, 0x01010113, 0x00008067};
 #else
     static const unsigned code[] = {0xa9bf7bfd, 0xd63f0040, 0xa8c17bfd, 0xd65f03c0};
 #endif

@@ -9,6 +9,8 @@
 #define THIS_MACHINE AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
 #define THIS_MACHINE AUDIT_ARCH_AARCH64
+#elif defined(__riscv)
+#define THIS_MACHINE AUDIT_ARCH_RISCV64
 #else
 #error "which audit architecture is this?"
 #endif

@@ -39,6 +39,14 @@ static pid_t kernel_call(long number, const void *a, size_t b)
                      : "a"(number), "D"(a), "S"(b), "d"(0L)
                      : "rcx", "r11", "memory");
     return (pid_t)result;
+#elif defined(__riscv)
+    register long a7 __asm__("a7") = number;
+    register long a0 __asm__("a0") = (long)a;
+    register long a1 __asm__("a1") = (long)b;
+    register long a2 __asm__("a2") = 0;
+
+    __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2) : "memory");
+    return (pid_t)a0;
 #else
     register long x8 __asm__("x8") = number;
     register long x0 __asm__("x0") = (long)a;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filter machine against the kernel's: the same programs, the same calls. */
+#include "os/seccomp.h"
 #include "os/seccomp_bpf.h"
 #include "os/syscall.h"
 #include "support.h"
@@ -8,12 +9,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-#else
-#define ARCH AUDIT_ARCH_AARCH64
-#endif
 
 #define NR          offsetof(struct seccomp_data, nr)
 #define ARG(n)      offsetof(struct seccomp_data, args[n])
@@ -76,7 +71,7 @@ static int kernel_kills(struct call *call)
 
 static bool we_say(const struct call *call)
 {
-    struct seccomp_data data = {.nr = SYS_getppid, .arch = ARCH};
+    struct seccomp_data data = {.nr = SYS_getppid, .arch = SM_AUDIT_ARCH};
 
     for (int i = 0; i < 6; i++)
         data.args[i] = call->args[i];
@@ -131,7 +126,7 @@ Test(bpf, loads)
 {
     AGREES(PROGRAM(LD(NR), KILL_IF(SYS_getppid)), 0);
     AGREES(PROGRAM(LD(NR), KILL_IF(SYS_getpid)), 0);
-    AGREES(PROGRAM(LD(4), KILL_IF(ARCH)), 0);
+    AGREES(PROGRAM(LD(4), KILL_IF(SM_AUDIT_ARCH)), 0);
     for (unsigned n = 0; n < 6; n++) {
         uint64_t value = 0x1111222200000000ULL * (n + 1) + n + 7;
         uint64_t a[6] = {0};

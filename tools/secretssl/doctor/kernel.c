@@ -82,6 +82,14 @@ static int on_command_line(void)
     return answer;
 }
 
+/* How Debian calls the machine in the names of kernels. */
+static const char *debian_name(const char *machine)
+{
+    if (strcmp(machine, "aarch64") == 0)
+        return "arm64";
+    return strcmp(machine, "x86_64") == 0 ? "amd64" : machine;
+}
+
 static void judge_kernel(struct check *check, const struct facts *facts,
                          const struct utsname *name, enum boot_switch known)
 {
@@ -91,7 +99,7 @@ static void judge_kernel(struct check *check, const struct facts *facts,
     else if (older_than(name->release, 5, 14)) {
         check_say(check, VERDICT_FAILED, "Linux %s is older than memfd_secret", name->release);
         check_remedy(check, "install a kernel of 5.14 or later", "apt install linux-image-%s",
-                     strcmp(name->machine, "aarch64") == 0 ? "arm64" : "amd64");
+                     debian_name(name->machine));
     } else if (known == ABSENT) {
         check_say(check, VERDICT_FAILED, "Linux %s on %s was built without memfd_secret",
                   name->release, name->machine);
