@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # scenario_tests(KIND): every function scenario_NAME of a test_MODULE.py beside the caller is a test,
 # KIND.MODULE.NAME, and finds its programs in the caller's build directory, in helpers/. `scenarios`, in
-# the caller: all of their names. The tests of test_lab.py are of the configuration lab (ctest -C lab), and do
-# not exist without it. Those of test_quic.py need a libssl that serves QUIC, those of engines a
-# libcrypto that has any (HAVE_ENGINES), those of test_aws_lc.py an AWS-LC.
+# the caller: all of their names. The tests of test_lab.py are of the configuration lab (ctest -C lab), those of
+# test_machine.py of the configuration machine, and do not exist without it. Those of test_quic.py and
+# test_lattice.py need OpenSSL 3.5, those of engines a libcrypto that has any (HAVE_ENGINES), those of
+# test_aws_lc.py an AWS-LC.
 function(scenario_tests kind)
   set(names "")
   file(GLOB modules CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.py)
@@ -12,10 +13,10 @@ function(scenario_tests kind)
     get_filename_component(module ${file} NAME_WE)
     string(REGEX REPLACE "^test_" "" module ${module})
     set(only "")
-    if(module STREQUAL "lab")
-      set(only CONFIGURATIONS lab)
+    if(module MATCHES "^(lab|machine)$")
+      set(only CONFIGURATIONS ${module})
     endif()
-    if(module STREQUAL "quic" AND OPENSSL_VERSION VERSION_LESS 3.5)
+    if(module MATCHES "^(quic|lattice)$" AND OPENSSL_VERSION VERSION_LESS 3.5)
       continue()
     endif()
     if(module STREQUAL "aws_lc" AND NOT SECRETSSL_AWS_LC)
@@ -30,8 +31,8 @@ function(scenario_tests kind)
       set(name ${kind}.${module}.${scenario})
       add_test(NAME ${name} COMMAND ${SYSTEM_PYTHON} -B ${file}
         --build ${CMAKE_BINARY_DIR} ${scenario} ${only})
-      # The harness ends a scenario after 150 s itself, and cleans up.
-      set_tests_properties(${name} PROPERTIES TIMEOUT 180)
+      # The harness ends a scenario a little earlier itself, and cleans up.
+      set_tests_properties(${name} PROPERTIES TIMEOUT ${SECRETSSL_TEST_SECONDS})
       list(APPEND names ${name})
     endforeach()
   endforeach()

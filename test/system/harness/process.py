@@ -12,6 +12,8 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
+# How much more time everything has on an emulated processor
+SLOWNESS = int(os.environ.get("LIBSECRETSSL_TEST_SLOWNESS", "1"))
 MESSAGE = re.compile(r"libsecretssl: \[(\d+)\] \S.*")
 # The directory of a libcrypto that names no files, and what each process says that uses it
 NAMELESS = os.environ.get("LIBSECRETSSL_TEST_NAMELESS")
@@ -52,7 +54,7 @@ def end_descendants():
 
 def wait_until(condition, seconds=10, step=0.01):
     """The first true answer of condition(), or its last answer when time is up."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOWNESS
     while True:
         answer = condition()
         if answer or time.monotonic() > end:
@@ -156,7 +158,7 @@ class Child:
     def wait(self, seconds=60):
         """The result; when time is up the program is killed and its status is 'timeout'."""
         try:
-            status = self.popen.wait(seconds)
+            status = self.popen.wait(seconds * SLOWNESS)
         except subprocess.TimeoutExpired:
             status = "timeout"
             self.popen.kill()

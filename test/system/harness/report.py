@@ -12,7 +12,7 @@ from . import process
 from .environment import Environment
 
 # ctest kills a test after 180 s; this comes first, so that what we started is cleaned up.
-SCENARIO_SECONDS = 150
+SCENARIO_SECONDS = 150 * process.SLOWNESS
 
 
 class Report:

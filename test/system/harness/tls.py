@@ -59,14 +59,14 @@ def context(identity, version=None, with_certificate=False):
 
 def connect(port, client, seconds=20):
     """A connection that stays, after its handshake."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds * process.SLOWNESS) as plain:
         return client.wrap_socket(plain, server_hostname="localhost")
 
 
 def fetch(port, client, path=b"/", seconds=20):
     """A new connection, a full handshake, one request; the whole answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as plain:
-        plain.settimeout(seconds)
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds * process.SLOWNESS) as plain:
+        plain.settimeout(seconds * process.SLOWNESS)
         with client.wrap_socket(plain, server_hostname="localhost") as secure:
             secure.sendall(REQUEST.replace(b"/", path, 1))
             answer = b""
@@ -146,10 +146,10 @@ class HoldingServer:
 
     def serve(self):
         try:
-            self.socket.settimeout(30)
+            self.socket.settimeout(30 * process.SLOWNESS)
             plain, _ = self.socket.accept()
             with plain, self.context.wrap_socket(plain, server_side=True) as secure:
-                secure.settimeout(30)
+                secure.settimeout(30 * process.SLOWNESS)
                 secure.recv(65536)
                 self.peer = secure.getpeercert()
                 self.connected.set()
