@@ -127,7 +127,7 @@ static EVP_PKEY *by_store(const char *name)
 static int sign(EVP_PKEY *key)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    unsigned char text[100] = "text", signature[8192];
+    unsigned char text[100] = "text", signature[1 << 15];
     size_t length = sizeof(signature);
     const EVP_MD *digest =
         EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "EC") ? EVP_sha256() : NULL;
