@@ -5,6 +5,8 @@
 # usage: inside.sh test OUT EXPRESSION EXCLUSION [NAME=VALUE...] [SETTING...]
 #                                                    the tests whose ctest name matches, without those of the
 #                                                    exclusion; variables of the environment, settings for cmake
+#        inside.sh cross OUT TRIPLET                 builds for another architecture
+#        inside.sh built OUT EXPRESSION              tests what was built so, in an emulated machine
 #        inside.sh pack OUT                          makes the packages: OUT/debs
 #        inside.sh installed OUT                     tests the packages of OUT/debs, built elsewhere, beside what is
 #                                                    built here
@@ -29,10 +31,18 @@ build() {
     out=$1
     shift
     if ! { cmake --preset quick "$@" && cmake --build --preset quick -- -k 0; } >"$out/build.log" 2>&1; then
-        tail -n 40 "$out/build.log"
+        grep -E -A 5 "error:|warning:|Error" "$out/build.log" | head -n 40
         echo "inside: the project does not build here"
         exit 1
     fi
+}
+
+# run_tests OUT EXPRESSION OPTION...
+run_tests() {
+    out=$1 expression=$2
+    shift 2
+    LIBSECRETSSL_TABLE="$out/copies.json" ctest --preset quick "$@" --no-tests=error \
+        --output-on-failure --output-junit "$out/tests.xml" -R "$expression" >"$out/tests.log" 2>&1 || true
 }
 
 # test_build OUT EXPRESSION EXCLUSION [NAME=VALUE...] [SETTING...]
@@ -45,8 +55,29 @@ test_build() {
     done
     versions >"$out/versions"
     build "$out" "$@"
-    LIBSECRETSSL_TABLE="$out/copies.json" ctest --preset quick -j 3 --timeout 300 --no-tests=error \
-        --output-on-failure --output-junit "$out/tests.xml" -R "$expression" -E "$exclusion" >"$out/tests.log" 2>&1 || true
+    run_tests "$out" "$expression" -E "$exclusion" -j 3 --timeout 300
+}
+
+cross() {
+    {
+        echo "compiler $("$2-gcc" -dumpfullversion)"
+        echo "cmake $(cmake --version | sed -n '1s/.* //p')"
+    } >"$1/versions"
+    export PKG_CONFIG_LIBDIR="/usr/lib/$2/pkgconfig:/usr/share/pkgconfig"
+    build "$1" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="${2%%-*}" -DCMAKE_C_COMPILER="$2-gcc" \
+        -DSECRETSSL_TEST_SECONDS=900
+}
+
+# An emulated processor is slow, so the tests have more time.
+test_built() {
+    {
+        echo "libc $(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)"
+        echo "openssl $(openssl version | cut -d ' ' -f 2)"
+        echo "kernel $(uname -r)"
+        echo "page $(getconf PAGESIZE)"
+    } >>"$1/versions"
+    export LIBSECRETSSL_TEST_SLOWNESS=5
+    run_tests "$1" "$2" -C machine -j 2 --timeout 900
 }
 
 # The programs of the tests are those that were built here; the preload and the tool are the packages'.
@@ -70,6 +101,8 @@ test_packages() {
 
 case $1 in
 test) shift && test_build "$@" ;;
+cross) cross "$2" "$3" ;;
+built) test_built "$2" "$3" ;;
 pack) cpack --config build/quick/CPackConfig.cmake -B "$2/debs" >"$2/pack.log" 2>&1 || { tail -n 20 "$2/pack.log" && exit 1; } ;;
 installed) test_packages "$2" ;;
 esac

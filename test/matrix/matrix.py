@@ -16,12 +16,15 @@ import subprocess
 import sys
 import xml.etree.ElementTree
 
+import disks
+import machine
 import page
 import roots
-from rows import ROWS
+from rows import BUILDERS, ROWS
 
 TOP = roots.TOP
 RESULTS = TOP / "build/matrix"
+INSIDE = "/srv/libsecretssl/test/matrix/inside.sh"
 sys.path.insert(0, str(TOP / "test/system"))
 from harness import table  # noqa: E402 (found beside the system tests)
 
@@ -35,9 +38,13 @@ def tests_of(path):
     return found
 
 
+def versions_of(file):
+    return dict(line.split(" ", 1) for line in file.read_text().splitlines())
+
+
 def summary(out):
     """The results of a run, from what inside.sh has left."""
-    versions = dict(line.split(" ", 1) for line in (out / "versions").read_text().splitlines())
+    versions = versions_of(out / "versions")
     copies, packages = out / "copies.json", out / "packages"
     rows = json.loads(copies.read_text()) if copies.exists() else {}
     tests = tests_of(out / "tests.xml")
@@ -63,7 +70,7 @@ class Place:
         self.out.mkdir()
 
     def run(self, *words):
-        self.above.run(self.lower, "/srv/libsecretssl/test/matrix/inside.sh", *words)
+        self.above.run(self.lower, INSIDE, *words)
 
     def remove(self):
         self.above.remove()
@@ -102,22 +109,35 @@ def left(found):
             if row["with"] > table.RESULTS.get(program, {"with": 0})["with"]]
 
 
+def test_in_root(row, place):
+    place.run("test", "/srv/out", row.expression, row.exclusion, *row.variables, *row.settings)
+    packages(place, row)
+
+
+def test_on_machine(row, place):
+    """The place lies above the root in which it is built."""
+    place.run("cross", "/srv/out", row.machine.triplet)
+    files = disks.made(row.machine, BUILDERS[row.base])
+    status = machine.boot(row.machine, files, place, f"{INSIDE} built /srv/out '{row.expression}'")
+    if status != 0:
+        raise roots.Failure(f"inside.sh ended with exit status {status} in the emulated machine")
+
+
 def test(name, row, place):
     """Runs all of a row in its place, and keeps what it said, however it ends."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     try:
-        place.run("test", "/srv/out", row.expression, row.exclusion, *row.variables, *row.settings)
-        packages(place, row)
+        (test_on_machine if row.machine else test_in_root)(row, place)
         return summary(place.out)
     finally:
-        for log in place.out.glob("*.log"):
-            shutil.copy(log, RESULTS / f"{name}-{log.name}")
+        for file in (*place.out.glob("*.log"), *place.out.glob("versions")):
+            shutil.copy(file, RESULTS / f"{name}-{file.name}")
         place.remove()
 
 
 def run(name):
     row = ROWS[name]
-    with roots.made(name, ROWS) as lower:
+    with roots.made(name, ROWS | BUILDERS) as lower:
         found, tests = test(name, row, Place(name, lower))
     (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
     tests["failed"] += [f"copies of the key in {program}" for program in left(found)]

@@ -23,12 +23,13 @@ def _said(results, row, program):
     return f"{copies['without']} → {copies['with']}" if copies else "–"
 
 
-def rendered(results):
-    """Two tables: what each system is, and the copies of each program there."""
-    names = list(results)
-    lines = [[what, *(results[name]["versions"][key] for name in names)]
-             for what, key in (("OpenSSL", "openssl"), ("gcc", "compiler"), ("CMake", "cmake"),
-                               ("C library", "libc"))]
+VERSIONS = (("OpenSSL", "openssl"), ("gcc", "compiler"), ("CMake", "cmake"), ("C library", "libc"))
+OF_MACHINES = (("kernel", "kernel"), ("bytes of a page", "page"), *VERSIONS)
+
+
+def _tables(results, names, versions):
+    """What each system is with the numbers of its tests, and the copies of each program there."""
+    lines = [[what, *(results[name]["versions"][key] for name in names)] for what, key in versions]
     for status in ("passed", "failed", "skipped"):
         lines.append([f"tests {status}", *(str(results[name]["tests"][status]) for name in names)])
     programs = sorted({program for name in names for program in results[name]["copies"]},
@@ -37,6 +38,14 @@ def rendered(results):
               for program in programs]
     return (_table(["", *names], lines) + "\n"
             + _table(["copies of the key: without → with the preload", *names], copies))
+
+
+def rendered(results):
+    """Roots on this machine, and emulated machines, which have a kernel of their own."""
+    machines = [name for name in results if "kernel" in results[name]["versions"]]
+    roots = [name for name in results if name not in machines]
+    return (_tables(results, roots, VERSIONS) + "\nEmulated machines:\n\n"
+            + _tables(results, machines, OF_MACHINES))
 
 
 def publish(directory, rows):

@@ -53,6 +53,10 @@ class Failure(Exception):
     pass
 
 
+class Unavailable(Failure):
+    """The archive has no complete copy of a suite, or is not reached."""
+
+
 def run(*command, **extra):
     done = subprocess.run([str(word) for word in command], text=True, check=False, **extra)
     if done.returncode != 0:
@@ -131,11 +135,17 @@ def inside(root, *command):
     run(*SPACES, "sh", "-c", ENTER, "sh", root, *command)
 
 
-def _make(root, lines):
+def _make(root, lines, foreign):
+    own = run("dpkg", "--print-architecture", stdout=subprocess.PIPE).strip()
     listed = root.with_suffix(".list")
     listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    run("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--aptopt={OLD}",
-        "--dpkgopt=force-unsafe-io", f"--include={MINIMAL}", "", root, listed)
+    try:
+        run("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--aptopt={OLD}",
+            f"--architectures={','.join((own, *foreign))}", "--dpkgopt=force-unsafe-io", f"--include={MINIMAL}", "",
+            root, listed)
+    except Failure as error:
+        run("rm", "-rf", "--one-file-system", root)
+        raise Unavailable(error) from error
     listed.unlink()
     # A package that is a server must not start one: the tests start their own.
     policy = root / "usr/sbin/policy-rc.d"
@@ -149,13 +159,14 @@ def _install(row, root):
     """What is missing of the packages that the tests need; those of another suite last."""
     # An installation that was ended leaves packages that are not set up.
     inside(root, "dpkg", "--configure", "-a")
-    copy_project(root / "srv/setup", ("scripts",))
-    inside(root, "/srv/setup/scripts/setup", "matrix")
+    if row.purpose:
+        copy_project(root / "srv/setup", ("scripts",))
+        inside(root, "/srv/setup/scripts/setup", row.purpose)
     done = root / "var/lib/matrix"
     if row.packages and not done.exists():
         inside(root, "apt-get", "-qq", "update")
         inside(root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y",
-               "--no-install-recommends", "-t", row.extra, "install", *row.packages)
+               "--no-install-recommends", *(("-t", row.extra) if row.extra else ()), "install", *row.packages)
         done.touch()
     inside(root, "apt-get", "clean")
 
@@ -186,13 +197,13 @@ def _key(*parts):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def _kept(name, key):
+def kept(name, key):
     """The directory of that key for a row. What has another key is old; "unfinished" is as long as a key."""
-    kept = cache() / f"{key}-{name}"
-    if not kept.is_dir():
+    directory = cache() / f"{key}-{name}"
+    if not directory.is_dir():
         for old in cache().glob(f"????????????-{name}"):
             run("rm", "-rf", "--one-file-system", old)
-    return kept
+    return directory
 
 
 def _prepared(name, row, lower):
@@ -200,16 +211,16 @@ def _prepared(name, row, lower):
     status = (lower[-1] / "var/lib/dpkg/status").read_text(encoding="utf-8")
     texts = [(PREPARE / file).read_text(encoding="utf-8") for file in ("source", row.prepare[0])]
     below = [directory.name for directory in lower]
-    kept = _kept(name, _key(*below, status, *texts, *row.prepare))
-    if not kept.is_dir():
+    directory = kept(name, _key(*below, status, *texts, *row.prepare))
+    if not directory.is_dir():
         above = Above(cache() / f"unfinished00-{name}")
         shutil.copytree(PREPARE, above.srv / "prepare")
         (above.srv / "work").mkdir()
         above.run(lower, "sh", "-c", 'cd /srv/work && exec "$@"', "sh",
                   f"/srv/prepare/{row.prepare[0]}", *row.prepare[1:])
-        os.rename(above.changes, kept)
+        os.rename(above.changes, directory)
         above.remove()
-    return kept
+    return directory
 
 
 @contextlib.contextmanager
@@ -228,14 +239,14 @@ def made(name, rows):
     row = rows[name]
     if row.base:
         with _locked(name), made(row.base, rows) as lower:
-            yield [_prepared(name, row, lower), *lower]
+            yield [_prepared(name, row, lower), *lower] if row.prepare else lower
         return
     with _locked(name):
         lines = sources(row)
-        root = _kept(name, _key(*lines, *APT, MINIMAL, *row.packages))
+        root = kept(name, _key(*lines, *APT, MINIMAL, *row.packages, *row.foreign))
         if not root.is_dir():
             work = cache() / f"unfinished00-{name}"
-            _make(work, lines)
+            _make(work, lines, row.foreign)
             os.rename(work, root)
         _install(row, root)
         yield [root]

@@ -4,7 +4,11 @@
 from dataclasses import dataclass
 
 UNIT = r"unit\."
-OPENSSL = r"system\.s_server\.(tls12|tls13|client)|system\.programs\.s_server$|system\.clients\.openssl_commands$"
+HOOKS = r"system\.hooks\."
+OPENSSL = (
+    r"system\.s_server\.(tls12|tls13|client)|system\.programs\.s_server$|system\.clients\.openssl_commands$"
+    r"|system\.lattice\."
+)
 SERVERS = (
     r"system\.programs\.(nginx|apache_prefork|apache_event|haproxy|stunnel|postgresql|curl|node"
     r"|python_fork|python_multiprocessing)$|system\.nginx\.load_reload_kill$|system\.quic\."
@@ -12,13 +16,35 @@ SERVERS = (
 # What the operating system and libcrypto decide together: settings, forks, and loading late
 CORNERS = r"system\.(hooks|fork|degrade|stat|scan|secure_heap|key_file)\."
 AWS_LC = r"system\.aws_lc\."
+# What depends on the processor: system calls, the assembly, pages, forks and what the linker does
+ARCHITECTURE = (
+    r"system\.(s_server\.(tls12_rsa|tls13_ecdsa)|programs\.(nginx|haproxy)$|nginx\.load_reload_kill$"
+    r"|fork\.(storm|torn_objects|by_syscall|unannounced|signal_handler|in_async_job|descriptors|filtered)$"
+    r"|arrive\.(nothing|late|shim|passed_on|names|origin|threads|boringssl_by_name|whose_user)$"
+    r"|hooks\.(contract|foreign_pointers|small_stack|every_allocator|unwound)$"
+    r"|settings\.(good_values|zero|uncached)$|degrade\.(memlock_none|filters|filter_that_kills|full_arena)$"
+    r"|doctor\.(works|memlock)$|stat\.(figures|forked|degraded|blocks)$|scan\.|strict\.strict$"
+    r"|corners\.(raw_filter|stream|locked|handlers)$|partitions\.private_numbers$"
+    r"|bugs\.(double_free|write_after_free|overrun|guard|underrun|threads)$)"
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An emulated machine of another architecture, with the release of Debian in which the project is built."""
+
+    kernel: str  # a regular expression: the release of one of Debian's kernels (disks.KERNELS), or "prepared"
+    settings: str = ""  # more for the kernel's command line
+    architecture: str = "arm64"  # as Debian names it
+    triplet: str = "aarch64-linux-gnu"
+    memory: str = "3G"
 
 
 @dataclass(frozen=True)
 class Row:
     suite: str = ""  # of the archive
     extra: str = ""  # a suite that single packages come from
-    packages: tuple = ()  # from there
+    packages: tuple = ()  # more of them, from there
     tests: tuple = (UNIT, OPENSSL, SERVERS, CORNERS)
     security: bool = True  # has updates
     packs: bool = False  # makes the packages
@@ -26,6 +52,9 @@ class Row:
     base: str = ""  # the row whose root this one's lies above
     prepare: tuple = ()  # a script of prepare/ and its arguments, which runs in the root once
     settings: tuple = ()  # of the build, for cmake
+    purpose: str = "matrix"  # of scripts/setup: what is installed there
+    foreign: tuple = ()  # architectures whose packages are there too
+    machine: Machine | None = None  # where the tests run, if not here
     variables: tuple = ()  # of the environment, NAME=VALUE
     without: tuple = ()  # tests that cannot hold there
 
@@ -72,5 +101,29 @@ ROWS = {
         prepare=("aws-lc",),
         tests=(AWS_LC,),
         settings=("-DSECRETSSL_AWS_LC=/opt/aws-lc",),
+    ),
+    # Debian's kernels with pages of 4 and of 16 KiB, and one of Debian's sources with 64 KiB.
+    "arm64": Row(base="cross-arm64", tests=(UNIT, ARCHITECTURE), machine=Machine(r".*-arm64")),
+    "arm64-16k": Row(base="cross-arm64", tests=(UNIT,), machine=Machine(r".*-arm64-16k")),
+    "arm64-64k": Row(base="cross-arm64", prepare=("kernel-64k",), tests=(UNIT,), machine=Machine("prepared")),
+    # With a map of memory of which no page can be taken out
+    "arm64-blocks": Row(
+        base="cross-arm64",
+        tests=(r"system\.machine\.blocks$",),
+        machine=Machine(r".*-arm64", settings="rodata=on kfence.sample_interval=100"),
+    ),
+}
+
+LIBRARIES = ("libc6-dev", "libcriterion-dev", "libjansson-dev", "libssl-dev", "libunwind-dev", "libzstd-dev", "zlib1g-dev")
+# Roots in which the project is built for another architecture
+BUILDERS = {
+    "cross-arm64": Row(
+        "trixie",
+        packages=(
+            *("cmake", "gcc", "gcc-aarch64-linux-gnu", "libc6-dev", "ninja-build", "pkg-config", "python3"),
+            *(f"{name}:arm64" for name in LIBRARIES),
+        ),
+        purpose="",
+        foreign=("arm64",),
     ),
 }
