@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What passed need not be done again while nothing that it depends on has changed. Only for guests, which
-# take most of the time of a full run: what they show depends on the sources, the machine's packages, and the
-# kernels. CONTRIBUTING.md says what is not seen (programs that are no package, another compiler by hand).
+# What passed need not be done again while nothing that it depends on has changed. Only for guests and for another
+# system, which take most of the time of a full run: what they show depends on the sources, the machine's packages, and
+# the kernels. CONTRIBUTING.md says what is not seen (programs that are no package, another compiler by hand).
 
 # The hash of the sources from which build/release was made. Empty if the build failed, and for scripts/test kernel,
 # which does everything anew.
@@ -16,7 +16,7 @@ hash_of_sources()
 }
 
 # key_of BASE WORD…: the sources, every package of this machine, its kernel, the kernels of guests that there
-# are and could be, and what is done.
+# are and could be (none if BASE is empty), and what is done.
 key_of()
 {
     local base=$1
@@ -24,9 +24,11 @@ key_of()
         echo "$built_from"
         dpkg-query -W -f '${Package} ${Version}\n'
         uname -r
-        $lab/verified newest "$base"
-        apt-cache pkgnames "linux-image-$base." | sort
-        basename -a "$(./scripts/cache)/kernel/stock-$base"-*/
+        if [ -n "$base" ]; then
+            $lab/verified newest "$base"
+            apt-cache pkgnames "linux-image-$base." | sort
+            basename -a "$(./scripts/cache)/kernel/stock-$base"-*/
+        fi
         echo "$@"
     } 2>&1 | sha256sum | cut -d ' ' -f 1
 }

@@ -12,7 +12,7 @@ log_of()
     printf '%s/%s\n' "$logs" "${1//[^a-zA-Z0-9.]/-}"
 }
 
-# A step says so at the start of its output, behind "# " (remember.sh).
+# A step says so at the start of its output, behind "# " (remember.sh). Another note stands behind "# note: ".
 remembered='nothing has changed since it passed,'
 
 # report NAME STATUS SECONDS LOG: the line of a step; its output only if it failed.
@@ -20,7 +20,7 @@ report()
 {
     local since=''
     if [ "$2" = 0 ]; then
-        since=$(sed -n "1s/^# \\($remembered\\)/: \\1/p" "$4")
+        since=$(sed -n -e "1s/^# \\($remembered\\)/: \\1/p" -e 's/^# note: /: /p' "$4" | head -n 1)
         echo "ok - $1 ($3 s)$since"
         passed=$((passed + 1))
     else
