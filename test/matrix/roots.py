@@ -155,7 +155,7 @@ def _make(root, lines, foreign):
         "".join(f"{option};\n" for option in APT), encoding="utf-8")
 
 
-def _install(row, root):
+def _install_all(row, root):
     """What is missing of the packages that the tests need; those of another suite last."""
     # An installation that was ended leaves packages that are not set up.
     inside(root, "dpkg", "--configure", "-a")
@@ -169,6 +169,14 @@ def _install(row, root):
                "--no-install-recommends", *(("-t", row.extra) if row.extra else ()), "install", *row.packages)
         done.touch()
     inside(root, "apt-get", "clean")
+
+
+def _install(row, root):
+    """The archive may lack a file of a package that it lists."""
+    try:
+        _install_all(row, root)
+    except Failure as error:
+        raise Unavailable(error) from error
 
 
 def _files(paths=()):
@@ -228,7 +236,11 @@ def _locked(name):
     """For one run at a time."""
     cache().mkdir(parents=True, exist_ok=True)
     with open(cache() / f"{name}.lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"matrix: another run uses {lock.name}: waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
