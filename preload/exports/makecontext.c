@@ -4,13 +4,14 @@
  * be secret memory (hooks/job_stack.h). A libcrypto that names its files is answered with
  * ordinary memory at once. The stack of one that does not (OPENSSL_NO_FILENAMES) is known when
  * it becomes one: it is replaced here, before anything is written to it. libcrypto frees the
- * stack that it finds in the context.
+ * stack that it finds in the context. Without memory for another stack, the job keeps its own.
  */
 #include "arena/arena.h"
 #include "base/common.h"
 #include "heap/fallback.h"
 #include "hooks/job_stack.h"
 #include "hooks/mem_hooks.h"
+#include "hooks/partition.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "loader/tail_call.h"
@@ -27,7 +28,7 @@ struct interposed preload_makecontext(ucontext_t *context, void (*function)(void
     void *stack = context->uc_stack.ss_sp, *other = NULL;
 
     (void)function, (void)count;
-    if (sm_unlikely(sm_arena_owns(stack)) && libcrypto_contains(caller))
+    if (sm_unlikely(partition_nameless) && sm_arena_owns(stack) && libcrypto_contains(caller))
         other = job_stack(&sm_own_library, context->uc_stack.ss_size);
     if (other) {
         context->uc_stack.ss_sp = other;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks/partition.h"
+#include "base/counters.h"
 #include "base/settings.h"
 #include "hooks/own_secure_heap.h"
 #include "log/lapse.h"
@@ -7,6 +8,9 @@
 #include <string.h>
 
 uint64_t partition_cache[PARTITION_SETS][PARTITION_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
+
+bool partition_nameless;
+static bool partition_named; /* a libcrypto with file names is there */
 
 struct rule {
     const char *path; /* as in OpenSSL's source tree; with a final '/', a directory */
@@ -87,19 +91,33 @@ void partition_unnamed(void)
         "a libcrypto");
 }
 
+/*
+ * A program that is built without file names passes none to a libcrypto that has them. Whether
+ * libcrypto has them is known before, by the files that it allocates from when it starts; not
+ * if there are several.
+ */
+static void without_name(void)
+{
+    if (partition_named && sm_stats.hooks <= 1)
+        return;
+    __atomic_store_n(&partition_nameless, true, __ATOMIC_RELAXED);
+    partition_unnamed();
+    sm_lapse(SM_LAPSE_NAMELESS,
+             "libcrypto allocates without file names (is it built with "
+             "OPENSSL_NO_FILENAMES?): these allocations are treated as key material");
+}
+
 unsigned partition_classify(const char *file)
 {
     if (file && !*file)
-        partition_unnamed();
-    if (file && !*file)
-        sm_lapse(SM_LAPSE_NAMELESS,
-                 "libcrypto allocates without file names (is it built with "
-                 "OPENSSL_NO_FILENAMES?): these allocations are treated as key material");
+        without_name();
     if (!file || !*file)
         return SM_PART_KEY;
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        if (rule_fits(file, rules[i].path))
+        if (rule_fits(file, rules[i].path)) {
+            __atomic_store_n(&partition_named, true, __ATOMIC_RELAXED);
             return rules[i].answer;
+        }
     }
     return SM_PART_KEY;
 }

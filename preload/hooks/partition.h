@@ -8,6 +8,8 @@
 /* Looks the file up in the lists. file may be NULL or "". */
 unsigned partition_classify(const char *file);
 
+extern SM_LOCAL bool partition_nameless; /* a libcrypto without file names was seen */
+
 /*
  * Called when a libcrypto turns out to name no files. No block of it is in the partition of key
  * bytes, so that a promise about key bytes cannot be kept: ends the process, or reports it.

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/crypto_library.h"
 
-/* BoringSSL comes first, because it has functions of OpenSSL and more. */
-static const struct crypto_library *const rows[] = {&boringssl, &fixed_boringssl, &libressl,
-                                                    &old_openssl, &openssl};
+/*
+ * BoringSSL comes first, because it has functions of OpenSSL and more. What has it inside comes
+ * last, because it may export an OpenSSL as well.
+ */
+static const struct crypto_library *const rows[] = {
+    &boringssl, &fixed_boringssl, &libressl, &old_openssl, &openssl, &inner_boringssl};
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 

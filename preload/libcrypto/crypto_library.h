@@ -40,6 +40,9 @@ struct crypto_library {
      * hook is NULL. In a namespace of dlmopen() it does not find them, and is not served.
      */
     bool by_name;
+
+    /* The object has more code than the library's. */
+    bool inside;
 };
 
 /* Returns true if the object resembles any kind. Calls no function of the object. */
@@ -50,6 +53,6 @@ const struct crypto_library *crypto_library_of(const struct elf_object *object);
 
 /* openssl.c and boringssl.c: the rows. */
 extern SM_LOCAL const struct crypto_library openssl, old_openssl, libressl, boringssl,
-    fixed_boringssl;
+    inner_boringssl, fixed_boringssl;
 
 #endif

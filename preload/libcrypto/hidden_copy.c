@@ -13,10 +13,11 @@
 static const struct mark {
     const char *begin, *end;
     const char *what;
+    bool by_name; /* of a kind that finds the preload by name */
 } marks[] = {
-    {"crypto/mem", "_sec.c", "a copy of OpenSSL that exports no symbols"},
+    {"crypto/mem", "_sec.c", "a copy of OpenSSL that exports no symbols", false},
     {"BAD_GET_ASN1", "_OBJECT_CALL",
-     "a copy of BoringSSL or AWS-LC that looks for no allocator"},
+     "a copy of BoringSSL or AWS-LC that looks for no allocator", true},
 };
 
 static bool has_mark(const char *from, size_t size, const struct mark *mark)
@@ -32,8 +33,11 @@ static bool has_mark(const char *from, size_t size, const struct mark *mark)
     return false;
 }
 
-/* Constants lie in segments that are not writable. */
-static const char *copy_in(const struct dl_phdr_info *info)
+/*
+ * Constants lie in segments that are not writable. The mark of the library for which the
+ * program is registered, if it is, hides nothing.
+ */
+static const char *copy_in(const struct dl_phdr_info *info, const struct libcrypto *lib)
 {
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
@@ -41,7 +45,8 @@ static const char *copy_in(const struct dl_phdr_info *info)
         if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_R) || segment->p_flags & PF_W)
             continue;
         for (size_t k = 0; k < sizeof(marks) / sizeof(marks[0]); k++) {
-            if (has_mark((const char *)(info->dlpi_addr + segment->p_vaddr), segment->p_filesz,
+            if ((!lib || lib->kind->by_name != marks[k].by_name) &&
+                has_mark((const char *)(info->dlpi_addr + segment->p_vaddr), segment->p_filesz,
                          &marks[k]))
                 return marks[k].what;
         }
@@ -55,8 +60,7 @@ static int look_into_program(struct dl_phdr_info *info, size_t size, void *what)
     struct elf_object object = elf_object(info);
 
     (void)size;
-    if (!registry_find(&object))
-        *(const char **)what = copy_in(info);
+    *(const char **)what = copy_in(info, registry_find(&object));
     return 1;
 }
 

@@ -69,10 +69,19 @@ unsigned registry_of_code(const void *code)
     unsigned number = registry_count(&known_count);
 
     for (unsigned i = 0; i < number; i++) {
-        if (elf_range_has(known[i].code, code))
+        if (!known[i].kind->inside && elf_range_has(known[i].code, code))
             return i;
     }
     return LIBCRYPTO_NONE;
+}
+
+bool libcrypto_may_read(const void *code)
+{
+    for (unsigned i = 0; i < registry_count(&known_count); i++) {
+        if (elf_range_has(known[i].code, code))
+            return true;
+    }
+    return false;
 }
 
 bool libcrypto_contains(const void *code)

@@ -49,7 +49,9 @@ struct libcrypto *registry_place(const struct elf_object *object,
 void registry_add(void);
 
 /*
- * Returns the number of the libcrypto that contains the code, or LIBCRYPTO_NONE. Takes no lock.
+ * Returns the number of the libcrypto that contains the code, or LIBCRYPTO_NONE. The code of an
+ * object with a libcrypto inside is not known to be that libcrypto's, and belongs to none.
+ * Takes no lock.
  */
 unsigned registry_of_code(const void *code);
 
@@ -64,6 +66,9 @@ void registry_is_loaded(void);
 
 /* Returns true if a libcrypto contains the code. Takes no lock. */
 bool libcrypto_contains(const void *code);
+
+/* As libcrypto_contains(), also for the code of an object with a libcrypto inside. */
+bool libcrypto_may_read(const void *code);
 
 /*
  * Called around a dlopen() of this thread, constructors included: a caller there may be linked

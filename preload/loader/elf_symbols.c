@@ -100,6 +100,11 @@ static uint32_t find_sysv(const struct table *table, const char *name)
 /* The beginning of this object, defined by the linker */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
+struct elf_object elf_preload(void)
+{
+    return (struct elf_object){.base = (uintptr_t)&__ehdr_start, .dynamic = _DYNAMIC};
+}
+
 bool elf_object_is_preload(const struct elf_object *object)
 {
     return object->base == (uintptr_t)&__ehdr_start;
@@ -137,43 +142,54 @@ void *elf_symbol_of(const struct elf_object *object, const char *name)
     return symbol ? (void *)(object->base + symbol->st_value) : NULL;
 }
 
-/*
- * Returns the number of symbols, or more. In an object that exports nothing, GNU's table has
- * one bucket, which is empty, and does not tell. There the strings lie behind the symbols.
- */
-static size_t end_of_sought(const struct table *table)
-{
-    const uint32_t *head = table->gnu_hash;
-    uintptr_t from = (uintptr_t)table->symbols, to = (uintptr_t)table->strings;
+struct relocations {
+    const ElfW(Rela) * first;
+    size_t number;
+};
 
-    if (!head)
-        return table->sysv_hash ? table->sysv_hash[1] : 0;
-    if (head[0] == 1 && ((const uint32_t *)((const ElfW(Addr) *)(head + 4) + head[2]))[0] == 0)
-        return from < to ? (to - from) / sizeof(ElfW(Sym)) : 0;
-    return head[1]; /* The symbols of other objects come before the exported ones. */
+/* All but those of calls (DT_JMPREL), and without those that name no symbol, which come first.
+ */
+static struct relocations relocations_of(const struct elf_object *object)
+{
+    const ElfW(Rela) *first = NULL;
+    size_t size = 0, relative = 0;
+
+    for (const ElfW(Dyn) *dyn = object->dynamic; dyn && dyn->d_tag != DT_NULL; dyn++) {
+        if (dyn->d_tag == DT_RELA)
+            first = pointer(object->base, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_RELASZ)
+            size = dyn->d_un.d_val;
+        else if (dyn->d_tag == DT_RELACOUNT)
+            relative = dyn->d_un.d_val;
+    }
+    size /= sizeof(*first);
+    if (!first || relative > size)
+        return (struct relocations){0};
+    return (struct relocations){first + relative, size - relative};
 }
 
 /*
- * Only weak symbols are compared, of which an object has a few, because every object that is
- * loaded is asked.
+ * A symbol that no relocation uses does not count: a linker may keep it in the table although
+ * it has decided that there is no such function.
  */
-bool elf_looks_for(const struct elf_object *object, const char *name)
+const uintptr_t *elf_place_for(const struct elf_object *object, const char *name)
 {
+    struct relocations relocations = relocations_of(object);
     struct table table;
-    size_t end;
 
-    if (!read_dynamic(object, &table))
-        return false;
-    end = end_of_sought(&table);
-    for (size_t i = 1; i < end; i++) {
-        const ElfW(Sym) *symbol = &table.symbols[i];
+    if (!relocations.number || !read_dynamic(object, &table))
+        return NULL;
+    for (size_t i = 0; i < relocations.number; i++) {
+        const ElfW(Rela) *relocation = &relocations.first[i];
+        const ElfW(Sym) *symbol = &table.symbols[ELF64_R_SYM(relocation->r_info)];
 
-        if (symbol->st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) == STB_WEAK &&
+        if (ELF64_R_SYM(relocation->r_info) != 0 && symbol->st_shndx == SHN_UNDEF &&
+            ELF64_ST_BIND(symbol->st_info) == STB_WEAK &&
             symbol->st_name < table.strings_size &&
             elf_same(table.strings + symbol->st_name, name))
-            return true;
+            return (const uintptr_t *)(object->base + relocation->r_offset);
     }
-    return false;
+    return NULL;
 }
 
 struct range elf_function_of(const struct elf_object *object, const char *name)

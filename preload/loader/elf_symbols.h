@@ -33,8 +33,11 @@ struct elf_object elf_object(const struct dl_phdr_info *info);
 /* Returns the address of a function that the object defines and exports, or NULL. */
 void *elf_symbol_of(const struct elf_object *object, const char *name);
 
-/* Returns true if the object looks for a function of this name, and does without (weak). */
-bool elf_looks_for(const struct elf_object *object, const char *name);
+/*
+ * Returns where the linker puts the address of a function of this name for an object that looks
+ * for it and does without (weak), or NULL if the object does not.
+ */
+const uintptr_t *elf_place_for(const struct elf_object *object, const char *name);
 
 /* Returns the DT_SONAME of the object, or "". */
 const char *elf_soname(const struct elf_object *object);
@@ -70,7 +73,8 @@ static inline bool elf_object_same(const struct elf_object *one, const struct el
 /* The code of a function that the object defines and exports; nothing if it does not. */
 struct range elf_function_of(const struct elf_object *object, const char *name);
 
-/* Whether it is the object that this code is in: the preload. */
+/* The object that this code is in: the preload. */
+struct elf_object elf_preload(void);
 bool elf_object_is_preload(const struct elf_object *object);
 
 #endif

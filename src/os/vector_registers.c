@@ -2,6 +2,13 @@
 #include "os/vector_registers.h"
 #if defined(__riscv)
 #include <sys/auxv.h>
+#include <sys/prctl.h>
+
+#ifndef PR_RISCV_V_GET_CONTROL
+#define PR_RISCV_V_GET_CONTROL          70
+#define PR_RISCV_V_VSTATE_CTRL_OFF      1
+#define PR_RISCV_V_VSTATE_CTRL_CUR_MASK 3
+#endif
 #endif
 
 #if defined(__x86_64__)
@@ -51,11 +58,16 @@ static bool has_vector;
 
 void sm_vector_registers_init(void)
 {
-    has_vector = getauxval(AT_HWCAP) & (1UL << ('V' - 'A'));
+    int state = prctl(PR_RISCV_V_GET_CONTROL);
+
+    /* A process may be without them on a processor that has them. */
+    has_vector =
+        getauxval(AT_HWCAP) & (1UL << ('V' - 'A')) &&
+        (state < 0 || (state & PR_RISCV_V_VSTATE_CTRL_CUR_MASK) != PR_RISCV_V_VSTATE_CTRL_OFF);
 }
 
 /* All of them belong to the called function. */
-void sm_clear_vector_registers(void)
+__attribute__((noinline)) void sm_clear_vector_registers(void)
 {
     if (has_vector)
         __asm__ volatile(".option push\n\t.option arch, +v\n\t"

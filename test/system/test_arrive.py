@@ -82,6 +82,18 @@ def scenario_boringssl_by_name(env, rep):
     rep.ok(result.status == 0 and "; 1 libcrypto hooked" in result.err, "counted once", result)
 
 
+def scenario_boringssl_inside(env, rep):
+    """In a program that exports nothing. It is protected if its code calls our function, not if its linker only kept
+    the name of it, or it has its own."""
+    for way, served in ("found", True), ("fixed", False), ("own", False):
+        program = env.helper(f"inner_{way}")
+        result = process.run(env, [program], env.preloaded(SECRETSSL_REQUIRE="1", SECRETSSL_STATS="1"))
+        rep.ok(result.status == 0 and "; 1 libcrypto hooked" in result.err if served else
+               result.status == 78 and "contains a copy of BoringSSL or AWS-LC" in result.err, f"{way}: required", result)
+        result = process.run(env, [env.tool, "run", "--require", "--", program], env.plain())
+        rep.equal(result.status, 0 if served else 125, f"{way}: secretssl run --require")
+
+
 def scenario_boringssl_of_android(env, rep):
     """A real one, Debian's."""
     both(env, rep, "boringssl_of_android")

@@ -40,7 +40,7 @@ static int visit(struct dl_phdr_info *info, size_t size, void *arg)
         return 0;
     search->seen = true;
     search->found = elf_symbol_of(&object, search->symbol);
-    search->sought = elf_looks_for(&object, search->symbol);
+    search->sought = elf_place_for(&object, search->symbol) != NULL;
     return 1;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/counters.h"
 #include "base/settings.h"
 #include "hooks/partition.h"
 #include "log/log.h"
@@ -237,4 +238,21 @@ Test(route, cache_collisions)
         for (unsigned i = 0; i < FILES; i++)
             cr_assert_eq(partition_for(files[i], 1), i % 3 ? SM_PART_PUBLIC : SM_PART_IO);
     }
+}
+
+/* A program that passes no name does not make libcrypto nameless. */
+Test(route, nameless)
+{
+    cr_assert_eq(partition_classify("../crypto/init.c"), SM_PART_PUBLIC);
+    cr_assert_eq(partition_classify(""), SM_PART_KEY);
+    cr_assert_not(partition_nameless);
+    sm_stats.hooks = 2;
+    cr_assert_eq(partition_classify(""), SM_PART_KEY);
+    cr_assert(partition_nameless, "one of two may be");
+}
+
+Test(route, nameless_from_the_start)
+{
+    cr_assert_eq(partition_classify(""), SM_PART_KEY);
+    cr_assert(partition_nameless);
 }

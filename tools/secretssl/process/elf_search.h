@@ -28,4 +28,10 @@ bool file_exports(int fd, const char *symbol);
 /* Returns true if the ELF file looks for the symbol in other objects; otherwise as above. */
 bool file_looks_for(int fd, const char *symbol);
 
+/*
+ * Returns true if the dynamic linker puts the symbol's address somewhere in the ELF file;
+ * otherwise as above. A linker may keep a symbol in the table that it has resolved to nothing.
+ */
+bool file_has_place_for(int fd, const char *symbol);
+
 #endif

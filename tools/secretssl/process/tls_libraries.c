@@ -172,7 +172,7 @@ static unsigned tls_look_into(int fd)
     if (!(has & OURS) && (has & OPENSSL || !(has & RELATIVES)) &&
         file_exports(fd, reaching_symbol))
         has = (has & ~(unsigned)OPENSSL) | REACHED;
-    if (has & RELATIVES && file_looks_for(fd, sought_symbol))
+    if (has & RELATIVES && file_has_place_for(fd, sought_symbol))
         has = (has & ~(unsigned)RELATIVES) | REACHED;
     return has;
 }
