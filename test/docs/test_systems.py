@@ -16,7 +16,7 @@ from rows import ROWS  # noqa: E402
 def scenario_current(_env, rep):
     results = json.loads(page.FILE.read_text(encoding="utf-8"))
     text = page.PAGE.read_text(encoding="utf-8")
-    rep.equal(list(results), list(ROWS), "every system was measured")
+    rep.equal(list(results), [name for name, row in ROWS.items() if row.published], "every system was measured")
     rep.equal(text[text.index(page.BEGIN) + len(page.BEGIN):text.index(page.END)],
               page.rendered(results), "the tables are current; else run test/matrix/matrix.py publish")
     for name, found in results.items():

@@ -71,7 +71,6 @@ def _boot_files(files, release, target):
         names.append(path.name.removesuffix(".xz"))
         (work / "modules" / names[-1]).write_bytes(_unpacked(path))
     (work / "modules/list").write_text("\n".join(names) + "\n")
-    (work / "modules/release").write_text(f"{release}\n")
     with open(target / "initramfs", "wb") as file:
         subprocess.run("find . | cpio -o -H newc --quiet -R 0:0", shell=True, check=True, cwd=work, stdout=file)
     shutil.rmtree(work)

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import roots
 from disks import image, megabytes
@@ -23,24 +22,18 @@ LIMIT = 5400
 STATUS = re.compile(r"^machine: exit status (\d+)\r?$", re.MULTILINE)
 
 
-PREPARED = Path("usr/local/share/kernel")
-
-
-def _kernel(machine, files, lower):
-    """The files of the kernel, and of an initramfs. A prepared one has no modules, so that any initramfs will do."""
-    kernels = sorted((files / "kernels").iterdir())
-    if machine.kernel == "prepared":
-        return lower[0] / PREPARED, kernels[0] / "initramfs"
-    found = [path for path in kernels if re.fullmatch(machine.kernel, path.name)]
+def _kernel(machine, files):
+    """The directory of the kernel and its initramfs."""
+    found = [path for path in sorted((files / "kernels").iterdir()) if re.fullmatch(machine.kernel, path.name)]
     if len(found) != 1:
         raise roots.Failure(f"{files} has {len(found)} kernels of the form '{machine.kernel}'")
-    return found[0] / "vmlinuz", found[0] / "initramfs"
+    return found[0]
 
 
 def boot(machine, files, place, command):
     """Boots the machine with a copy of the place's /srv, runs a command there, and returns its exit status. What it
     wrote to /srv/out is in the place afterwards; what it printed, in console.log there."""
-    image_file, initramfs = _kernel(machine, files, place.lower)
+    kernel = _kernel(machine, files)
     work, srv, console = place.above.work, place.above.srv, place.out / "console.log"
     disk, script = work / "srv.ext4", srv / "command"
     script.write_text("#!/bin/sh\nexec " + command + "\n")
@@ -48,7 +41,7 @@ def boot(machine, files, place, command):
     image(srv, disk, megabytes(srv) + 1024)
     words = [*QEMU[machine.architecture], "-accel", "tcg,thread=multi", "-smp", "2", "-m", machine.memory,
              "-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{console}",
-             "-kernel", image_file, "-initrd", initramfs,
+             "-kernel", kernel / "vmlinuz", "-initrd", kernel / "initramfs",
              "-append", f"console={CONSOLE[machine.architecture]} panic=-1 oops=panic audit=0 {machine.settings}",
              "-drive", f"file={files / 'root.ext4'},format=raw,if=none,id=root,readonly=on",
              "-device", "virtio-blk-pci,drive=root,serial=root",

@@ -36,8 +36,8 @@ def _tables(results, names, versions):
                       key=str.lower)
     copies = [[program, *(_said(results, name, program) for name in names)]
               for program in programs]
-    return (_table(["", *names], lines) + "\n"
-            + _table(["copies of the key: without → with the preload", *names], copies))
+    head = ["copies of the key: without → with the preload", *names]
+    return _table(["", *names], lines) + ("\n" + _table(head, copies) if copies else "")
 
 
 def rendered(results):
@@ -52,6 +52,7 @@ def publish(directory, rows):
     results = json.loads(FILE.read_text()) if FILE.exists() else {}
     results |= {name: json.loads((directory / f"{name}.json").read_text())
                 for name in rows if (directory / f"{name}.json").exists()}
+    rows = [name for name, row in rows.items() if row.published]
     missing = [name for name in rows if name not in results]
     if missing:
         sys.exit(f"matrix: no results of {', '.join(missing)}: matrix.py run")
