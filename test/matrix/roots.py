@@ -98,7 +98,14 @@ def sources(row):
 # kernel tells nothing of the page cache of a file in an overlay (cachestat), so /srv and /tmp are none.
 ABOVE = r"""
 set -e
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/changes,workdir=$2/overlay" "$2/root"
+changes=$2/changes overlay=$2/overlay
+# An overlay cannot lie in another one: there the changes are in memory, and end with the run.
+if [ "$(stat -f -c %T "$2")" = overlayfs ]; then
+    mount -t tmpfs tmpfs "$overlay"
+    changes=$overlay/changes overlay=$overlay/work
+    mkdir "$changes" "$overlay"
+fi
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$changes,workdir=$overlay" "$2/root"
 root=$2/root
 mount --bind "$2/srv" "$root/srv"
 mount --bind "$2/tmp" "$root/tmp"
@@ -226,6 +233,8 @@ def _prepared(name, row, lower):
         (above.srv / "work").mkdir()
         above.run(lower, "sh", "-c", 'cd /srv/work && exec "$@"', "sh",
                   f"/srv/prepare/{row.prepare[0]}", *row.prepare[1:])
+        if not any(above.changes.iterdir()):
+            raise Failure(f"{cache()} lies in an overlay, where nothing can be prepared: set LIBSECRETSSL_CACHE")
         os.rename(above.changes, directory)
         above.remove()
     return directory
