@@ -109,10 +109,12 @@ static void without_name(void)
 
 unsigned partition_classify(const char *file)
 {
-    if (file && !*file)
-        without_name();
-    if (!file || !*file)
+    if (!file)
         return SM_PART_KEY;
+    if (!*file) {
+        without_name();
+        return SM_PART_KEY;
+    }
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (rule_fits(file, rules[i].path)) {
             __atomic_store_n(&partition_named, true, __ATOMIC_RELAXED);

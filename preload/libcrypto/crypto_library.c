@@ -24,7 +24,7 @@ bool crypto_library_resembles(const struct elf_object *object)
 
 const struct crypto_library *crypto_library_of(const struct elf_object *object)
 {
-    if (!crypto_library_resembles(object))
+    if (elf_object_is_preload(object))
         return NULL;
     for (size_t i = 0; i < ROWS; i++) {
         if (rows[i]->resembles(object) && rows[i]->is(object))

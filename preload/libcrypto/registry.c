@@ -64,24 +64,26 @@ void registry_is_loaded(void)
     set_passed_on(false);
 }
 
-unsigned registry_of_code(const void *code)
+/* The first whose code this is; of those with a libcrypto inside only if inside is true. */
+static unsigned entry_of_code(const void *code, bool inside)
 {
     unsigned number = registry_count(&known_count);
 
     for (unsigned i = 0; i < number; i++) {
-        if (!known[i].kind->inside && elf_range_has(known[i].code, code))
+        if ((inside || !known[i].kind->inside) && elf_range_has(known[i].code, code))
             return i;
     }
     return LIBCRYPTO_NONE;
 }
 
-bool libcrypto_may_read(const void *code)
+unsigned registry_of_code(const void *code)
 {
-    for (unsigned i = 0; i < registry_count(&known_count); i++) {
-        if (elf_range_has(known[i].code, code))
-            return true;
-    }
-    return false;
+    return entry_of_code(code, false);
+}
+
+bool libcrypto_may_contain(const void *code)
+{
+    return entry_of_code(code, true) != LIBCRYPTO_NONE;
 }
 
 bool libcrypto_contains(const void *code)

@@ -68,7 +68,7 @@ void registry_is_loaded(void);
 bool libcrypto_contains(const void *code);
 
 /* As libcrypto_contains(), also for the code of an object with a libcrypto inside. */
-bool libcrypto_may_read(const void *code);
+bool libcrypto_may_contain(const void *code);
 
 /*
  * Called around a dlopen() of this thread, constructors included: a caller there may be linked
