@@ -12,11 +12,8 @@ import sys
 import roots
 from disks import image, megabytes
 
-QEMU = {
-    "arm64": ("qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "neoverse-n1"),
-    "riscv64": ("qemu-system-riscv64", "-M", "virt", "-cpu", "rv64"),
-}
-CONSOLE = {"arm64": "ttyAMA0", "riscv64": "ttyS0"}
+QEMU = {"arm64": ("qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "neoverse-n1")}
+CONSOLE = {"arm64": "ttyAMA0"}
 # Seconds that a machine may run
 LIMIT = 5400
 STATUS = re.compile(r"^machine: exit status (\d+)\r?$", re.MULTILINE)

@@ -146,13 +146,11 @@ def _make(root, lines, foreign):
     own = run("dpkg", "--print-architecture", stdout=subprocess.PIPE).strip()
     listed = root.with_suffix(".list")
     listed.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    try:
-        run("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--aptopt={OLD}",
-            f"--architectures={','.join((own, *foreign))}", "--dpkgopt=force-unsafe-io", f"--include={MINIMAL}", "",
-            root, listed)
-    except Failure as error:
-        run("rm", "-rf", "--one-file-system", root)
-        raise Unavailable(error) from error
+    # mmdebstrap refuses what an earlier run has left.
+    run("rm", "-rf", "--one-file-system", root)
+    run("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", f"--aptopt={OLD}",
+        f"--architectures={','.join((own, *foreign))}", "--dpkgopt=force-unsafe-io", f"--include={MINIMAL}", "",
+        root, listed)
     listed.unlink()
     # A package that is a server must not start one: the tests start their own.
     policy = root / "usr/sbin/policy-rc.d"
@@ -162,7 +160,7 @@ def _make(root, lines, foreign):
         "".join(f"{option};\n" for option in APT), encoding="utf-8")
 
 
-def _install_all(row, root):
+def _install(row, root):
     """What is missing of the packages that the tests need; those of another suite last."""
     # An installation that was ended leaves packages that are not set up.
     inside(root, "dpkg", "--configure", "-a")
@@ -176,14 +174,6 @@ def _install_all(row, root):
                "--no-install-recommends", *(("-t", row.extra) if row.extra else ()), "install", *row.packages)
         done.touch()
     inside(root, "apt-get", "clean")
-
-
-def _install(row, root):
-    """The archive may lack a file of a package that it lists."""
-    try:
-        _install_all(row, root)
-    except Failure as error:
-        raise Unavailable(error) from error
 
 
 def _files(paths=()):
@@ -265,9 +255,12 @@ def made(name, rows):
     with _locked(name):
         lines = sources(row)
         root = kept(name, _key(*lines, *APT, MINIMAL, *row.packages, *row.foreign))
-        if not root.is_dir():
-            work = cache() / f"unfinished00-{name}"
-            _make(work, lines, row.foreign)
-            os.rename(work, root)
-        _install(row, root)
+        try:
+            if not root.is_dir():
+                work = cache() / f"unfinished00-{name}"
+                _make(work, lines, row.foreign)
+                os.rename(work, root)
+            _install(row, root)
+        except Failure as error:
+            raise Unavailable(error) from error
         yield [root]
