@@ -23,6 +23,12 @@ bool sm_empty_is_wise(unsigned p)
            (!sm_backing_secret(p) || sm_pages_probe(sm_backing_flags(p)) == 0);
 }
 
+bool sm_empty_is_reversible(unsigned p)
+{
+    return sm_empty_is_possible() &&
+           (!sm_backing_secret(p) || sm_pages_can_map(sm_backing_flags(p)));
+}
+
 /* Whether a chunk is a file, which the kernel takes back when it is unmapped. */
 static bool is_file(uint32_t page, uint32_t end)
 {

@@ -14,6 +14,9 @@ bool sm_empty_is_possible(void);
 /* The same, and the kernel maps memory for this partition now. Takes some system calls. */
 bool sm_empty_is_wise(unsigned part);
 
+/* The same where the limit of locked memory is reached, so that no page can be tried. */
+bool sm_empty_is_reversible(unsigned part);
+
 /*
  * Empties free chunks of a partition, at most pages pages if more than a chunk. Returns the
  * number of pages. Called with the partition locked.

@@ -197,7 +197,7 @@ uint32_t sm_run_take_present(unsigned p, uint32_t pages)
 
     /* Called without the lock, because populating is slow and concerns no other thread. */
     if (page && !sm_backing_populate(page, pages)) {
-        sm_run_give(page, pages);
+        sm_run_give_failed(page, pages);
         return 0;
     }
     return page;
@@ -209,6 +209,20 @@ void sm_run_give(uint32_t page, uint32_t pages)
 
     sm_lock_take(&part->lock);
     sm_free_add(part, page, pages);
+    sm_lock_drop(&part->lock);
+}
+
+void sm_run_give_failed(uint32_t page, uint32_t pages)
+{
+    struct sm_partition *part = partition_of(page);
+    unsigned p = (unsigned)(part - sm_arena.part);
+
+    sm_lock_take(&part->lock);
+    sm_free_add(part, page, pages);
+    if (pages >= sm_arena.chunk && sm_empty_is_reversible(p)) {
+        part->may_empty = true;
+        sm_free_empty(p, pages);
+    }
     sm_lock_drop(&part->lock);
 }
 

@@ -17,6 +17,13 @@ uint32_t sm_run_take_present(unsigned part, uint32_t pages);
 void sm_run_give(uint32_t page, uint32_t pages);
 
 /*
+ * Gives back a run that could not be made resident. The pages that became resident count
+ * against the limit of locked memory, from which all partitions take, so that the kernel gets
+ * back as many pages as the run has. Thread-safe.
+ */
+void sm_run_give_failed(uint32_t page, uint32_t pages);
+
+/*
  * Extends a run by the more pages directly behind it, if they are free. The new pages are not
  * resident. Thread-safe.
  */

@@ -106,7 +106,7 @@ static uint32_t large_take(unsigned part, size_t pages, uint32_t align)
     if (!page)
         return 0;
     if (!sm_backing_populate(page, (uint32_t)pages)) {
-        sm_run_give(page, (uint32_t)pages + guard);
+        sm_run_give_failed(page, (uint32_t)pages + guard);
         return 0;
     }
     large_mark(page, pages);
@@ -191,9 +191,9 @@ static bool grow(uint32_t page, uint32_t have, uint32_t need)
     }
     if (!sm_backing_populate(end, need - have)) {
         if (guard && !sm_guard_set(end))
-            sm_run_give(end, need - have + guard);
+            sm_run_give_failed(end, need - have + guard);
         else
-            sm_run_give(end + guard, need - have);
+            sm_run_give_failed(end + guard, need - have);
         return false;
     }
     large_mark(page, need);

@@ -365,6 +365,16 @@ void sm_pages_raise_limit(size_t more)
     sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &limit, NULL);
 }
 
+bool sm_pages_can_map(unsigned flags)
+{
+    struct sm_secret_map map = {.length = sm_os_page, .flags = flags};
+
+    sm_pages_map_secret(&map);
+    if (map.error == 0)
+        sm_pages_unmap(map.address, map.length);
+    return map.error == 0;
+}
+
 int sm_pages_probe(unsigned flags)
 {
     struct sm_secret_map map = {.length = sm_os_page, .flags = flags};

@@ -108,6 +108,9 @@ void sm_pages_raise_limit(size_t more);
 /* Returns 0 if memfd_secret with these flags works now, else a negative errno value. */
 int sm_pages_probe(unsigned flags);
 
+/* Whether memfd_secret with these flags can be mapped now. No page of it is touched. */
+bool sm_pages_can_map(unsigned flags);
+
 /* Returns a number that differs from run to run. */
 uint64_t sm_pages_random(void);
 

@@ -30,8 +30,7 @@ void check_failed(const char *file, int line, const char *condition)
     _exit(99);
 }
 
-/* How much more time everything has on an emulated processor */
-static unsigned slowness(void)
+unsigned test_slowness(void)
 {
     const char *text = getenv("LIBSECRETSSL_TEST_SLOWNESS");
     unsigned long factor = text ? strtoul(text, NULL, 10) : 1;
@@ -57,7 +56,7 @@ int in_child(void (*fn)(void *), void *arg)
     if (pid == 0) {
         struct rlimit none = {0, 0};
         setrlimit(RLIMIT_CORE, &none);
-        alarm(PATIENCE * slowness());
+        alarm(PATIENCE * test_slowness());
         fn(arg);
         _exit(0);
     }

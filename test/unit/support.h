@@ -15,6 +15,9 @@
     } while (0)
 _Noreturn void check_failed(const char *file, int line, const char *condition);
 
+/* How many times as long everything may take: more than 1 on an emulated processor. */
+unsigned test_slowness(void);
+
 /* Runs fn(arg) in a forked child: its exit status, or 1000 + the signal that ended it. */
 int in_child(void (*fn)(void *), void *arg);
 #define ENDED_BY(signal) (1000 + (signal))

@@ -181,3 +181,27 @@ Test(spill, foreign)
     cr_assert_geq(sm_usable_size(p), 300);
     sm_free(p);
 }
+
+/* A block that cannot be had, or cannot grow, leaves to others what there is. */
+static void too_large(void *arg)
+{
+    void *block;
+
+    (void)arg;
+    become_nobody(8 * SM_MIB);
+    sm_settings.require = 1;
+    start_heap_of(128 * SM_MIB);
+    block = sm_malloc(SM_MIB, SM_PART_IO);
+    CHECK(block);
+    for (int i = 0; i < 3; i++) {
+        CHECK(!sm_malloc(16 * SM_MIB, SM_PART_IO));
+        CHECK(!sm_realloc(block, 16 * SM_MIB));
+    }
+    CHECK(sm_arena.mapped < 2 * SM_MIB);
+    CHECK(sm_malloc(4 * SM_MIB, SM_PART_KEY) && sm_malloc(100, SM_PART_BYTES));
+}
+
+Test(spill, too_large)
+{
+    cr_assert_eq(in_child(too_large, NULL), 0);
+}
