@@ -118,10 +118,12 @@ extern SM_LOCAL struct sm_arena sm_arena;
 
 /*
  * State of a granule. At the start of a live block: the requested size, or LARGE, EMPTY (the
- * size is 0), or WITHHELD (a child was not given the contents). 0: never given out, or in the
+ * size is 0), NOTHING (the same, at an address without memory), or WITHHELD (a child was not
+ * given the contents). 0: never given out, or in the
  * interior of a block. A state outlives its page run until a slab takes the pages, so that a
  * late second free is recognised.
  */
+#define SM_STATE_NOTHING   0x7ffc
 #define SM_STATE_EMPTY     0x7ffd
 #define SM_STATE_WITHHELD  0x7ffe
 #define SM_STATE_LARGE     0x7fff
@@ -136,7 +138,7 @@ static inline bool sm_state_live(uint16_t state)
 /* The requested size of a live block in a slab. */
 static inline size_t sm_state_size(uint16_t state)
 {
-    return state == SM_STATE_EMPTY ? 0 : state;
+    return state == SM_STATE_EMPTY || state == SM_STATE_NOTHING ? 0 : state;
 }
 
 static inline bool sm_arena_owns(const void *p)

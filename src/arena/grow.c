@@ -52,6 +52,14 @@ static int commit(struct sm_partition *part, uint32_t pages)
     return error;
 }
 
+bool sm_backing_begin(unsigned p)
+{
+    struct sm_partition *part = &sm_arena.part[p];
+
+    return part->committed > part->first ||
+           (!sm_arena.fixed && commit(part, part->first + 1) == 0);
+}
+
 /* What the pages of one mapping are. */
 struct memory {
     enum sm_kind kind;

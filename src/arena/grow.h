@@ -9,6 +9,12 @@
 uint32_t sm_chunk_of(uint32_t page);
 
 /*
+ * Makes the first entries of a partition's tables writable, if they are not yet. Returns false
+ * if that is impossible. Called with the partition locked.
+ */
+bool sm_backing_begin(unsigned part);
+
+/*
  * Maps at least pages more pages at the end of a partition, up to the end of a chunk. Returns
  * false if the cap is reached or nothing may be mapped. Called with the partition locked.
  */

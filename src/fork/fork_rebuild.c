@@ -8,6 +8,7 @@
 #include "base/settings.h"
 #include "fork/external_pages.h"
 #include "fork/fork.h"
+#include "heap/empty_blocks.h"
 #include "heap/slab.h"
 #include "os/pages.h"
 #include <string.h>
@@ -101,6 +102,7 @@ void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
         if (!sm_settings.zero)
             clear_free(p);
         sm_slab_rebuild(p, blocks, bytes);
+        *blocks += sm_empty_blocks(p);
         sm_partition_rebuild(p);
     }
     if (sm_arena.span)

@@ -6,18 +6,15 @@
 #include "base/settings.h"
 #include "heap/alloc_stacks.h"
 #include "heap/bins.h"
+#include "heap/block.h"
 #include "heap/borrow.h"
+#include "heap/empty_blocks.h"
 #include "heap/fallback.h"
 #include "heap/large.h"
 #include "heap/malloc_fast.h"
-#include "heap/misuse.h"
 #include "heap/slab.h"
 #include "heap/thread_stocks.h"
-#include "log/log.h"
 #include "os/valgrind.h"
-#include "os/vector_registers.h"
-#include "os/zero.h"
-#include <string.h>
 
 static struct sm_lock arena_lock;
 
@@ -78,12 +75,6 @@ static void count_free(struct sm_thread_cache *cache, size_t n)
     }
 }
 
-/* Bytes behind a block that do not belong to the program. */
-static size_t margin(void)
-{
-    return sm_on_valgrind() ? SM_MEMCHECK_REDZONE : SM_CHECK_SLACK;
-}
-
 /* Takes a slot from the thread's bin, or from the slabs with more slots for the bin. */
 static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned class)
 {
@@ -98,47 +89,12 @@ static void *take_slot(struct sm_thread_cache *cache, unsigned part, unsigned cl
     return slot;
 }
 
-/* As sm_fast_begin and sm_fast_end, for any size. */
-static void block_begin(void *p, size_t n, unsigned class)
-{
-    if (!sm_on_valgrind()) {
-        if (SM_CHECK_REUSE && sm_settings.zero && !sm_is_zero(p, sm_classes[class].size))
-            sm_misuse_dirty(p, sm_classes[class].size);
-        sm_canary_set(p, n);
-    }
-    *sm_state_of(p) = n ? (uint16_t)n : SM_STATE_EMPTY;
-}
-
-/* Checks that nothing wrote past the end of a block in a slab. */
-static void check_end(void *p, size_t n)
-{
-    if (!sm_on_valgrind() &&
-        (!sm_canary_good(p, n) || !sm_rest_good(p, n, sm_classes[sm_slab_class(p)].size)))
-        sm_misuse_overrun(p);
-}
-
-static void block_end(void *p, size_t n)
-{
-    bool checked = !sm_on_valgrind();
-
-    check_end(p, n);
-    if (sm_settings.zero && checked) {
-        sm_zero_dirty(p, sm_round_up(SM_EXTENT(n), SM_GRANULE));
-        /* sm_zero_dirty() loaded the cleared bytes into vector registers. */
-        sm_clear_vector_registers();
-    } else if (sm_settings.zero) {
-        memset(p, 0, n);
-    }
-    *sm_state_of(p) = SM_STATE_FREE;
-    sm_memcheck_free(p);
-}
-
 static void *small_alloc(struct sm_thread_cache *cache, size_t n, unsigned part, unsigned class)
 {
     void *p = take_slot(cache, part, class);
 
     if (p)
-        block_begin(p, n, class);
+        sm_block_begin(p, n, class);
     return p;
 }
 
@@ -150,9 +106,13 @@ static bool slot_is_aligned(size_t size, size_t align)
 
 static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, unsigned part)
 {
-    size_t room = n + margin();
+    size_t room = n + sm_block_margin();
     void *p = NULL;
 
+    /* Valgrind and the trace know blocks by their memory. */
+    if (n == 0 && align == 1 && !sm_on_valgrind() && !sm_settings.trace &&
+        (p = sm_empty_block_take(part)) != NULL)
+        return p;
     if (n > sm_arena.cap)
         sm_short_of(n > SIZE_MAX >> 16 ? SM_SHORT_ABSURD : SM_SHORT_BLOCK);
     else if (align > sm_arena.cap)
@@ -236,10 +196,10 @@ void *sm_aligned_malloc(size_t align, size_t n, unsigned part)
     if (align <= SM_GRANULE || n > SM_PAGE)
         return align <= SM_GRANULE ? sm_malloc(n, part) : malloc_slow(n, align, part);
     /* The block fills its slot, because free finds the class by the block's size. */
-    while (size < SM_PAGE && size < n + margin())
+    while (size < SM_PAGE && size < n + sm_block_margin())
         size *= 2;
-    if (size <= SM_PAGE && size >= n + margin())
-        n = size - margin();
+    if (size <= SM_PAGE && size >= n + sm_block_margin())
+        n = size - sm_block_margin();
     return malloc_slow(n + (n == 0), align, part);
 }
 
@@ -247,7 +207,7 @@ static void free_slot(struct sm_thread_cache *cache, void *p, size_t n)
 {
     unsigned part = sm_part_of(p), class = sm_slab_class(p), b = sm_bin_of(part, class);
 
-    block_end(p, n);
+    sm_block_end(p, n);
     if (!cache || cache->lean) {
         sm_slab_return(part, class, &p, 1);
         return;
@@ -277,7 +237,7 @@ void sm_free_slow(void *p)
         sm_leave(cache);
         return;
     }
-    if (state == SM_STATE_WITHHELD) {
+    if (state == SM_STATE_WITHHELD || state == SM_STATE_NOTHING) {
         *sm_state_of(p) = SM_STATE_FREE;
         size = 0;
     } else if (state == SM_STATE_LARGE) {
@@ -294,85 +254,6 @@ void sm_free_slow(void *p)
 void sm_free(void *p)
 {
     sm_free_fast(p);
-}
-
-/* Resizes in place, or returns false. Called inside the allocator, with a live state. */
-static bool resize(void *p, uint16_t state, size_t n)
-{
-    size_t room = n + margin(), old;
-
-    if (n > sm_arena.cap)
-        return false;
-    if (state == SM_STATE_LARGE)
-        return room > SM_SLOT_MAX && sm_large_resize(p, n);
-    if (state == SM_STATE_WITHHELD || room > SM_SLOT_MAX ||
-        sm_slot_class(room) != sm_slab_class(p))
-        return false;
-    old = sm_state_size(state);
-    check_end(p, old);
-    if (n < old && sm_settings.zero)
-        memset((char *)p + n, 0, old - n);
-    if (!sm_on_valgrind()) {
-        sm_canary_drop(p, old);
-        sm_canary_put(p, n);
-    }
-    *sm_state_of(p) = (uint16_t)n;
-    return true;
-}
-
-/* As resize(), and counts the change. Sets old to the size before. */
-static bool resize_counted(void *p, size_t n, size_t *old)
-{
-    struct sm_thread_cache *cache = sm_enter();
-    uint16_t state = *sm_state_of(p);
-    bool done;
-
-    if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
-        sm_misuse_pointer("realloc", p);
-    sm_die_if_rawfork_child();
-    *old = state == SM_STATE_LARGE ? sm_large_size(sm_page_number(p)) : sm_state_size(state);
-    /* A child may be about to copy the block as it is. */
-    done = !sm_window_is_mine() && resize(p, state, n);
-    if (done) {
-        sm_memcheck_resize(p, *old, n);
-        if (sm_unlikely(sm_settings.trace))
-            sm_trace_note(p);
-        if (cache)
-            cache->live_bytes += (int64_t)n - (int64_t)*old;
-        else
-            __atomic_fetch_add(&sm_stats.live_bytes, (int64_t)n - (int64_t)*old,
-                               __ATOMIC_RELAXED);
-    }
-    sm_leave(cache);
-    return done;
-}
-
-static void *move(void *p, size_t old, void *to, size_t n)
-{
-    if (!to)
-        return NULL;
-    memcpy(to, p, sm_min(old, n));
-    sm_free(p);
-    /* The copy went through vector registers, which a signal would write to the stack. */
-    sm_clear_vector_registers();
-    return to;
-}
-
-/* The new block holds the same kind of bytes, so it is requested in the same partition. */
-void *sm_realloc_by(const struct sm_c_library *library, void *p, size_t n)
-{
-    size_t old;
-
-    if (!sm_arena_owns(p))
-        return sm_fallback_realloc_by(library, p, n);
-    if (resize_counted(p, n, &old))
-        return p;
-    return move(p, old, sm_malloc_by(library, n, sm_part_of(p), false), n);
-}
-
-void *sm_realloc(void *p, size_t n)
-{
-    return sm_realloc_by(&sm_own_library, p, n);
 }
 
 size_t sm_usable_size(const void *p)
@@ -395,6 +276,8 @@ bool sm_is_secret(const void *p)
 
     if (!sm_arena_owns(p))
         return false;
+    if (*sm_state_of(p) == SM_STATE_NOTHING)
+        return true;
     page = &sm_arena.pages[sm_page_number(p)];
     return page->present && page->kind == SM_KIND_SECRET;
 }

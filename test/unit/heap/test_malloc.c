@@ -64,6 +64,54 @@ Test(heap, zero_has_its_own_block)
     sm_free(b);
 }
 
+static void read_at(void *p)
+{
+    (void)*(volatile char *)p;
+}
+
+/* More of them than there are addresses without memory: the others are ordinary slots. */
+Test(heap, many_of_zero)
+{
+    enum { MANY = 3 * SM_STATES_PER_PAGE };
+    void *blocks[MANY];
+    unsigned stopped = 0;
+
+    for (int turn = 0; turn < 2; turn++) {
+        for (unsigned i = 0; i < MANY; i++) {
+            blocks[i] = sm_malloc(0, PART);
+            cr_assert(blocks[i] && sm_arena_owns(blocks[i]) && sm_is_secret(blocks[i]));
+            cr_assert_eq(sm_usable_size(blocks[i]), 0);
+            for (unsigned j = 0; turn == 0 && j < i; j++)
+                cr_assert_neq(blocks[i], blocks[j]);
+        }
+        for (unsigned i = 0; i < MANY; i++)
+            sm_free(blocks[i]);
+    }
+    for (unsigned i = 0; i < 10; i++)
+        stopped += in_child(read_at, sm_malloc(0, PART)) == ENDED_BY(SIGSEGV);
+    cr_assert_eq(stopped, 10);
+}
+
+/* It becomes larger, and smaller again, and a child has it too. */
+static void free_in_child(void *p)
+{
+    CHECK(sm_usable_size(p) == 0);
+    sm_free(p);
+    CHECK(sm_malloc(0, PART));
+}
+
+Test(heap, zero_is_resized)
+{
+    void *p = sm_malloc(0, PART), *q;
+
+    cr_assert_eq(in_child(free_in_child, p), 0);
+    q = sm_realloc(p, 100);
+    cr_assert(q && q != p);
+    cr_assert(all_bytes(q, 0, 100));
+    cr_assert_eq(sm_part_of(q), PART);
+    sm_free(q);
+}
+
 Test(heap, without_zero)
 {
     unsigned char *p = take(100);
