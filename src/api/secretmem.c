@@ -43,19 +43,30 @@ static void stay_loaded(void)
 }
 
 /*
- * Runs before main, so that the atfork handlers are the outermost, and while there is one
- * thread. A wrong value in the environment is reported and ignored, because this library must
- * not end a program for it.
+ * A wrong value in the environment is reported and ignored, because this library must not end a
+ * program for it.
  */
-__attribute__((constructor)) static void library_start(void)
+static void read_environment(void)
 {
+    static sm_flag done;
     char error[256];
 
-    stay_loaded();
+    if (__atomic_exchange_n(&done, true, __ATOMIC_RELAXED))
+        return;
     sm_log_init("libsecretmem");
     sm_library_init();
     if (!getauxval(AT_SECURE) && sm_settings_from_env(environ, error, sizeof(error)) != 0)
         sm_log("%s: ignored", error);
+}
+
+/*
+ * Runs before main, so that the atfork handlers are the outermost, and while there is one
+ * thread. Where malloc itself is made from this library, dlopen is the first to use it.
+ */
+__attribute__((constructor)) static void library_start(void)
+{
+    read_environment();
+    stay_loaded();
     sm_heap_start();
     sm_fork_init();
     library_apply();
@@ -68,7 +79,8 @@ static void first_use(void)
     if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
         !__atomic_exchange_n(&begun, true, __ATOMIC_RELAXED)) {
         __atomic_store_n(&used, true, __ATOMIC_RELAXED);
-        sm_heap_start(); /* for a constructor that ran before library_start */
+        read_environment(); /* for what runs before library_start */
+        sm_heap_start();
         sm_fork_init();
         sm_fork_start();
         sm_heap_seal();

@@ -136,6 +136,16 @@ def scenario_good_values(env, rep):
             rep.equal(len(result.err.splitlines()), told, f"{name}={value}: messages")
 
 
+def scenario_before_the_start(env, rep):
+    """Settings of libsecretmem count although dlopen allocates from it before its constructor has run."""
+    library = env.helper("libmalloc_library.so")
+    for settings in {}, {"SECRETSSL_ZERO": "0"}:
+        result = process.run(env, ["openssl", "version"],
+                             env.plain(LD_PRELOAD=library, SECRETSSL_STATS="1", **settings))
+        rep.ok(result.status == 0 and result.out.startswith("OpenSSL ") and "libsecretmem: [" in result.err,
+               f"malloc from libsecretmem, {settings}: it runs, and prints the summary", result)
+
+
 def scenario_prefault(env, rep):
     """SECRETSSL_PREFAULT makes memory present at start, and not without libcrypto."""
     sizes = {}
