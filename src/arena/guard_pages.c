@@ -78,10 +78,12 @@ static void free_kept(uint32_t page)
     uint32_t pages = sm_arena.pages[page].pages;
 
     /*
-     * A page that the kernel copied, and not this library, still has its guard. A guard that
-     * cannot be lifted stays, and the page is never used.
+     * A page that the kernel copied, and not this library, still has its guard, and a run in
+     * quarantine has no access. A guard that cannot be lifted stays, and the page is never
+     * used.
      */
-    if (sm_pages_protect(sm_page_address(page + pages), sm_os_page, true) == 0)
+    if (sm_pages_protect(sm_page_address(page), ((size_t)pages << SM_PAGE_SHIFT) + sm_os_page,
+                         true) == 0)
         guard_mark(page + pages, SM_USE_NONE);
     for (uint32_t i = 0; i < pages; i++)
         sm_arena.pages[page + i].use = SM_USE_NONE;

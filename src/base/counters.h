@@ -48,6 +48,7 @@ struct sm_stats {
     uint64_t spare_bytes;    /* mapped now for copies of children, living and to come */
     uint64_t forks_recycled; /* copies made in pages of a child that has ended */
     uint64_t returned_bytes; /* given back to the kernel, ever */
+    uint64_t quarantined;    /* bytes of freed blocks that are held back now */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

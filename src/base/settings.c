@@ -38,6 +38,8 @@ static const struct setting settings[] = {
     {"FORK", CHOICE, &sm_settings.fork, "copy or deny", .words = {"copy", "deny"}},
     {"FORK_RESERVE", SIZE, &sm_settings.fork_reserve, "0 to 1T, in bytes or with a suffix K, M, G or T",
      .most = SM_TIB},
+    {"QUARANTINE", SIZE, &sm_settings.quarantine, "0 to 1T, in bytes or with a suffix K, M, G or T",
+     .most = SM_TIB},
     {"ZERO", CHOICE, &sm_settings.zero, "0 or 1", .words = {"0", "1"}},
     {"DROP_CACHE", CHOICE, &sm_settings.drop_cache, "0 or 1", .words = {"0", "1"}},
     {"SESSIONS", CHOICE, &sm_settings.sessions, "plain or sealed", .words = {"plain", "sealed"}},

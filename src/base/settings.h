@@ -22,6 +22,7 @@ struct sm_settings {
     int route;           /* enum sm_route */
     int fork;            /* enum sm_fork */
     size_t fork_reserve; /* bytes; 0: no copies in recycled pages */
+    size_t quarantine;   /* bytes; 0: freed blocks are reused at once */
     int zero;
     int drop_cache;
     int sessions;  /* enum sm_sessions */

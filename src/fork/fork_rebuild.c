@@ -94,6 +94,7 @@ static void count_pages(void)
 void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
 {
     sm_slab_reset_locks();
+    sm_stats.quarantined = 0; /* The child's slots and runs are free. */
     sm_guard_forget();
     sm_scavenge_after_fork();
     for (unsigned p = 0; p < SM_PARTS && sm_arena.span; p++) {

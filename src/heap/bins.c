@@ -4,16 +4,16 @@
 #include "heap/slab.h"
 #include <string.h>
 
-/* The bytes that a bin has for slots. */
-static uint32_t bin_room(unsigned class, bool lean)
+/* The bytes that a bin has for freed slots. */
+static uint32_t bin_room(const struct sm_thread_cache *cache, unsigned class, bool lean)
 {
-    return lean ? 0 : sm_classes[class].cached * (uint32_t)sizeof(void *);
+    return lean || cache->quarantined ? 0 : sm_classes[class].cached * (uint32_t)sizeof(void *);
 }
 
 /* The word below a bin's first slot. */
 static void **bin_bottom(struct sm_thread_cache *cache, unsigned b, unsigned class)
 {
-    uint32_t room = bin_room(class, cache->lean);
+    uint32_t room = bin_room(cache, class, cache->lean);
 
     return (void **)((char *)cache + cache->bins[b].limit - room);
 }
@@ -72,7 +72,8 @@ void sm_cache_set_lean(struct sm_thread_cache *cache, bool lean)
 {
     for (unsigned b = 1; b < SM_BINS; b++) {
         unsigned class = (b - 1) / SM_PARTS;
-        cache->bins[b].limit += bin_room(class, lean) - bin_room(class, cache->lean);
+        cache->bins[b].limit +=
+            bin_room(cache, class, lean) - bin_room(cache, class, cache->lean);
     }
     cache->lean = lean;
 }

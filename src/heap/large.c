@@ -7,6 +7,7 @@
 #include "base/settings.h"
 #include "heap/canary.h"
 #include "heap/misuse.h"
+#include "heap/quarantine.h"
 #include "heap/thread_cache.h"
 #include "os/valgrind.h"
 #include "os/vector_registers.h"
@@ -170,10 +171,10 @@ void sm_large_free(void *p)
     sm_clear_vector_registers();
     sm_memcheck_free(p);
     *sm_state_of(p) = SM_STATE_FREE;
-    if (sm_guarded(page, pages))
-        keep(page, pages);
-    else
+    if (!sm_guarded(page, pages))
         sm_run_give(page, pages);
+    else if (!sm_quarantine_is_on() || !sm_quarantine_run(page, sm_cache ? sm_cache->shard : 0))
+        keep(page, pages);
 }
 
 /* Extends a run. The guard moves to the new end. */

@@ -12,6 +12,7 @@
 #include "heap/fallback.h"
 #include "heap/large.h"
 #include "heap/malloc_fast.h"
+#include "heap/quarantine.h"
 #include "heap/slab.h"
 #include "heap/thread_stocks.h"
 #include "os/valgrind.h"
@@ -208,7 +209,9 @@ static void free_slot(struct sm_thread_cache *cache, void *p, size_t n)
     unsigned part = sm_part_of(p), class = sm_slab_class(p), b = sm_bin_of(part, class);
 
     sm_block_end(p, n);
-    if (!cache || cache->lean) {
+    if (sm_quarantine_is_on() && sm_quarantine_slot(p, cache ? cache->shard : 0))
+        return;
+    if (!cache || cache->lean || cache->quarantined) {
         sm_slab_return(part, class, &p, 1);
         return;
     }

@@ -136,9 +136,10 @@ static void set_up(struct sm_thread_cache *cache)
 {
     uint32_t at = offsetof(struct sm_thread_cache, slots);
 
+    cache->quarantined = sm_settings.quarantine != 0;
     for (unsigned b = 1; b < SM_BINS; b++) {
         uint32_t room = sm_classes[(b - 1) / SM_PARTS].cached * (uint32_t)sizeof(void *);
-        cache->bins[b] = (struct sm_bin){at, at + room};
+        cache->bins[b] = (struct sm_bin){at, at + (cache->quarantined ? 0 : room)};
         cache->want[b] = 1;
         at += room + (uint32_t)sizeof(void *);
     }

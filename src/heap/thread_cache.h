@@ -31,6 +31,7 @@ struct sm_thread_cache {
     struct sm_thread_cache *next; /* in the list of all caches, unused ones included */
     bool used;
     bool lean;           /* keeps nothing: each bin is empty and full at once */
+    bool quarantined;    /* each bin is full at once, so that no freed slot is in one */
     uint32_t slow_calls; /* off the fast path */
     uint32_t plan;       /* the last one of the scavenger that this thread followed */
     uint8_t shard;       /* of the slabs: threads of different shards share no cache lines */

@@ -3,6 +3,7 @@
 #include "arena/scavenge.h"
 #include "heap/bins.h"
 #include "heap/malloc.h"
+#include "heap/quarantine.h"
 
 #define VAIN_MOST 1024 /* shortages that are not tried again after one in vain */
 
@@ -18,7 +19,7 @@ bool sm_thread_caches_flush_runs(void)
     for (struct sm_thread_cache *c = sm_thread_caches(); c; c = c->next)
         any = sm_cache_retain_runs(c) || any;
     sm_lock_drop(&sm_thread_caches_lock);
-    return any;
+    return sm_quarantine_flush() || any;
 }
 
 static uint32_t free_pages(void)

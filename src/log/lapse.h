@@ -47,7 +47,8 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(SESSION_LOST, LESSER, "a session of a shared cache could not be used") \
     entry(AFALG, LESSER, "the engine afalg was refused") \
     entry(SECURE_HEAP, EXPOSED, "OpenSSL's secure heap is in ordinary memory") \
-    entry(WITHHELD, EXPOSED, "key bytes are not withheld from children, because libcrypto names no files")
+    entry(WITHHELD, EXPOSED, "key bytes are not withheld from children, because libcrypto names no files") \
+    entry(QUARANTINE, LESSER, "freed blocks are reused at once, because there is no memory to list them")
 /* clang-format on */
 
 #define SM_LAPSE_ENUM(name, harm, what) SM_LAPSE_##name,

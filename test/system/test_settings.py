@@ -16,6 +16,7 @@ BAD = {
     "SECRETSSL_ROUTE": ["some", "key", "ALL", "keys,all"],
     "SECRETSSL_FORK": ["yes", "Copy", "copydeny", "0"],
     "SECRETSSL_FORK_RESERVE": ["x", "-1", "auto", "1Q", "2T"],
+    "SECRETSSL_QUARANTINE": ["on", "-1", "1Q", "2T"],
     "SECRETSSL_ZERO": ["2", "no", "10"],
     "SECRETSSL_DROP_CACHE": ["2", "yes", "on"],
     "SECRETSSL_SESSIONS": ["seal", "1", "Sealed"],
@@ -34,6 +35,7 @@ ACCEPTED = {
     "SECRETSSL_ROUTE": ["all", "keys"],
     "SECRETSSL_FORK": ["copy", "deny"],
     "SECRETSSL_FORK_RESERVE": ["0", "1T"],
+    "SECRETSSL_QUARANTINE": ["0", "1T"],
     "SECRETSSL_ZERO": ["0", "1"],
     "SECRETSSL_DROP_CACHE": ["0", "1"],
     "SECRETSSL_SESSIONS": ["plain", "sealed"],
@@ -51,6 +53,7 @@ GOOD = {
     "SECRETSSL_ROUTE": ["all", "keys"],
     "SECRETSSL_FORK": ["copy", "deny"],
     "SECRETSSL_FORK_RESERVE": ["0", "64K", "1T"],
+    "SECRETSSL_QUARANTINE": ["0", "64K", "1M", "1T"],
     "SECRETSSL_ZERO": ["0", "1"],
     "SECRETSSL_DROP_CACHE": ["0", "1"],
     "SECRETSSL_SESSIONS": ["plain", "sealed"],
@@ -139,7 +142,7 @@ def scenario_good_values(env, rep):
 def scenario_before_the_start(env, rep):
     """Settings of libsecretmem count although dlopen allocates from it before its constructor has run."""
     library = env.helper("libmalloc_library.so")
-    for settings in {}, {"SECRETSSL_ZERO": "0"}:
+    for settings in {}, {"SECRETSSL_ZERO": "0"}, {"SECRETSSL_QUARANTINE": "1M"}:
         result = process.run(env, ["openssl", "version"],
                              env.plain(LD_PRELOAD=library, SECRETSSL_STATS="1", **settings))
         rep.ok(result.status == 0 and result.out.startswith("OpenSSL ") and "libsecretmem: [" in result.err,

@@ -63,6 +63,8 @@
           "Bytes mapped for copies of children, living and to come.") \
     entry(RECYCLED, "forks_recycled", "forks_recycled_total", sum->forks_recycled, \
           "Forked children whose copy was made in pages that an ended child had.") \
+    entry(QUARANTINED, "quarantined_bytes", "quarantined_bytes", sum->quarantined, \
+          "Bytes of freed blocks that are held back.") \
     entry(HOOKS, "hooks", "hooks", sum->hooks, \
           "Copies of libcrypto that are hooked.") \
     entry(HOOKS_FAILED, "hooks_failed", "hooks_failed", sum->hooks_late, \
