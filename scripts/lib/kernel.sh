@@ -49,6 +49,14 @@ kernel_switched_off()
         -R '^system\.doctor\.boot_switch$'
 }
 
+# The profile of docs/hardening.md. What it switches off stays off until the machine ends.
+kernel_hardened()
+{
+    $lab/run --unpatched --append lockdown=confidentiality "$1" -- \
+        ctest --test-dir "$PWD/build/release" --no-tests=error --output-on-failure \
+        -R '^system\.against_root\.hardened$'
+}
+
 # kernel_verified BASE: what takes too long was done for this very series.
 kernel_verified()
 {
@@ -89,6 +97,10 @@ kernel_steps()
     for base in $bases; do
         begin "kernel $base: the doctor, memfd_secret switched off at boot" \
             unless_it_passed "$base" kernel_switched_off "$base"
+    done
+    finish
+    for base in $bases; do
+        begin "kernel $base: hardened against root" unless_it_passed "$base" kernel_hardened "$base"
     done
     finish
 }

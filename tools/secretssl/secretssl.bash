@@ -93,7 +93,7 @@ _secretssl()
     fi
     case ${COMP_WORDS[1]}:$current in
     run:*) _secretssl_run ;;
-    doctor:-*) _secretssl_words --json --help --version ;;
+    doctor:-*) _secretssl_words --json --against-root --help --version ;;
     stat:-*) _secretssl_words --all --strict --json --prometheus --help --version ;;
     scan:-*) _secretssl_words --key --keylog --passin --kernel --json --help --version ;;
     doctor:* | stat:* | scan:*) _secretssl_processes ;;

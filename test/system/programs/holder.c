@@ -4,6 +4,7 @@
  *   holder abort|wait|freed SEED
  *
  * The secret is made in place from the seed: no other copy of it exists. `freed` has freed it.
+ * Says where it is.
  */
 #include "common.h"
 
@@ -18,7 +19,7 @@ enum { SIZE = 64 };
 
 int main(int argc, char **argv)
 {
-    char word;
+    char word, said[64];
 
     if (argc != 3) {
         fprintf(stderr, "usage: %s abort|wait|freed SEED\n", argv[0]);
@@ -27,7 +28,8 @@ int main(int argc, char **argv)
     void *secret = filled_block(SIZE, strtoull(argv[2], NULL, 0));
     if (strcmp(argv[1], "freed") == 0)
         OPENSSL_free(secret);
-    if (write(STDOUT_FILENO, "ready\n", 6) != 6)
+    snprintf(said, sizeof(said), "ready %p\n", secret);
+    if (write(STDOUT_FILENO, said, strlen(said)) < 0)
         return 2;
     if (strcmp(argv[1], "abort") == 0)
         abort();

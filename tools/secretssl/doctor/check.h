@@ -50,6 +50,7 @@ struct diagnosis {
     struct check list[CHECKS_MOST];
     size_t count;
     struct facts facts;
+    bool against_root; /* these are the ways that root has */
 };
 
 /* Adds a check. The verdict is VERDICT_OK until check_say() sets another. */
@@ -99,6 +100,11 @@ void check_preload(struct diagnosis *diagnosis);
 void check_patches(struct diagnosis *diagnosis);
 void check_hibernation(struct diagnosis *diagnosis);
 void check_core_dumps(struct diagnosis *diagnosis);
+
+/*
+ * The ways that root has to secret memory: a check for each, VERDICT_WARNING if it is open.
+ */
+void check_root_ways(struct diagnosis *diagnosis);
 
 /*
  * The program that check_preload() starts under the preload object. Prints on stdout whether

@@ -11,7 +11,7 @@
 enum { WORKS = 0, DOES_NOT = 1, USAGE = 2 };
 
 struct request {
-    bool json, preloaded;
+    bool json, preloaded, against_root;
     struct patient *patients;
     size_t count;
 };
@@ -23,6 +23,37 @@ static void (*const checks[])(struct diagnosis *) = {
     check_preload,     check_patches,       check_hibernation, check_core_dumps,
 };
 
+/* What must hold before it means anything that a way is closed. */
+static void (*const first_checks[])(struct diagnosis *) = {
+    check_system_call,
+    check_secret_memory,
+    check_unreadable,
+    check_root_ways,
+};
+
+static void run_checks(struct diagnosis *diagnosis)
+{
+    void (*const *list)(struct diagnosis *) = diagnosis->against_root ? first_checks : checks;
+    size_t count = diagnosis->against_root ? sizeof(first_checks) / sizeof(first_checks[0])
+                                           : sizeof(checks) / sizeof(checks[0]);
+
+    check_children(diagnosis);
+    for (size_t i = 0; diagnosis->facts.can_try && i < count; i++)
+        list[i](diagnosis);
+}
+
+/* Against root a way that is open counts like a check that failed. */
+static int doctor_status(const struct diagnosis *diagnosis)
+{
+    if (!doctor_works(diagnosis))
+        return DOES_NOT;
+    if (!diagnosis->against_root)
+        return WORKS;
+    if (doctor_count(diagnosis, VERDICT_WARNING) > 0)
+        return DOES_NOT;
+    return doctor_count(diagnosis, VERDICT_UNKNOWN) > 0 ? USAGE : WORKS;
+}
+
 static int examine(const struct request *request)
 {
     static struct diagnosis diagnosis;
@@ -30,10 +61,9 @@ static int examine(const struct request *request)
     bool good;
 
     raise_memlock_limit();
-    check_children(&diagnosis);
-    for (size_t i = 0; diagnosis.facts.can_try && i < sizeof(checks) / sizeof(checks[0]); i++)
-        checks[i](&diagnosis);
-    status = doctor_works(&diagnosis) ? WORKS : DOES_NOT;
+    diagnosis.against_root = request->against_root;
+    run_checks(&diagnosis);
+    status = doctor_status(&diagnosis);
     for (size_t i = 0; i < request->count; i++) {
         struct patient *patient = &request->patients[i];
 
@@ -53,7 +83,7 @@ static int examine(const struct request *request)
     return good ? status : USAGE;
 }
 
-enum { JSON = 256, PRELOADED };
+enum { JSON = 256, PRELOADED, AGAINST_ROOT };
 
 static error_t doctor_option(int key, char *argument, struct argp_state *state)
 {
@@ -62,6 +92,9 @@ static error_t doctor_option(int key, char *argument, struct argp_state *state)
     switch (key) {
     case JSON:
         request->json = true;
+        return 0;
+    case AGAINST_ROOT:
+        request->against_root = true;
         return 0;
     case PRELOADED:
         request->preloaded = true;
@@ -90,6 +123,8 @@ static int doctor_main(const struct command *self, int argc, char **argv)
 
 static const struct argp_option options[] = {
     {"json", JSON, NULL, 0, "Print one JSON object instead of lines of text", 0},
+    {"against-root", AGAINST_ROOT, NULL, 0,
+     "Say which ways to secret memory root still has on this machine", 0},
     /* For this program's own child; see preload.c. */
     {"preloaded", PRELOADED, NULL, OPTION_HIDDEN, NULL, 0},
     {0},
@@ -112,9 +147,14 @@ const struct command command_doctor = {
                 "The result holds for the user who runs the doctor, below the limits and "
                 "filters of this shell. For a service, run the doctor as the service's user: "
                 "systemd-run --pipe -p User=NAME secretssl doctor\n\n"
+                "With --against-root, a warning is a way to secret memory that is open to "
+                "root, and the line below it closes the way. What root may do by restarting a "
+                "service without protection, or by reading the key's file, is not looked "
+                "at.\n\n"
                 "Exit status: 0 if secret memory works and each given process is protected; 1 "
-                "if not, also for a process that is degraded or has nothing to protect; 2 if a "
-                "process could not be inspected, or the arguments are wrong.",
+                "if not, also for a process that is degraded or has nothing to protect, and "
+                "with --against-root if a way is open; 2 if a process, or a way, could not be "
+                "inspected, or the arguments are wrong.",
             .children = options_help,
         },
     .usage_status = USAGE,

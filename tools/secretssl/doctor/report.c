@@ -48,28 +48,43 @@ static void print_patient(const struct patient *patient)
     }
 }
 
-static size_t unknown(const struct diagnosis *diagnosis)
+size_t doctor_count(const struct diagnosis *diagnosis, enum verdict verdict)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < diagnosis->count; i++)
-        count += diagnosis->list[i].verdict == VERDICT_UNKNOWN;
+        count += diagnosis->list[i].verdict == verdict;
     return count;
+}
+
+static void print_conclusion(const struct diagnosis *diagnosis)
+{
+    size_t open = doctor_count(diagnosis, VERDICT_WARNING);
+
+    if (!doctor_works(diagnosis))
+        puts("secret memory does not work: see what failed above");
+    else if (!diagnosis->against_root)
+        puts("secret memory works");
+    else if (open == 0)
+        puts("root has none of these ways to secret memory");
+    else
+        printf("root has %zu %s to secret memory\n", open, open == 1 ? "way" : "ways");
 }
 
 bool doctor_print_text(const struct diagnosis *diagnosis, const struct patient *patients,
                        size_t count)
 {
+    size_t unknown = doctor_count(diagnosis, VERDICT_UNKNOWN);
+
     for (size_t i = 0; i < diagnosis->count; i++)
         print_check(&diagnosis->list[i], diagnosis->list[i].name);
     for (size_t i = 0; i < count; i++)
         print_patient(&patients[i]);
-    if (unknown(diagnosis) > 0)
-        printf("%zu %s cannot be known by user %u%s\n", unknown(diagnosis),
-               unknown(diagnosis) == 1 ? "check" : "checks", (unsigned)geteuid(),
+    if (unknown > 0)
+        printf("%zu %s cannot be known by user %u%s\n", unknown,
+               unknown == 1 ? "check" : "checks", (unsigned)geteuid(),
                geteuid() == 0 ? ", here" : "; root may be able to find out more");
-    puts(doctor_works(diagnosis) ? "secret memory works"
-                                 : "secret memory does not work: see what failed above");
+    print_conclusion(diagnosis);
     return output_written();
 }
 
@@ -115,6 +130,12 @@ bool doctor_print_json(const struct diagnosis *diagnosis, const struct patient *
         json_array_append_new(checks, check_json(&diagnosis->list[i]));
     for (size_t i = 0; i < count; i++)
         json_array_append_new(processes, patient_json(&patients[i]));
+    if (diagnosis->against_root)
+        return json_print(
+            "doctor", json_pack("{s:i, s:s, s:b, s:i, s:i, s:o, s:o}", "schema", JSON_SCHEMA,
+                                "version", SECRETSSL_VERSION, "works", doctor_works(diagnosis),
+                                "open", (int)doctor_count(diagnosis, VERDICT_WARNING), "uid",
+                                (int)geteuid(), "checks", checks, "processes", processes));
     return json_print("doctor", json_pack("{s:i, s:s, s:b, s:i, s:o, s:o}", "schema",
                                           JSON_SCHEMA, "version", SECRETSSL_VERSION, "works",
                                           doctor_works(diagnosis), "uid", (int)geteuid(),

@@ -23,6 +23,9 @@ bool doctor_print_text(const struct diagnosis *diagnosis, const struct patient *
 bool doctor_print_json(const struct diagnosis *diagnosis, const struct patient *patients,
                        size_t count);
 
+/* The number of checks with a verdict: with VERDICT_WARNING, the ways that are open to root. */
+size_t doctor_count(const struct diagnosis *diagnosis, enum verdict verdict);
+
 /* Returns true if no check failed: secret memory works, and OpenSSL uses secret memory. */
 bool doctor_works(const struct diagnosis *diagnosis);
 
