@@ -65,7 +65,7 @@ cross() {
     } >"$1/versions"
     export PKG_CONFIG_LIBDIR="/usr/lib/$2/pkgconfig:/usr/share/pkgconfig"
     build "$1" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="${2%%-*}" -DCMAKE_C_COMPILER="$2-gcc" \
-        -DSECRETSSL_TEST_SECONDS=900
+        -DSECRETSSL_TEST_SECONDS=1800
 }
 
 # An emulated processor is slow, so the tests have more time.
@@ -77,7 +77,7 @@ test_built() {
         echo "page $(getconf PAGESIZE)"
     } >>"$1/versions"
     export LIBSECRETSSL_TEST_SLOWNESS=5
-    run_tests "$1" "$2" -C machine -j 2 --timeout 900
+    run_tests "$1" "$2" -C machine -j 2 --timeout 1800
 }
 
 # The programs of the tests are those that were built here; the preload and the tool are the packages'.

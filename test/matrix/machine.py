@@ -15,22 +15,25 @@ from disks import image, megabytes
 QEMU = {"arm64": ("qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "neoverse-n1")}
 CONSOLE = {"arm64": "ttyAMA0"}
 # Seconds that a machine may run
-LIMIT = 5400
+LIMIT = 7200
 STATUS = re.compile(r"^machine: exit status (\d+)\r?$", re.MULTILINE)
 
 
-def _kernel(machine, files):
-    """The directory of the kernel and its initramfs."""
+def _kernel(machine, files, lower):
+    """The paths of the kernel and of its initramfs."""
+    if machine.built:
+        # An initramfs mounts the disks for each kernel; this one has what it needs built in.
+        return lower[0] / machine.built, next((files / "kernels").glob("*/initramfs"))
     found = [path for path in sorted((files / "kernels").iterdir()) if re.fullmatch(machine.kernel, path.name)]
     if len(found) != 1:
         raise roots.Failure(f"{files} has {len(found)} kernels of the form '{machine.kernel}'")
-    return found[0]
+    return found[0] / "vmlinuz", found[0] / "initramfs"
 
 
 def boot(machine, files, place, command):
     """Boots the machine with a copy of the place's /srv, runs a command there, and returns its exit status. What it
     wrote to /srv/out is in the place afterwards; what it printed, in console.log there."""
-    kernel = _kernel(machine, files)
+    kernel, initramfs = _kernel(machine, files, place.lower)
     work, srv, console = place.above.work, place.above.srv, place.out / "console.log"
     disk, script = work / "srv.ext4", srv / "command"
     script.write_text("#!/bin/sh\nexec " + command + "\n")
@@ -38,7 +41,7 @@ def boot(machine, files, place, command):
     image(srv, disk, megabytes(srv) + 1024)
     words = [*QEMU[machine.architecture], "-accel", "tcg,thread=multi", "-smp", "2", "-m", machine.memory,
              "-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{console}",
-             "-kernel", kernel / "vmlinuz", "-initrd", kernel / "initramfs",
+             "-kernel", kernel, "-initrd", initramfs,
              "-append", f"console={CONSOLE[machine.architecture]} panic=-1 oops=panic audit=0 {machine.settings}",
              "-drive", f"file={files / 'root.ext4'},format=raw,if=none,id=root,readonly=on",
              "-device", "virtio-blk-pci,drive=root,serial=root",

@@ -5,7 +5,7 @@
 usage: matrix.py run ROW      makes the root if it is missing, builds and tests there; keeps the
                               results in build/matrix
        matrix.py publish      writes them into docs/systems.md and test/matrix/results.json
-       matrix.py rows         prints the names of the rows
+       matrix.py rows         prints the names of the rows that are published
 
 Needs root, and the network for packages. One line for each test, and a closing count.
 """
@@ -117,7 +117,8 @@ def test_in_root(row, place):
 def test_on_machine(row, place):
     """The place lies above the root in which it is built."""
     place.run("cross", "/srv/out", row.machine.triplet)
-    files = disks.made(row.machine, BUILDERS[row.base])
+    builder = BUILDERS[row.base]
+    files = disks.made(row.machine, BUILDERS[builder.base] if builder.base else builder)
     status = machine.boot(row.machine, files, place, f"{INSIDE} built /srv/out '{row.expression}'")
     if status != 0:
         raise roots.Failure(f"inside.sh ended with exit status {status} in the emulated machine")
@@ -149,7 +150,7 @@ def run(name):
 
 def main(words):
     if words == ["rows"]:
-        print("\n".join(ROWS))
+        print("\n".join(name for name, row in ROWS.items() if row.published))
         return 0
     if words == ["publish"]:
         return page.publish(RESULTS, ROWS)

@@ -214,7 +214,9 @@ def kept(name, key):
 def _prepared(name, row, lower):
     """What the row's script has changed above the base; made anew for another script, or other packages below."""
     status = (lower[-1] / "var/lib/dpkg/status").read_text(encoding="utf-8")
-    texts = [(PREPARE / file).read_text(encoding="utf-8") for file in ("source", row.prepare[0])]
+    # A script's own files have names that begin as its own does.
+    files = [PREPARE / "source", *sorted(PREPARE.glob(f"{row.prepare[0]}*"))]
+    texts = [file.read_text(encoding="utf-8") for file in files]
     below = [directory.name for directory in lower]
     directory = kept(name, _key(*below, status, *texts, *row.prepare))
     if not directory.is_dir():
