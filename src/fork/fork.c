@@ -9,6 +9,7 @@
 #include "fork/fork_inherit.h"
 #include "fork/fork_shared.h"
 #include "fork/spares.h"
+#include "fork/stream_list.h"
 #include "heap/malloc.h"
 #include "heap/thread_stocks.h"
 #include "log/lapse.h"
@@ -16,16 +17,11 @@
 #include "os/helper_process.h"
 #include "os/pages.h"
 #include "os/vector_registers.h"
-#include "stacktrace/fatal.h"
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sys/single_threaded.h>
 
-/* Weak, because a C library without these functions does not lock its streams. */
-void _IO_list_lock(void) __attribute__((weak));
-void _IO_list_unlock(void) __attribute__((weak));
-void _IO_list_resetlock(void) __attribute__((weak));
 int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 
 #define YIELD_DOZES 10
@@ -68,22 +64,6 @@ static void withhold_again(void)
 }
 
 /*
- * Takes the lock of the C library's stream list, which fork() itself takes after all prepare
- * handlers. A thread that holds it may be in a stream's own write function and allocate there.
- * So the lock is taken before the gate is closed, and that thread finishes first. The lock is
- * recursive.
- */
-static bool stdio_lock(void)
-{
-    bool locks =
-        !__libc_single_threaded && _IO_list_lock && _IO_list_unlock && _IO_list_resetlock;
-
-    if (locks)
-        _IO_list_lock();
-    return locks;
-}
-
-/*
  * If the heap has not started, no filter is known either, and no signals are blocked. A signal
  * handler that forks then finds its own thread holding the lock, and there is nothing to copy.
  */
@@ -99,16 +79,18 @@ static void hold_for_fork(void)
 }
 
 /*
- * Takes the stream list, the fork lock and the gate, in this order. A thread that was
- * interrupted inside the allocator by a handler that forks may want the stream list. All three
- * are then released for a moment.
+ * Takes the stream list, the fork lock and the gate, in this order. fork() takes the stream
+ * list after all prepare handlers. A thread that has it may be in a stream's own write function
+ * and allocate there, so it is taken before the gate is closed, and that thread finishes first.
+ * A thread that was interrupted inside the allocator by a handler that forks may want the
+ * stream list. All three are then released for a moment.
  */
 static void stop_others(bool by_libc)
 {
     bool stdio;
 
     for (;;) {
-        stdio = by_libc && stdio_lock();
+        stdio = by_libc && sm_stream_list_lock();
         hold_for_fork();
         forking.stdio = stdio;
         forking.started = sm_heap_started();
@@ -117,7 +99,7 @@ static void stop_others(bool by_libc)
         sm_gate_open();
         sm_fork_release();
         if (stdio)
-            _IO_list_unlock();
+            sm_stream_list_unlock();
         /* The C library's lock is not fair: a thread that waits for it needs time to wake. */
         for (int i = 0; i < YIELD_DOZES; i++)
             sm_gate_doze();
@@ -201,6 +183,12 @@ static bool was_born(int failure)
     return failure == 0 || sm_fork_shared_used(forking.shared, failure);
 }
 
+/* Whether the child cannot have the secrets, and therefore ends. */
+static bool is_without_copy(void)
+{
+    return !forking.inherits && sm_arena.mapped;
+}
+
 static void after_in_parent(void)
 {
     /*
@@ -221,6 +209,10 @@ static void after_in_parent(void)
         sm_fork_shared_wait(forking.shared);
     if (forking.shared)
         sm_fork_shared_keep(forking.shared);
+    if (is_without_copy() && (forking.answered ? !forking.failed : failure == 0)) {
+        sm_count(&sm_stats.fork_failed, 1);
+        sm_lapse_count(SM_LAPSE_CHILD); /* The child writes the line. */
+    }
     errno = failure ? failure : forking.error;
     finish();
 }
@@ -246,7 +238,7 @@ static void parent(void)
     announced = false;
     sm_fork_release();
     if (stdio)
-        _IO_list_unlock();
+        sm_stream_list_unlock();
 }
 
 static void copy_secrets(void)
@@ -273,7 +265,7 @@ static void copy_secrets(void)
     sm_fork_shared_end(shared);
     error = sm_fork_copy_place(&copy);
     if (error)
-        sm_fatal(error, NULL);
+        sm_exit_refused("%s: this child ends", error);
     sm_stats.fork_pages = copy.pages;
     /*
      * Otherwise the next signal would write the bytes that the copy left in the registers to
@@ -290,7 +282,7 @@ static void after_in_child(void)
 
     errno = forking.error;
     sm_helper_alone(true);
-    if (!forking.inherits && sm_arena.mapped)
+    if (is_without_copy())
         sm_exit_refused(
             "the secrets cannot be copied at fork (no memory, or a filter forbids it): "
             "this child ends");
@@ -302,7 +294,7 @@ static void after_in_child(void)
     else if (forking.shared)
         copy_secrets();
     if (error)
-        sm_fatal(error, NULL);
+        sm_exit_refused("%s: this child ends", error);
     sm_spares_forget(forking.ahead);
     if (sm_settings.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
@@ -332,7 +324,7 @@ static void child(void)
     announced = false;
     sm_fork_release_in_child();
     if (stdio)
-        _IO_list_resetlock();
+        sm_stream_list_reset();
 }
 
 /*

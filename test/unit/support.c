@@ -133,6 +133,21 @@ void filter_call(int nr, uint32_t answer)
     filter_install((struct sock_fprog){sizeof(filter) / sizeof(filter[0]), filter});
 }
 
+void filter_argument(int nr, unsigned argument, uint32_t value, uint32_t answer)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                 (uint32_t)offsetof(struct seccomp_data, args) + argument * 8),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, answer),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+
+    filter_install((struct sock_fprog){6, filter});
+}
+
 void private_dev(void)
 {
     int flags = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);

@@ -33,6 +33,8 @@ void become_nobody(size_t memlock);
 
 /* A seccomp filter: this system call gets that answer (SECCOMP_RET_...), all others work. */
 void filter_call(int nr, uint32_t answer);
+/* The same for calls whose argument, counted from 0, has this value in its lower 32 bits. */
+void filter_argument(int nr, unsigned argument, uint32_t value, uint32_t answer);
 void filter_install(struct sock_fprog program);
 
 /* A /dev of this process alone, with nothing in it. */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel refuses what a fork needs: the child ends in order, and the parent counts it. */
+#include "base/counters.h"
+#include "heap/malloc.h"
+#include "log/lapse.h"
+#include "support.h"
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REFUSED 78
+
+static char text[4096];
+
+/* Forks; returns the child's exit status, or 1000 + the signal that ended it. */
+static int outcome(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(0);
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    return WIFSIGNALED(status) ? ENDED_BY(WTERMSIG(status)) : WEXITSTATUS(status);
+}
+
+static void *secret(void)
+{
+    void *p;
+
+    start_heap_of(16 * SM_MIB);
+    p = sm_malloc(100, SM_PART_KEY);
+    CHECK(p && sm_is_secret(p));
+    memset(p, 1, 100);
+    return p;
+}
+
+/* The parent cannot let the child have its pages for a moment. */
+static void inherit(void *arg)
+{
+    void *p = secret();
+
+    (void)arg;
+    CHECK(outcome() == 0);
+    CHECK(sm_stats.fork_failed == 0 && sm_stats.lapses[SM_LAPSE_CHILD] == 0);
+    filter_argument(SYS_madvise, 2, MADV_DOFORK, SECCOMP_RET_ERRNO | ENOMEM);
+    CHECK(outcome() == REFUSED);
+    CHECK(sm_stats.fork_failed == 1 && sm_stats.lapses[SM_LAPSE_CHILD] == 1);
+    CHECK(all_bytes(p, 1, 100) && mapping_has(p, "dc"));
+}
+
+Test(fork_refused, inherit)
+{
+    cr_assert_eq(in_child_saying(inherit, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert(strstr(text, "the secrets cannot be copied at fork"), "%s", text);
+    cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
+}
+
+/* The child cannot move its copy to its place. */
+static void place(void *arg)
+{
+    void *p = secret();
+
+    (void)arg;
+    CHECK(outcome() == 0);
+    filter_argument(SYS_mremap, 3, MREMAP_MAYMOVE | MREMAP_FIXED, SECCOMP_RET_ERRNO | ENOMEM);
+    CHECK(outcome() == REFUSED);
+    CHECK(all_bytes(p, 1, 100));
+}
+
+Test(fork_refused, place)
+{
+    cr_assert_eq(in_child_saying(place, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert(strstr(text, "could not be put in place: this child ends"), "%s", text);
+    cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
+}
