@@ -232,6 +232,8 @@ bool sm_pages_move_is_refused(void)
 
 void sm_pages_map_secret(struct sm_secret_map *map)
 {
+    bool anywhere = !map->address;
+
     if (sm_seccomp_forbids_any(SM_CALLS_TO_MAP) ||
         (map->to_move && sm_pages_move_is_refused())) {
         map->error = -EPERM;
@@ -247,7 +249,9 @@ void sm_pages_map_secret(struct sm_secret_map *map)
     /* mmap over a range that was not inheritable creates an inheritable mapping. */
     if (map->error == 0) {
         map->error = sm_pages_inherit(map->address, map->length, false);
-        if (map->error)
+        if (map->error && anywhere)
+            sm_pages_unmap(map->address, map->length);
+        else if (map->error)
             sm_pages_discard(map->address, map->length);
     }
 }
@@ -276,15 +280,18 @@ int sm_pages_map_anonymous(void *address, size_t length)
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (sm_failed(result))
         return (int)result;
-    if (!sm_seccomp_forbids(SM_CALL_MADVISE)) {
-        sm_sys(SYS_madvise, address, length, MADV_DONTDUMP);
-        /*
-         * A merged neighbour could be swapped out or dumped together with this range. This is
-         * harmless, because both belong to this library.
-         */
-        sm_pages_inherit(address, length, false);
-    }
-    return 0;
+    if (sm_seccomp_forbids(SM_CALL_MADVISE))
+        return 0;
+    result = sm_sys(SYS_madvise, address, length, MADV_DONTDUMP);
+    /*
+     * A merged neighbour could be swapped out or dumped together with this range. This is
+     * harmless, because both belong to this library.
+     */
+    if (result == 0)
+        result = sm_pages_inherit(address, length, false);
+    if (result != 0)
+        sm_pages_discard(address, length);
+    return (int)result;
 }
 
 int sm_pages_lock(void *address, size_t length, bool on_fault)

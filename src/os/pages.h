@@ -76,7 +76,10 @@ extern SM_LOCAL size_t sm_secretmem_huge_known;
  */
 int sm_pages_populate(void *page);
 
-/* Maps anonymous memory, undumpable and not inherited, over the present mapping. */
+/*
+ * Maps anonymous memory, undumpable and not inherited, over the present mapping. Where a filter
+ * forbids madvise, the memory is neither. On failure the place may have become inaccessible.
+ */
 int sm_pages_map_anonymous(void *address, size_t length);
 /* Locks memory. on_fault: pages that are not resident are locked once they are. */
 int sm_pages_lock(void *address, size_t length, bool on_fault);
