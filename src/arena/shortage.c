@@ -16,7 +16,7 @@ __thread struct sm_short sm_short_now __attribute__((tls_model("initial-exec")))
 _Static_assert(SM_SHORTAGES <= SM_STATS_SHORTAGES, "a counter for each");
 
 /* The consequence of a shortage. */
-enum effect { LOCKED, PLAIN, SPILLED, INHERITED, FAILED, KEYS_FAILED, EFFECTS };
+enum effect { LOCKED, PLAIN, SPILLED, INHERITED, FAILED, KEYS_FAILED, NEEDED, EFFECTS };
 
 static const char *const effects[EFFECTS] = {
     [LOCKED] = "secrets are in locked, undumpable memory",
@@ -25,6 +25,7 @@ static const char *const effects[EFFECTS] = {
     [INHERITED] = "key bytes fall back to the C library, where forked children have them too",
     [FAILED] = "allocations fail",
     [KEYS_FAILED] = "allocations of key bytes fail",
+    [NEEDED] = "what OpenSSL needs to report errors falls back to the C library",
 };
 
 /* The text in brackets behind the words. */
@@ -166,15 +167,21 @@ const char *sm_short_remedy(long error)
     return reasons[why(error, sm_os_page)].remedy;
 }
 
+static sm_flag said[SM_SHORTAGES]; /* a bit for each enum effect */
+
+static bool was_said(enum sm_shortage which, enum effect effect)
+{
+    return __atomic_load_n(&said[which], __ATOMIC_RELAXED) & 1U << effect;
+}
+
 static void shortage_say(struct sm_short now, enum effect effect)
 {
-    static sm_flag said[SM_SHORTAGES];
     sm_flag bit = 1U << effect;
     const char *more = effect == LOCKED && now.why == SM_SHORT_MEMLOCK ? "more " : "";
     bool secret = now.why == SM_SHORT_FORBIDDEN || now.why == SM_SHORT_KERNEL;
     char detail[64] = "";
 
-    if (!reasons[now.why].words || __atomic_load_n(&said[now.why], __ATOMIC_RELAXED) & bit ||
+    if (!reasons[now.why].words || was_said(now.why, effect) ||
         __atomic_fetch_or(&said[now.why], bit, __ATOMIC_RELAXED) & bit)
         return;
     if (reasons[now.why].detail == CAP)
@@ -222,8 +229,10 @@ void sm_short_spilled(size_t n)
 {
     sm_count(&sm_stats.spilled, 1);
     sm_count(&sm_stats.spilled_bytes, n);
-    if (!sm_settings.require) /* otherwise a line reports what fails */
+    if (!sm_settings.require)
         shortage_say(sm_short_now, sm_short_now.to_child ? INHERITED : SPILLED);
+    else if (!was_said(sm_short_now.why, FAILED)) /* The line about what fails is enough. */
+        shortage_say(sm_short_now, NEEDED);
 }
 
 void sm_short_failed(void)

@@ -261,6 +261,22 @@ Test(shortage, needed)
     cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
 }
 
+static void needed_alone(void *arg)
+{
+    (void)arg;
+    sm_settings.require = 1;
+    start_heap_of(64 * SM_KIB);
+    for (int i = 0; i < 2; i++)
+        sm_free(sm_malloc_by(&sm_own_library, 128 * SM_KIB, SM_PART_PUBLIC, true));
+    CHECK(sm_stats.spilled == 2 && sm_stats.failed == 0);
+}
+
+Test(shortage, needed_alone)
+{
+    cr_assert_eq(in_child_saying(needed_alone, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_eq(count_of(text, ": what OpenSSL needs to report errors falls back"), 1);
+}
+
 /* --- what may leave a partition --- */
 
 Test(borrow, table)
