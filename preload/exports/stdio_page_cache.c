@@ -3,8 +3,11 @@
 #include "base/common.h"
 #include "base/counters.h"
 #include "log/lapse.h"
+#include "log/log.h"
+#include "os/pages.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,41 +23,60 @@ static bool page_cache_allowed(void)
            !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP);
 }
 
-static unsigned pages_of(int fd, size_t from, size_t length)
+/* Returns how many pages of a range are cached, or a negative errno value. */
+static long pages_of(int fd, size_t from, size_t length)
 {
     unsigned char there[LOOKED_AT] = {0};
-    unsigned pages = 0;
+    long pages = 0, error;
     /*
      * PROT_NONE, because under mlockall a readable mapping is filled at once, and would bring
      * back the dropped pages.
      */
     long at = sm_sys(SYS_mmap, NULL, length, PROT_NONE, MAP_SHARED, fd, from);
 
-    if (at < 0 && at > -4096)
-        return 0;
-    if (sm_sys(SYS_mincore, at, length, there) == 0) {
-        for (size_t i = 0; i * 4096 < length; i++)
-            pages += there[i] & 1;
-    }
-    sm_sys(SYS_munmap, at, length);
-    return pages;
+    if (sm_failed(at)) /* A file system that cannot map files has no pages of them. */
+        return at == -ENODEV ? 0 : at;
+    error = sm_sys(SYS_mincore, at, length, there);
+    for (size_t i = 0; error == 0 && i * 4096 < length; i++)
+        pages += there[i] & 1;
+    /* A key file that stays mapped can be read in this process, and stays cached. */
+    if (sm_sys(SYS_munmap, at, length) != 0)
+        sm_pages_discard((void *)at, length);
+    return error ? error : pages;
 }
 
 /*
- * Returns how many pages of the file the kernel has cached, or 0 if the kernel does not tell.
- * For a file that the process neither owns nor may write the kernel reports all pages as
- * cached, even a page past the end.
+ * Returns how many pages of the file the kernel has cached, or 0 if the kernel does not tell,
+ * or a negative errno value. For a file that the process neither owns nor may write the kernel
+ * reports all pages as cached, even a page past the end.
  */
-static unsigned cached(int fd, size_t size)
+static long cached(int fd, size_t size)
 {
-    unsigned pages = pages_of(fd, 0, size);
+    long pages = pages_of(fd, 0, size), behind = pages > 0 ? pages_of(fd, FAR_BEHIND, 1) : 0;
 
-    return pages && pages_of(fd, FAR_BEHIND, 1) == 0 ? pages : 0;
+    return behind > 0 ? 0 : behind < 0 ? behind : pages;
+}
+
+static void stays(long pages)
+{
+    sm_count(&sm_stats.files_cached, 1);
+    if (pages < 0)
+        sm_lapse(SM_LAPSE_FILE_CACHED,
+                 "a key file may stay in the kernel's page cache, because the kernel does not "
+                 "tell (mincore: %s): use a key file with a passphrase",
+                 sm_errno_name(pages));
+    else
+        sm_lapse(
+            SM_LAPSE_FILE_CACHED,
+            "a key file stays in the kernel's page cache: the file lies in memory (tmpfs), "
+            "or another process has it mapped; use a key file on a disk, or one with a "
+            "passphrase");
 }
 
 void page_cache_drop(int fd)
 {
     struct stat st = {0};
+    long pages;
 
     if (!page_cache_allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
         !S_ISREG(st.st_mode) || st.st_size == 0)
@@ -81,12 +103,9 @@ void page_cache_drop(int fd)
      */
     for (int i = 0; i < TRIES; i++) {
         sm_sys(SYS_fadvise64, fd, 0, 0, POSIX_FADV_DONTNEED);
-        if (cached(fd, (size_t)st.st_size) == 0)
+        pages = cached(fd, (size_t)st.st_size);
+        if (pages == 0)
             return;
     }
-    sm_count(&sm_stats.files_cached, 1);
-    sm_lapse(
-        SM_LAPSE_FILE_CACHED,
-        "a key file stays in the kernel's page cache: the file lies in memory (tmpfs), or "
-        "another process has it mapped; use a key file on a disk, or one with a passphrase");
+    stays(pages);
 }
