@@ -16,11 +16,11 @@
 #define TRIES      8
 #define FAR_BEHIND SM_GIB
 
-static bool page_cache_allowed(void)
+/* systemd's @system-service has fadvise64, and not mincore. */
+static bool may_look(void)
 {
-    return !sm_seccomp_forbids(SM_CALL_FADVISE) && !sm_seccomp_forbids(SM_CALL_FDATASYNC) &&
-           !sm_seccomp_forbids(SM_CALL_MINCORE) && !sm_seccomp_forbids(SM_CALL_FSTAT) &&
-           !sm_seccomp_forbids(SM_CALL_MMAP) && !sm_seccomp_forbids(SM_CALL_MUNMAP);
+    return !sm_seccomp_forbids_any(SM_CALL_BIT(SM_CALL_MINCORE) | SM_CALL_BIT(SM_CALL_MMAP) |
+                                   SM_CALL_BIT(SM_CALL_MUNMAP));
 }
 
 /* Returns how many pages of a range are cached, or a negative errno value. */
@@ -52,13 +52,17 @@ static long pages_of(int fd, size_t from, size_t length)
  */
 static long cached(int fd, size_t size)
 {
-    long pages = pages_of(fd, 0, size), behind = pages > 0 ? pages_of(fd, FAR_BEHIND, 1) : 0;
+    long pages = may_look() ? pages_of(fd, 0, size) : -EPERM;
+    long behind = pages > 0 ? pages_of(fd, FAR_BEHIND, 1) : 0;
 
     return behind > 0 ? 0 : behind < 0 ? behind : pages;
 }
 
+/* Reports a file that was not dropped. Where a filter hides that, nothing is claimed. */
 static void stays(long pages)
 {
+    if (pages == -EPERM || pages == -ENOSYS)
+        return;
     sm_count(&sm_stats.files_cached, 1);
     if (pages < 0)
         sm_lapse(SM_LAPSE_FILE_CACHED,
@@ -78,8 +82,9 @@ void page_cache_drop(int fd)
     struct stat st = {0};
     long pages;
 
-    if (!page_cache_allowed() || sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 ||
-        !S_ISREG(st.st_mode) || st.st_size == 0)
+    if (sm_seccomp_forbids(SM_CALL_FADVISE) || sm_seccomp_forbids(SM_CALL_FSTAT) ||
+        sm_sys(SYS_newfstatat, fd, "", &st, AT_EMPTY_PATH) != 0 || !S_ISREG(st.st_mode) ||
+        st.st_size == 0)
         return;
     /*
      * Dropping a large file that other processes read all the time would cost more than it is
@@ -96,7 +101,8 @@ void page_cache_drop(int fd)
     if (cached(fd, (size_t)st.st_size) == 0)
         return;
     /* The file may have just been written: pages not on the disk yet are not dropped. */
-    sm_sys(SYS_fdatasync, fd);
+    if (!sm_seccomp_forbids(SM_CALL_FDATASYNC))
+        sm_sys(SYS_fdatasync, fd);
     /*
      * Repeated, because siblings that start at the same time may read the file between two
      * calls.

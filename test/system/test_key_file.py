@@ -269,6 +269,13 @@ def scenario_page_cache(env, rep):
             target.write(source.read())
         read_once(env, "pem_fp", dirty, None, env.preloaded(SECRETSSL_DROP_CACHE="1"))
         rep.equal(cached(dirty), 0, "one that was just written is dropped too")
+        for action in "MINCORE_EPERM", "MINCORE_KILL":
+            with open(dirty, "ab") as target:
+                target.write(b"\n")
+            result = process.run(
+                env, [env.helper("with_filter"), action, env.helper("read_key"), "pem_fp", dirty],
+                env.preloaded(SECRETSSL_DROP_CACHE="1"))
+            rep.equal((cached(dirty), result.status, result.err), (0, 0, ""), f"{action}: it is dropped")
         certificate = os.path.join(directory, "certificate.pem")
         os.rename(env.path("rsa.crt"), env.path("rsa-copy.crt"))
         with open(env.path("rsa-copy.crt"), "rb") as source, open(certificate, "wb") as target:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a program below a filter that answers memfd_secret(2).
+/* Runs a program below a filter that answers memfd_secret(2), or another call.
  *
  *   with_filter ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND...
- *   with_filter UNCACHED_EPERM|UNCACHED_EOPNOTSUPP COMMAND...    only calls with that flag */
+ *   with_filter UNCACHED_EPERM|UNCACHED_EOPNOTSUPP COMMAND...    only calls with that flag
+ *   with_filter MINCORE_EPERM|MINCORE_KILL COMMAND...            mincore(2) */
 #include "filter.h"
 
 #include <errno.h>
@@ -23,14 +24,17 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         uint32_t action, bits; /* 0: whatever the flags are */
+        int call;              /* 0: memfd_secret */
     } actions[] = {
-        {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS, 0},
-        {"EPERM", SECCOMP_RET_ERRNO | EPERM, 0},
-        {"EAGAIN", SECCOMP_RET_ERRNO | EAGAIN, 0},
-        {"KILL", SECCOMP_RET_KILL_PROCESS, 0},
-        {"ALLOW", SECCOMP_RET_ALLOW, 0},
-        {"UNCACHED_EPERM", SECCOMP_RET_ERRNO | EPERM, UNCACHED},
-        {"UNCACHED_EOPNOTSUPP", SECCOMP_RET_ERRNO | EOPNOTSUPP, UNCACHED},
+        {"ENOSYS", SECCOMP_RET_ERRNO | ENOSYS, 0, 0},
+        {"EPERM", SECCOMP_RET_ERRNO | EPERM, 0, 0},
+        {"EAGAIN", SECCOMP_RET_ERRNO | EAGAIN, 0, 0},
+        {"KILL", SECCOMP_RET_KILL_PROCESS, 0, 0},
+        {"ALLOW", SECCOMP_RET_ALLOW, 0, 0},
+        {"UNCACHED_EPERM", SECCOMP_RET_ERRNO | EPERM, UNCACHED, 0},
+        {"UNCACHED_EOPNOTSUPP", SECCOMP_RET_ERRNO | EOPNOTSUPP, UNCACHED, 0},
+        {"MINCORE_EPERM", SECCOMP_RET_ERRNO | EPERM, 0, SYS_mincore},
+        {"MINCORE_KILL", SECCOMP_RET_KILL_PROCESS, 0, SYS_mincore},
     };
     struct filter filter;
 
@@ -40,7 +44,8 @@ int main(int argc, char **argv)
         if (actions[i].bits)
             filter_flagged(&filter, SYS_memfd_secret, actions[i].bits, actions[i].action);
         else
-            filter_one(&filter, SYS_memfd_secret, actions[i].action);
+            filter_one(&filter, actions[i].call ? actions[i].call : SYS_memfd_secret,
+                       actions[i].action);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter.program) != 0) {
             perror("prctl");
