@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""System calls of libsecretssl fail, one at a time and at random: s_server and nginx go on."""
+
+import signal
+import sys
+
+from harness import environment, faults, keys, report
+
+LONG_SECONDS = 3600
+
+
+def calls_of(env, rep, server, identity, required):
+    """A run without a fault."""
+    base = server(env, identity, [], required)
+    complaints = base.complaints() + [state for one in base.seen
+                                      if (state := one.figures["state"]) != "protected"]
+    rep.ok(not complaints and base.seen and not base.failed and not base.messages and base.status == 0,
+           "without a fault: protected, and nothing is said", "\n".join([*complaints, str(base)]))
+    return base
+
+
+def each_call(env, rep, server, wanted):
+    """Each call fails once, with each error that it can have."""
+    if environment.LONG:
+        report.more_time(LONG_SECONDS)
+    identity = keys.Identity(env, "rsa")
+    for required in False, True:
+        base = calls_of(env, rep, server, identity, required)
+        every = [(number, name, error) for number, name, errors in base.calls()
+                 for error in range(errors)]
+        rep.note(f"{len(base.calls())} calls, {len(every)} faults")
+        jobs = [(f"{name} {number}, error {error}",
+                 lambda number=number, error=error: server(
+                     env, identity, ["--nth", number, "--error", error], required, base))
+                for number, name, error in faults.sample_each(every, wanted, lambda one: one[1])]
+        faults.try_all(rep, "required" if required else "not required", jobs)
+
+
+def scenario_s_server(env, rep):
+    each_call(env, rep, faults.SServer, 2)
+
+
+def scenario_nginx(env, rep):
+    each_call(env, rep, faults.Nginx, 1)
+
+
+def at_random(env, rep, server, wanted):
+    """Each call fails with a probability of 1%."""
+    if environment.LONG:
+        report.more_time(LONG_SECONDS)
+    identity = keys.Identity(env, "rsa")
+    for required in False, True:
+        base = calls_of(env, rep, server, identity, required)
+        jobs = [(f"seed {seed}", lambda seed=seed: server(
+            env, identity, ["--chance", 100, "--seed", seed], required, base))
+                for seed in faults.sample(range(1, 20 * wanted + 1), wanted)]
+        faults.try_all(rep, "required" if required else "not required", jobs)
+
+
+def scenario_s_server_random(env, rep):
+    at_random(env, rep, faults.SServer, 6)
+
+
+def scenario_nginx_random(env, rep):
+    at_random(env, rep, faults.Nginx, 3)
+
+
+def scenario_allocations(env, rep):
+    """One allocation of OpenSSL's fails in each connection: the server answers an error and goes on,
+    or ends as it does without the preload."""
+    identity = keys.Identity(env, "rsa")
+    step = 1 if environment.LONG else 70
+    if environment.LONG:
+        report.more_time(LONG_SECONDS)
+    for version in "1.2", "1.3":
+        plain, protected = (faults.Allocations(env, identity, version, preload, step)
+                            for preload in (False, True))
+        rep.note(f"TLS {version}: {protected.next} allocations, {protected.failed} connections failed "
+                 f"({plain.failed} without the preload), the server ended after {protected.ended} "
+                 f"(without {plain.ended})")
+        rep.ok(protected.failed and not protected.wrong, f"TLS {version}: errors, no wrong page",
+               protected.wrong)
+        strange = [status for _, status in protected.crashes
+                   if status not in [other for _, other in plain.crashes]]
+        rep.ok(not strange, f"TLS {version}: no crash but OpenSSL's own", protected.crashes)
+        rep.ok(protected.last.figures["state"] == "protected" and not protected.last.exposed(),
+               f"TLS {version}: protected in the end", protected.last.figures)
+        rep.ok(not protected.more, f"TLS {version}: no descriptor is left", protected.more)
+        rep.ok(plain.last.copies, f"TLS {version}: the control has copies of the key")
+
+
+def scenario_allocations_at_start(env, rep):
+    """The same in a process with both ends, from its first allocation on: errors, and the crashes that
+    OpenSSL has by itself when an allocation of its start fails."""
+    identity = keys.Identity(env, "rsa")
+    if environment.LONG:
+        report.more_time(LONG_SECONDS)
+    statuses = {}
+    for protected in False, True:
+        statuses[protected] = faults.statuses_at_start(env, identity, protected,
+                                                       5 if environment.LONG else 120)
+        rep.note(f"{'with' if protected else 'without'} the preload: {statuses[protected]}")
+    rep.ok(set(statuses[True]) <= {0, 1, -signal.SIGSEGV} and 1 in statuses[True],
+           "errors, and the end of the process", statuses)
+    rep.ok(-signal.SIGSEGV not in statuses[True] or -signal.SIGSEGV in statuses[False],
+           "no crash but OpenSSL's own", statuses)
+
+
+if __name__ == "__main__":
+    report.main(sys.modules[__name__])
