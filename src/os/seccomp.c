@@ -3,6 +3,7 @@
 #include "os/readable.h"
 #include "os/seccomp_bpf.h"
 #include "os/syscall.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -88,10 +89,11 @@ static void try_calls(volatile uint32_t *at)
 }
 
 /*
- * Whether a file contains a text. The file is read in pieces, because the list of a process's
- * groups alone, which precedes the line about seccomp, can be longer than any buffer.
+ * Returns 1 if a file contains a text, 0 if not, or a negative errno value. The file is read in
+ * pieces, because the list of a process's groups alone, which precedes the line about seccomp,
+ * can be longer than any buffer.
  */
-static bool file_has(long fd, const char *text)
+static long file_has(long fd, const char *text)
 {
     char piece[1024];
     size_t keep = strlen(text) - 1, have = 0;
@@ -100,14 +102,14 @@ static bool file_has(long fd, const char *text)
     while ((got = sm_sys(SYS_read, fd, piece + have, sizeof(piece) - have)) > 0) {
         have += (size_t)got;
         if (memmem(piece, have, text, keep + 1))
-            return true;
+            return 1;
         /* The possible beginning of the text is checked again with the next piece. */
         if (have > keep) {
             memmove(piece, piece + have - keep, keep);
             have = keep;
         }
     }
-    return false;
+    return got;
 }
 
 /*
@@ -117,13 +119,22 @@ static bool file_has(long fd, const char *text)
 static bool under_filter(void)
 {
     long fd = sm_sys(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC);
-    bool has;
+    long has = fd;
 
-    if (fd < 0) /* no /proc, as in a chroot */
+    if (fd >= 0) {
+        has = file_has(fd, "\nSeccomp:\t2\n");
+        sm_sys(SYS_close, fd);
+    }
+    if (has < 0) /* no /proc, as in a chroot, or no memory to read it */
         return sm_sys(SYS_prctl, PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
-    has = file_has(fd, "\nSeccomp:\t2\n");
-    sm_sys(SYS_close, fd);
-    return has;
+    return has != 0;
+}
+
+/* A signal handler of the program may interrupt the wait. */
+static void probe_wait(long pid)
+{
+    while (sm_sys(SYS_wait4, pid, NULL, __WALL, NULL) == -EINTR)
+        ;
 }
 
 void sm_seccomp_probe(void)
@@ -147,7 +158,7 @@ void sm_seccomp_probe(void)
             sm_seccomp_fatal = ~0ULL;
             break;
         }
-        sm_sys(SYS_wait4, pid, NULL, __WALL, NULL);
+        probe_wait(pid);
         if (*at < SM_CALLS)
             sm_seccomp_fatal |= SM_CALL_BIT(*at);
     }

@@ -4,7 +4,7 @@
 import signal
 import sys
 
-from harness import environment, faults, keys, report
+from harness import environment, faults, keys, process, report
 
 LONG_SECONDS = 3600
 
@@ -63,6 +63,30 @@ def scenario_s_server_random(env, rep):
 
 def scenario_nginx_random(env, rep):
     at_random(env, rep, faults.Nginx, 3)
+
+
+def probe(env, rep, title, options, action, status):
+    """A program under a filter of its own, which the library examines with calls that fail."""
+    result = process.run(
+        env, [env.helper("faults"), "--seen", *options, env.path("report"), env.helper("with_filter"),
+              action, "env", f"LD_PRELOAD={env.preload}", "openssl", "version"], env.plain())
+    with open(env.path("report"), encoding="ascii") as file:
+        said = file.read()
+    rep.ok("fault" in said and f"status {status}\n" in said and "OpenSSL" in result.out, title,
+           f"{result}\n{said[:200]}")
+    return said
+
+
+def scenario_filter_examined(env, rep):
+    """The examination of a filter that kills goes on where a call of its own fails."""
+    for error in range(3):
+        probe(env, rep, f"reading /proc/self/status fails, {error}",
+              ["--call", "read", "--nth", "1", "--error", str(error)], "KILL", 0)
+        probe(env, rep, f"opening /proc/self/status fails, {error}",
+              ["--call", "openat", "--nth", "1", "--error", str(error)], "KILL", 0)
+    said = probe(env, rep, "a signal interrupts the wait for the process that tries",
+                 ["--call", "clone", "--call", "wait4", "--nth", "2"], "ALLOW", 0)
+    rep.equal(said.count(" clone "), 1, "and no second one is made, as if a call had ended it")
 
 
 def scenario_allocations(env, rep):
