@@ -9,29 +9,28 @@ from harness import environment, faults, keys, process, report
 LONG_SECONDS = 3600
 
 
-def calls_of(env, rep, server, identity, required):
+def check_base(rep, base):
     """A run without a fault."""
-    base = server(env, identity, [], required)
     complaints = base.complaints() + [state for one in base.seen
                                       if (state := one.figures["state"]) != "protected"]
     rep.ok(not complaints and base.seen and not base.failed and not base.messages and base.status == 0,
            "without a fault: protected, and nothing is said", "\n".join([*complaints, str(base)]))
-    return base
 
 
-def each_call(env, rep, server, wanted):
-    """Each call fails once, with each error that it can have."""
+def each_call(env, rep, server, wanted, only=()):
+    """Each call fails once, with each error that it can have. only: options of faults that choose calls"""
     if environment.LONG:
         report.more_time(LONG_SECONDS)
     identity = keys.Identity(env, "rsa")
     for required in False, True:
-        base = calls_of(env, rep, server, identity, required)
+        base = server(env, identity, only, required)
+        check_base(rep, base)
         every = [(number, name, error) for number, name, errors in base.calls()
                  for error in range(errors)]
         rep.note(f"{len(base.calls())} calls, {len(every)} faults")
         jobs = [(f"{name} {number}, error {error}",
                  lambda number=number, error=error: server(
-                     env, identity, ["--nth", number, "--error", error], required, base))
+                     env, identity, [*only, "--nth", number, "--error", error], required, base))
                 for number, name, error in faults.sample_each(every, wanted, lambda one: one[1])]
         faults.try_all(rep, "required" if required else "not required", jobs)
 
@@ -44,13 +43,20 @@ def scenario_nginx(env, rep):
     each_call(env, rep, faults.Nginx, 1)
 
 
+def scenario_nginx_recycled(env, rep):
+    """The calls of copies in pages that an ended child had."""
+    only = [part for name in ("shmget", "shmat", "shmctl", "mincore", "mremap") for part in ("--call", name)]
+    each_call(env, rep, faults.Recycling, 2, only)
+
+
 def at_random(env, rep, server, wanted):
     """Each call fails with a probability of 1%."""
     if environment.LONG:
         report.more_time(LONG_SECONDS)
     identity = keys.Identity(env, "rsa")
     for required in False, True:
-        base = calls_of(env, rep, server, identity, required)
+        base = server(env, identity, [], required)
+        check_base(rep, base)
         jobs = [(f"seed {seed}", lambda seed=seed: server(
             env, identity, ["--chance", 100, "--seed", seed], required, base))
                 for seed in faults.sample(range(1, 20 * wanted + 1), wanted)]

@@ -80,6 +80,8 @@ class Seen:
 class Run:
     """One run of a server below test/faults: what it said, and what was seen."""
 
+    settings = {}
+
     def __init__(self, env, identity, options, required, base):
         self.env, self.identity, self.required, self.base = env, identity, required, base
         self.stem = env.path(f"run-{id(self):x}-{len(os.listdir(env.directory))}")
@@ -87,7 +89,8 @@ class Run:
         # The workers of nginx are another user's.
         with open(self.log, "w", encoding="ascii"):
             os.chmod(self.log, 0o666)
-        settings = {"SECRETSSL_LOG": self.log, **({"SECRETSSL_REQUIRE": "1"} if required else {})}
+        settings = {**self.settings, "SECRETSSL_LOG": self.log,
+                    **({"SECRETSSL_REQUIRE": "1"} if required else {})}
         environ = env.preloaded(**settings)
         self.command = [env.helper("faults"), *map(str, options), self.stem + ".report", "env",
                         *[f"{name}={value}" for name, value in environ.items()]]
@@ -280,6 +283,12 @@ class Nginx(Run):
 
     def deaths(self):
         return super().deaths() + re.findall(r"process \d+ exited on signal \d+", self.error_log())
+
+
+class Recycling(Nginx):
+    """The same with copies for children in pages that an ended child had."""
+
+    settings = {"SECRETSSL_FORK_RESERVE": "64M"}
 
 
 class Allocations:
