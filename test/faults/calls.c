@@ -2,6 +2,7 @@
 #include "calls.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
@@ -85,7 +86,12 @@ size_t call_errors(const struct call *call)
 bool call_can_fail(const struct seccomp_data *data)
 {
     /* Of a signal mask only the write to a page that cannot be had. */
-    return data->nr != SYS_rt_sigprocmask || data->args[1] == 0;
+    if (data->nr == SYS_rt_sigprocmask)
+        return data->args[1] == 0;
+    /* Waiters would sleep for ever. */
+    if (data->nr == SYS_futex)
+        return (data->args[1] & FUTEX_CMD_MASK) != FUTEX_WAKE;
+    return true;
 }
 
 bool call_is_helper(const struct seccomp_data *data)

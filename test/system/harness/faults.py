@@ -103,7 +103,7 @@ class Run:
         """A page by each version of TLS, with the certificate checked."""
         for version in tls.VERSIONS:
             try:
-                answer = tls.fetch(port, tls.context(self.identity, version), seconds=10)
+                answer = tls.fetch(port, tls.context(self.identity, version))
                 if b" 200 " not in answer.split(b"\r\n", 1)[0]:
                     self.failed.append(f"TLS {version}: {answer[:60]!r}")
             except OSError as failure:
@@ -116,7 +116,7 @@ class Run:
             if "messages_lost" in one.figures: # it has not ended meanwhile
                 self.seen.append(one)
 
-    def finish(self, seconds=20):
+    def finish(self, seconds=60):
         self.result = self.child.wait(seconds)
 
     @property
@@ -212,7 +212,7 @@ class SServer(Run):
         super().__init__(env, identity, options, required, base)
         self.start(["openssl", "s_server", "-accept", "127.0.0.1:0", "-key", identity.key, "-cert",
                     identity.certificate, "-naccept", "3", "-www"])
-        port = process.wait_until(self.port, 20)
+        port = process.wait_until(self.port, 40)
         if port is not True:
             self.handshakes(port)
             self.look(process.children(self.child.pid))
@@ -240,7 +240,7 @@ class Nginx(Run):
                 certificates=f"ssl_certificate {identity.certificate}; "
                              f"ssl_certificate_key {identity.key};"))
         self.start(["/usr/sbin/nginx", "-p", self.directory, "-c", self.path("nginx.conf")])
-        if process.wait_until(lambda: self.workers() or self.child.popen.poll() is not None, 20) \
+        if process.wait_until(lambda: self.workers() or self.child.popen.poll() is not None, 40) \
                 and self.child.popen.poll() is None:
             self.serve(port)
         self.finish()
@@ -250,7 +250,7 @@ class Nginx(Run):
         before = self.workers()
         self.look(before)
         self.tell(signal.SIGHUP)
-        if not process.wait_until(lambda: len(self.workers()) == 1 and self.workers() != before, 10):
+        if not process.wait_until(lambda: len(self.workers()) == 1 and self.workers() != before, 40):
             self.failed.append("no new worker after the reload")
         self.handshakes(port)
         self.look([self.master(), *self.workers()])
