@@ -271,7 +271,7 @@ static int collect_namespace(struct dl_phdr_info *info, size_t size, void *arg)
     while (there->first->l_prev)
         there->first = there->first->l_prev;
     for (const struct link_map *map = there->first; map; map = map->l_next) {
-        struct elf_object object = {map->l_addr, map->l_ld};
+        struct elf_object object = {.base = map->l_addr, .dynamic = map->l_ld};
         collect_one(&there->look, &object);
     }
     return 1;
@@ -280,8 +280,9 @@ static int collect_namespace(struct dl_phdr_info *info, size_t size, void *arg)
 static void consider_namespace(const struct link_map *map, const struct look_namespace *there)
 {
     const ElfW(Ehdr) *head = (const void *)map->l_addr;
-    struct found found = {
-        .object = {map->l_addr, map->l_ld}, .path = map->l_name, .space = there->space};
+    struct found found = {.object = {.base = map->l_addr, .dynamic = map->l_ld},
+                          .path = map->l_name,
+                          .space = there->space};
 
     if (!meant(&there->look, &found.object) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0)
         return;

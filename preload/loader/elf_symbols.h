@@ -26,6 +26,12 @@ static inline bool elf_same(const char *one, const char *other)
 struct elf_object {
     uintptr_t base; /* load address: what the linker added to the addresses in the file */
     const ElfW(Dyn) * dynamic;
+    /*
+     * Only what lies in these is read, because the linker loads an object without a look at the
+     * tables that nobody has asked for so far. NULL: not known, and the object is trusted.
+     */
+    const ElfW(Phdr) * segments;
+    unsigned segment_count;
 };
 
 struct elf_object elf_object(const struct dl_phdr_info *info);
@@ -42,7 +48,10 @@ const uintptr_t *elf_place_for(const struct elf_object *object, const char *name
 /* Returns the DT_SONAME of the object, or "". */
 const char *elf_soname(const struct elf_object *object);
 
-/* Returns the DT_NEEDED name with that number, from 0 on, or NULL when there are no more. */
+/*
+ * Returns the DT_NEEDED name with that number, from 0 on, or NULL when there are no more. A
+ * name that does not end is "".
+ */
 const char *elf_needed(const struct elf_object *object, unsigned number);
 
 /*

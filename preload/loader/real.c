@@ -23,10 +23,10 @@ static bool resolved;
 static dlvsym_function *find_dlvsym(void)
 {
     const struct link_map *map = _r_debug.r_map;
-    struct elf_object object = {0, NULL};
+    struct elf_object object = {0};
 
     for (; map; map = map->l_next) {
-        object = (struct elf_object){map->l_addr, map->l_ld};
+        object = (struct elf_object){.base = map->l_addr, .dynamic = map->l_ld};
         if (elf_same(elf_soname(&object), "libc.so.6"))
             break;
     }

@@ -3,7 +3,10 @@
 #include "support.h"
 #include <criterion/criterion.h>
 #include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Exported by this program (it is linked with its symbols). */
 int unit_exported(void);
@@ -130,6 +133,65 @@ Test(elf_symbol, c_library)
         cr_assert_eq(find("/libc.so.6", names[i]), dlsym(libc, names[i]), "%s", names[i]);
     cr_assert_null(find("/libc.so.6", "stdout"), "data");
     cr_assert_null(find("/libc.so.6", "CRYPTO_set_mem_functions"));
+}
+
+/* Reads an object; its table of symbols is at *first. */
+static char *read_object(const char *path, size_t *size, ElfW(Sym) * *first, size_t *count)
+{
+    FILE *file = fopen(path, "re");
+    char *bytes = calloc(1, 1 << 20);
+    const ElfW(Ehdr) *head = (const void *)bytes;
+    const ElfW(Shdr) * section;
+
+    cr_assert(file && bytes);
+    *size = fread(bytes, 1, 1 << 20, file);
+    fclose(file);
+    section = (const void *)(bytes + head->e_shoff);
+    while (section->sh_type != SHT_DYNSYM)
+        section++;
+    *first = (void *)(bytes + section->sh_offset);
+    *count = section->sh_size / sizeof(**first);
+    return bytes;
+}
+
+/*
+ * Makes a copy of the object, in which the names, or the addresses, of all functions that it
+ * defines lie far outside, and loads it. The linker looks at none of them.
+ */
+static void load_broken(const char *path, bool names, char copy[])
+{
+    size_t size, count;
+    ElfW(Sym) * symbol;
+    char *bytes = read_object(path, &size, &symbol, &count);
+    int fd = mkstemp(copy);
+
+    for (; count > 0; count--, symbol++) {
+        if (symbol->st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol->st_info) != STT_FUNC)
+            continue;
+        if (names)
+            symbol->st_name = 0x7fffffff;
+        else
+            symbol->st_value = 0x7fffffffff;
+    }
+    cr_assert_eq(write(fd, bytes, size), (ssize_t)size);
+    close(fd);
+    free(bytes);
+    cr_assert_not_null(dlopen(copy, RTLD_LAZY | RTLD_LOCAL), "%s", dlerror());
+    unlink(copy);
+}
+
+/* The linker loads an object whose tables are broken, as long as it finds nothing there. */
+Test(elf_symbol, broken)
+{
+    char names[] = "/tmp/unit_names_XXXXXX", gnu[] = "/tmp/unit_gnu_XXXXXX";
+    char sysv[] = "/tmp/unit_sysv_XXXXXX";
+
+    load_broken(GNU_OBJECT, true, names);
+    cr_assert_null(find(strrchr(names, '/'), "hash_object_function"));
+    load_broken(GNU_OBJECT, false, gnu);
+    cr_assert_null(find(strrchr(gnu, '/'), "hash_object_function"));
+    load_broken(SYSV_OBJECT, false, sysv);
+    cr_assert_null(find(strrchr(sysv, '/'), "hash_object_function"));
 }
 
 /* As node has libcrypto: inside of the executable. */
