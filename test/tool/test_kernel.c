@@ -123,6 +123,31 @@ Test(kernel, text)
               outcome.out);
 }
 
+/* A dump with segments in one another, of which an address is in the outer one alone */
+Test(kernel, overlaps)
+{
+    Elf64_Phdr segments[4] = {
+        {.p_type = PT_LOAD, .p_vaddr = base, .p_offset = FIRST, .p_filesz = SIZE},
+        {.p_type = PT_LOAD, .p_vaddr = base + 1000, .p_offset = FIRST, .p_filesz = 16},
+        {.p_type = PT_LOAD, .p_vaddr = base + 2000, .p_offset = FIRST, .p_filesz = 16},
+        {.p_type = PT_LOAD, .p_vaddr = base + 3000, .p_offset = FIRST, .p_filesz = UINT64_MAX},
+    };
+    struct outcome outcome;
+    int fd;
+
+    write_core("core", &key->parts[1]);
+    fd = open("core", O_RDWR);
+    for (int i = 0; i < 4; i++)
+        segments[i].p_paddr = (uint64_t)i << 32;
+    put(fd, segments, sizeof(segments), sizeof(Elf64_Ehdr));
+    close(fd);
+    outcome = TOOL_RUN("scan", "--key", "key.pem", "--kernel=core");
+    cr_expect_eq(outcome.status, 1, "%d: %s", outcome.status, outcome.err);
+    cr_expect(strstr(outcome.out, "kernel: 0xffff888000002711 [kernel memory]+0x2711: RSA p") !=
+                  NULL,
+              "%s", outcome.out);
+}
+
 static void check_failure(const char *argument, const char *text)
 {
     struct outcome outcome = TOOL_RUN("scan", "--key", "key.pem", argument);

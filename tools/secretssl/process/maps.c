@@ -26,6 +26,16 @@ static char *printable(const char *text)
     return copy;
 }
 
+void mapping_clip(struct mapping *mapping, uint64_t before)
+{
+    uint64_t start = mapping->start > before ? mapping->start : before;
+
+    mapping->offset += start - mapping->start;
+    mapping->start = start;
+    if (mapping->end < start)
+        mapping->end = start;
+}
+
 /* Returns 1 if the line begins a mapping, which is added; 0 if not; -1 if out of memory. */
 static int add_mapping(struct process_map *map, const char *line)
 {
@@ -38,6 +48,11 @@ static int add_mapping(struct process_map *map, const char *line)
                &mapping.start, &mapping.end, access, &mapping.offset, &major, &minor,
                &mapping.inode, &name) != 7)
         return 0;
+    /*
+     * The kernel makes the list piece by piece: a mapping that the process merged with the last
+     * one meanwhile begins before the end of that one.
+     */
+    mapping_clip(&mapping, map->count > 0 ? map->list[map->count - 1].end : 0);
     mapping.anonymous = major == 0 && minor == 0 && mapping.inode == 0;
     mapping.device = (uint64_t)major << 32 | minor;
     mapping.no_access = strncmp(access, "---", 3) == 0;

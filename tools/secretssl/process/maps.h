@@ -47,6 +47,12 @@ bool process_map_read_short(pid_t pid, struct process_map *map);
 
 void process_map_free(struct process_map *map);
 
+/*
+ * Takes from a mapping what lies before an address, where the mapping before it ends. The list
+ * must be in order and without overlaps, or process_map_find() would not find.
+ */
+void mapping_clip(struct mapping *mapping, uint64_t before);
+
 /* Returns the mapping that contains the address, or NULL. */
 const struct mapping *process_map_find(const struct process_map *map, uint64_t address);
 

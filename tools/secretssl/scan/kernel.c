@@ -110,6 +110,8 @@ static bool map_segments(struct kernel *kernel)
                                     .name = strdup("[kernel memory]")};
         if (mapping->name == NULL)
             return kernel_fail(kernel, "out of memory", "");
+        /* Segments of a broken dump may overlap. */
+        mapping_clip(mapping, i > 0 ? map->list[i - 1].end : 0);
         map->count++;
     }
     return map->list != NULL || kernel_fail(kernel, "out of memory", "");
