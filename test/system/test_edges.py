@@ -4,10 +4,16 @@
 import os
 import re
 import sys
+from types import SimpleNamespace
 
 from harness import environment, figures, keys, memory, process, report, tls
 
 PAGE = 4096
+# Each limit has a user of its own, because the kernel counts processes and locked memory by user.
+USERS = {limit: environment.PLAIN_USER + 1 + number for number, limit in enumerate(
+    ("AS", "DATA", "MEMLOCK", "NOFILE", "NPROC", "STACK", "FSIZE"))}
+# What the preload's functions may need of a stack that is hardly large enough. An overflow is SIGSEGV.
+ON_STACK = {"STACK": 2 * PAGE}
 SUMMARY = re.compile(r"summary: (\d+) KiB secret, (\d+) KiB locked, (\d+) KiB plain, .*; "
                      r"(\d+) to the C library, (\d+) failed, ")
 
@@ -28,9 +34,12 @@ class Pair:
             environ = self.env.plain() if how == "plain" else self.env.plain(
                 LD_PRELOAD=self.preload, SECRETSSL_STATS="1",
                 SECRETSSL_REQUIRE="1" if how == "required" else "0")
-            self.results[value, how] = process.run(
-                self.env, self.command, environ, user=environment.PLAIN_USER,
-                limits={self.limit: value, **({"CORE": 0} if self.limit != "CORE" else {})})
+            limits = {self.limit: value, **({"CORE": 0} if self.limit != "CORE" else {})}
+            try:
+                self.results[value, how] = process.run(self.env, self.command, environ,
+                                                       user=USERS[self.limit], limits=limits)
+            except BlockingIOError:  # RLIMIT_NPROC does not even let it start.
+                self.results[value, how] = SimpleNamespace(status=1, out="", err="not started")
         return self.results[value, how]
 
     def works(self, value, how):
@@ -49,15 +58,17 @@ class Pair:
     def complaints(self, value, how):
         """What must not be: a signal that is not there without the preload, silence."""
         result, found = self.run(value, how), []
+        less = value - ON_STACK.get(self.limit, 0)
         summary = SUMMARY.search(result.err)
         said = [line for line in result.err.splitlines() if not SUMMARY.search(line)]
         _, locked, plain, fallen, failed = map(int, summary.groups()) if summary else [0] * 5
         if isinstance(result.status, int) and result.status < 0 \
-                and self.run(value, "plain").status != result.status:
+                and self.run(max(less, 0), "plain").status != result.status:
             found.append(f"ended by signal {-result.status}")
         if result.status == "timeout":
             found.append("does not end")
-        if self.works(value, "plain") and not self.works(value, how) and not said and not result.out:
+        if less >= 0 and self.works(less, "plain") and not self.works(value, how) and not said \
+                and not result.out:
             found.append("does not work, and nothing is said")
         if locked + plain + fallen + failed and not said:
             found.append("less than was promised, and nothing is said")
