@@ -13,11 +13,16 @@ from harness import report
 KNOWN = {
     "heap/malloc.c": {
         "take_slot": "the slabs noted it",
-        "resize": "a block that stays as it is: then it moves, or fails as an allocation does",
-        "move": "whoever had no block to move to noted it",
         "sm_usable_size": "no allocation",
         "sm_is_secret": "no allocation",
         "slot_is_aligned": "no allocation",
+    },
+    "heap/resize.c": {
+        "resize": "a block that stays as it is: then it moves, or fails as an allocation does",
+        "move": "whoever had no block to move to noted it",
+    },
+    "heap/empty_blocks.c": {
+        "empty_take_at": "then the block gets a slot",
     },
     "heap/large.c": {
         "large_take": "the run, or its memory, noted it",
