@@ -70,7 +70,7 @@ static int load(int map)
         {BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, map},
         {0},
         {BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0},
-        {BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4},
+        {BPF_ALU64 | BPF_ADD, 2, 0, 0, -4}, /* of a constant: BPF_K is 0 */
         {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem},
         {BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 4, 0},
         {BPF_ALU64 | BPF_MOV | BPF_X, 1, 0, 0, 0},
