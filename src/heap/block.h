@@ -19,12 +19,18 @@ static inline size_t sm_block_margin(void)
     return sm_on_valgrind() ? SM_MEMCHECK_REDZONE : SM_CHECK_SLACK;
 }
 
+/* Checks that nothing wrote to a slot of a class since it was freed. Not under Valgrind. */
+static inline void sm_block_check_free(void *slot, unsigned class)
+{
+    if (SM_CHECK_REUSE && sm_settings.zero && !sm_is_zero(slot, sm_classes[class].size))
+        sm_misuse_dirty(slot, sm_classes[class].size);
+}
+
 /* As sm_fast_begin and sm_fast_end, for any size. */
 static inline void sm_block_begin(void *p, size_t n, unsigned class)
 {
     if (!sm_on_valgrind()) {
-        if (SM_CHECK_REUSE && sm_settings.zero && !sm_is_zero(p, sm_classes[class].size))
-            sm_misuse_dirty(p, sm_classes[class].size);
+        sm_block_check_free(p, class);
         sm_canary_set(p, n);
     }
     *sm_state_of(p) = n ? (uint16_t)n : SM_STATE_EMPTY;

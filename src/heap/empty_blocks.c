@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap/empty_blocks.h"
 #include "arena/grow.h"
-#include "os/pages.h"
+#include "os/random.h"
 
 static char *page_without_memory(unsigned p)
 {
@@ -25,15 +25,13 @@ static void *empty_take_at(unsigned p, unsigned from)
 void *sm_empty_block_take(unsigned p)
 {
     struct sm_lock *lock = &sm_arena.part[p].lock;
-    static uint64_t random; /* 0: not seeded */
+    static uint64_t random[SM_PARTS]; /* each guarded by its partition's lock */
     void *at = NULL;
 
     sm_lock_take(lock);
     /* The states of the first page are in the same kernel page as those behind it. */
-    if (sm_backing_begin(p)) {
-        random = random ? random * 6364136223846793005ULL + 1 : sm_pages_random();
-        at = empty_take_at(p, (unsigned)(random >> 32) % SM_STATES_PER_PAGE);
-    }
+    if (sm_backing_begin(p))
+        at = empty_take_at(p, sm_random_below(&random[p], SM_STATES_PER_PAGE));
     sm_lock_drop(lock);
     return at;
 }

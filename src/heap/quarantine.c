@@ -2,12 +2,11 @@
 #include "heap/quarantine.h"
 #include "arena/page_runs.h"
 #include "base/counters.h"
-#include "heap/canary.h"
-#include "heap/misuse.h"
+#include "heap/block.h"
 #include "log/lapse.h"
 #include "os/pages.h"
+#include "os/random.h"
 #include "os/valgrind.h"
-#include "os/zero.h"
 
 #define HELD_MOST 4096 /* entries of each half of a pool, a power of two */
 #define NO_ACCESS 1    /* in an entry: the run's pages have no access */
@@ -98,21 +97,10 @@ static uintptr_t half_take(struct half *half, uint32_t at)
     return entry;
 }
 
-static uint32_t random_below(struct pool *pool, uint32_t below)
-{
-    uint64_t x = pool->random ? pool->random : sm_pages_random() | 1;
-
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    pool->random = x;
-    return (uint32_t)((x * 0x2545f4914f6cdd1dULL >> 32) * below >> 32);
-}
-
 /* Makes some room among what is mixed. Returns an entry that leaves the pool, or 0. */
 static uintptr_t move_on(struct pool *pool)
 {
-    uint32_t at = random_below(pool, pool->mixed.count);
+    uint32_t at = sm_random_below(&pool->random, pool->mixed.count);
     uintptr_t entry = half_take(&pool->mixed, at), oldest;
 
     if (half_takes(&pool->queue, held_bytes(entry))) {
@@ -129,9 +117,8 @@ static void release_slot(void *slot)
 {
     unsigned class = sm_slab_class(slot);
 
-    if (SM_CHECK_REUSE && sm_settings.zero && !sm_on_valgrind() &&
-        !sm_is_zero(slot, sm_classes[class].size))
-        sm_misuse_dirty(slot, sm_classes[class].size);
+    if (!sm_on_valgrind())
+        sm_block_check_free(slot, class);
     sm_slab_return(sm_part_of(slot), class, &slot, 1);
 }
 

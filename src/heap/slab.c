@@ -3,7 +3,7 @@
 #include "arena/page_runs.h"
 #include "heap/canary.h"
 #include "heap/thread_cache.h"
-#include "os/pages.h"
+#include "os/random.h"
 #include "os/valgrind.h"
 #include <string.h>
 
@@ -24,20 +24,6 @@ struct slab_class {
 static struct slab_class slab_classes[SM_SHARDS][SM_PARTS][SM_CLASSES];
 
 static uint32_t shards_used; /* a bit for each that ever had a run */
-
-/* xorshift64*: the position of the next slot need not be less predictable than this. */
-static uint32_t next_random(struct slab_class *slab, uint32_t below)
-{
-    uint64_t x = slab->random;
-
-    if (!x)
-        x = sm_pages_random() | 1;
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    slab->random = x;
-    return (uint32_t)((x * 0x2545f4914f6cdd1dULL >> 32) * below >> 32);
-}
 
 static void slab_list_add(struct slab_class *slab, uint32_t page)
 {
@@ -133,7 +119,7 @@ static unsigned take_slots(struct slab_class *slab, uint32_t page, void **slots,
     unsigned got = 0;
 
     while (got < want && run->free_count) {
-        unsigned at = SM_SHUFFLE ? next_random(slab, sm_slab_slots(run)) : 0;
+        unsigned at = SM_SHUFFLE ? sm_random_below(&slab->random, sm_slab_slots(run)) : 0;
         slots[got++] = base + take_from(run, at) * size;
     }
     return got;
