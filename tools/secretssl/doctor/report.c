@@ -124,20 +124,17 @@ static json_t *patient_json(const struct patient *patient)
 bool doctor_print_json(const struct diagnosis *diagnosis, const struct patient *patients,
                        size_t count)
 {
-    json_t *checks = json_array(), *processes = json_array();
+    json_t *checks = json_array(), *processes = json_array(), *object;
 
     for (size_t i = 0; i < diagnosis->count; i++)
         json_array_append_new(checks, check_json(&diagnosis->list[i]));
     for (size_t i = 0; i < count; i++)
         json_array_append_new(processes, patient_json(&patients[i]));
+    object = json_pack("{s:i, s:s, s:b, s:i, s:o, s:o}", "schema", JSON_SCHEMA, "version",
+                       SECRETSSL_VERSION, "works", doctor_works(diagnosis), "uid",
+                       (int)geteuid(), "checks", checks, "processes", processes);
     if (diagnosis->against_root)
-        return json_print(
-            "doctor", json_pack("{s:i, s:s, s:b, s:i, s:i, s:o, s:o}", "schema", JSON_SCHEMA,
-                                "version", SECRETSSL_VERSION, "works", doctor_works(diagnosis),
-                                "open", (int)doctor_count(diagnosis, VERDICT_WARNING), "uid",
-                                (int)geteuid(), "checks", checks, "processes", processes));
-    return json_print("doctor", json_pack("{s:i, s:s, s:b, s:i, s:o, s:o}", "schema",
-                                          JSON_SCHEMA, "version", SECRETSSL_VERSION, "works",
-                                          doctor_works(diagnosis), "uid", (int)geteuid(),
-                                          "checks", checks, "processes", processes));
+        json_object_set_new(object, "open",
+                            json_integer((json_int_t)doctor_count(diagnosis, VERDICT_WARNING)));
+    return json_print("doctor", object);
 }
