@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filter.h"
 #include "calls.h"
+#include "os/seccomp.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -11,16 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#if defined(__x86_64__)
-#define THIS_MACHINE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define THIS_MACHINE AUDIT_ARCH_AARCH64
-#elif defined(__riscv)
-#define THIS_MACHINE AUDIT_ARCH_RISCV64
-#else
-#error "which audit architecture is this?"
-#endif
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -53,7 +43,7 @@ int filter_install(void)
 
     calls = calls_all(&count);
     add(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-    add(BPF_JMP | BPF_JEQ | BPF_K, THIS_MACHINE, 1, 0);
+    add(BPF_JMP | BPF_JEQ | BPF_K, SM_AUDIT_ARCH, 1, 0);
     add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
     add(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
     for (size_t i = 0; i < count; i++)

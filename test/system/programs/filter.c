@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filter.h"
+#include "os/seccomp.h"
 
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
-
-#if defined(__x86_64__)
-#define THIS_MACHINE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define THIS_MACHINE AUDIT_ARCH_AARCH64
-#elif defined(__riscv)
-#define THIS_MACHINE AUDIT_ARCH_RISCV64
-#else
-#error "which audit architecture is this?"
-#endif
 
 static void add(struct filter *filter, uint16_t code, uint32_t value, uint8_t yes, uint8_t no)
 {
@@ -27,7 +17,7 @@ static void begin(struct filter *filter)
 {
     filter->program.len = 0;
     add(filter, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-    add(filter, BPF_JMP | BPF_JEQ | BPF_K, THIS_MACHINE, 1, 0);
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, SM_AUDIT_ARCH, 1, 0);
     add(filter, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
     add(filter, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
 }
