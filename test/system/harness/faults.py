@@ -275,11 +275,7 @@ class Nginx(Run):
                 and b"shutting down" not in nginx.Nginx.title(pid)]
 
     def error_log(self):
-        try:
-            with open(self.path("error.log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
+        return process.text_of(self.path("error.log"))
 
     def deaths(self):
         return super().deaths() + re.findall(r"process \d+ exited on signal \d+", self.error_log())

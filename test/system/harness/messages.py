@@ -68,11 +68,7 @@ local unix - n n - - discard
         return [f"{self.programs}/master", "-c", self.path("conf"), "-d"]
 
     def log(self):
-        try:
-            with open(self.path("queue/log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
+        return process.text_of(self.path("queue/log"))
 
     def hold(self, client):
         """A connection that was greeted."""

@@ -96,11 +96,7 @@ class Nginx:
             return b""
 
     def log(self):
-        try:
-            with open(self.path("error.log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
+        return process.text_of(self.path("error.log"))
 
     def deaths(self):
         """(pid, signal) of every worker that a signal ended."""

@@ -52,6 +52,15 @@ def end_descendants():
                 pass
 
 
+def text_of(path):
+    """What a log has so far; empty if it does not exist yet."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
 def wait_until(condition, seconds=10, step=0.01):
     """The first true answer of condition(), or its last answer when time is up."""
     end = time.monotonic() + seconds * SLOWNESS

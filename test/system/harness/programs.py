@@ -81,11 +81,7 @@ class Program:
         return [pid for pid in found if process.alive(pid)]
 
     def log(self):
-        try:
-            with open(self.path("log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
+        return process.text_of(self.path("log"))
 
     def deaths(self):
         """Lines in which it says that one of its processes was killed."""
