@@ -206,9 +206,12 @@ static void check_rows(const struct test_key *key, size_t first, size_t parts,
         const char *name = key->parts[part].name;
 
         cr_expect_eq(count_rows(process, address, size, found, name, encoding, rows), rows);
-        for (unsigned row = 0; row < rows; row++)
-            cr_expect_eq(found[row], 1, "%s as %s: row %u has %u", name, encoding, row,
-                         found[row]);
+        /* Each assertion costs Criterion a message: one is made for the first bad row. */
+        unsigned row = 0;
+        while (row < rows && found[row] == 1)
+            row++;
+        cr_expect_eq(row, rows, "%s as %s: row %u has %u", name, encoding, row,
+                     row < rows ? found[row] : 1);
     }
     cr_expect_eq(copies_in_all(process), rows * parts);
     cr_expect_eq(whole_copies(process), rows * parts);

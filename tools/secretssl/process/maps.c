@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/maps.h"
+#include "process/list.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -62,7 +63,7 @@ static int add_mapping(struct process_map *map, const char *line)
     /* The kernel's legacy page at the top is not in the process's own address space. */
     mapping.kernel = mapping.start > INT64_MAX;
 
-    struct mapping *more = reallocarray(map->list, map->count + 1, sizeof(*more));
+    struct mapping *more = list_grown(map->list, map->count, sizeof(*more));
 
     if (more != NULL)
         map->list = more;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "process/elf_search.h"
+#include "process/list.h"
 #include "process/mapped_file.h"
 #include "process/try_in_child.h"
 
@@ -73,7 +74,7 @@ static const struct {
 static bool tls_add(struct unreached_list *found, const struct mapping *mapping,
                     const char *what)
 {
-    struct unreached *more = reallocarray(found->list, found->count + 1, sizeof(*more));
+    struct unreached *more = list_grown(found->list, found->count, sizeof(*more));
 
     if (more == NULL)
         return false;
@@ -89,8 +90,7 @@ static bool same_file(const struct mapping *a, const struct mapping *b)
 
 static bool tls_add_copy(struct unreached_list *found, const struct mapping *mapping)
 {
-    const struct mapping **more =
-        reallocarray(found->copies, found->copy_count + 1, sizeof(*more));
+    const struct mapping **more = list_grown(found->copies, found->copy_count, sizeof(*more));
 
     if (more == NULL)
         return false;
@@ -221,7 +221,7 @@ static void look_in_child(void *has)
 
 static void remember(const struct mapping *mapping, unsigned has)
 {
-    struct known *more = reallocarray(known, known_count + 1, sizeof(*more));
+    struct known *more = list_grown(known, known_count, sizeof(*more));
 
     if (more == NULL)
         return;
@@ -258,7 +258,7 @@ static unsigned *waited_for_user(pid_t pid)
         if (users[i].uid == status.st_uid)
             return &users[i].waited;
     }
-    more = reallocarray(users, user_count + 1, sizeof(*more));
+    more = list_grown(users, user_count, sizeof(*more));
     if (more == NULL)
         return &none;
     users = more;

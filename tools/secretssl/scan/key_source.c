@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scan/key_source.h"
 #include "cli/message.h"
+#include "process/list.h"
 #include "secretmem.h"
 
 #include <stdio.h>
@@ -34,7 +35,7 @@ bool key_source_add(struct key_source *from, const char *name, enum key_form for
         return true;
     }
 
-    struct key_part *more = reallocarray(keys->parts, keys->count + 1, sizeof(*more));
+    struct key_part *more = list_grown(keys->parts, keys->count, sizeof(*more));
 
     if (more == NULL) {
         say("scan: out of memory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "process/list.h"
 #include "scan/process.h"
 
 bool process_result_note(struct process_result *result, const struct mapping *mapping,
@@ -14,7 +15,7 @@ bool process_result_note(struct process_result *result, const struct mapping *ma
         return true;
     }
 
-    struct blind_spot *more = reallocarray(result->blind_spots, count + 1, sizeof(*more));
+    struct blind_spot *more = list_grown(result->blind_spots, count, sizeof(*more));
 
     if (more == NULL)
         return false;
@@ -26,7 +27,7 @@ bool process_result_note(struct process_result *result, const struct mapping *ma
 
 bool process_result_add(struct process_result *result, const struct copy *copy)
 {
-    struct copy *more = reallocarray(result->copies, result->copy_count + 1, sizeof(*more));
+    struct copy *more = list_grown(result->copies, result->copy_count, sizeof(*more));
 
     if (more == NULL)
         return false;

@@ -13,6 +13,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "process/judgement.h"
+#include "process/list.h"
 #include "stat/report.h"
 
 enum { ALL_PROTECTED = 0, SOME_NOT = 1, COULD_NOT_LOOK = 2 };
@@ -25,7 +26,7 @@ struct request {
 
 static bool stat_add(struct stat_result *result, pid_t pid, bool named, bool strict)
 {
-    struct process_state *more = reallocarray(result->list, result->count + 1, sizeof(*more));
+    struct process_state *more = list_grown(result->list, result->count, sizeof(*more));
     struct process_state *process;
 
     if (more == NULL) {
