@@ -79,6 +79,16 @@ static void fork_and_wait(void)
         atomic_fetch_add(&whole_children, 1);
 }
 
+static atomic_long period; /* microseconds; 0: no alarms */
+
+static void next_alarm(void)
+{
+    struct itimerval timer = {{0, 0}, {0, atomic_load(&period)}};
+
+    if (setitimer(ITIMER_REAL, &timer, NULL) != 0)
+        broken("setitimer");
+}
+
 static void fork_in_handler(int number)
 {
     int error = errno;
@@ -86,17 +96,23 @@ static void fork_in_handler(int number)
     (void)number;
     fork_and_wait();
     atomic_fetch_add(&handled, 1);
+    next_alarm();
     errno = error;
 }
 
-/* SIGALRM again and again, for whatever thread does not block it. */
+/*
+ * SIGALRM again and again, for whatever thread does not block it. The time until the next one
+ * begins when a handler is done: where a fork takes longer than that, what the handler
+ * interrupts would otherwise never go on.
+ */
 static void alarms(long microseconds)
 {
     struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
-    struct itimerval timer = {{0, microseconds}, {0, microseconds}};
 
-    if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0)
-        broken("setitimer");
+    if (sigaction(SIGALRM, &action, NULL) != 0)
+        broken("sigaction");
+    atomic_store(&period, microseconds);
+    next_alarm();
 }
 
 static void check_forks(int forks)
