@@ -88,6 +88,8 @@ static bool is_for_caller(const char *file, const void *caller)
         return file && strchr(file, '$');
     ours = object_of((const void *)is_for_caller);
     theirs = object_of(caller);
+    if (!ours) /* The linker knows every loaded object, so this does not happen. */
+        return true;
     /* Generated code counts as the program's, as for the linker. */
     if (!theirs) {
         for (theirs = ours; theirs->l_prev;)

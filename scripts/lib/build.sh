@@ -14,6 +14,16 @@ lint_sh()
     done | xargs shellcheck -x
 }
 
+# The processor of the machine, because the system calls are written for each.
+lint_cppcheck()
+{
+    cppcheck --quiet --error-exitcode=1 --std=c11 --platform=unix64 --library=posix,gnu \
+        --enable=warning,portability,performance --suppress=missingIncludeSystem \
+        --suppressions-list=scripts/lib/cppcheck-suppressions \
+        -D__x86_64__=1 -D__linux__=1 -D__GNUC__=12 -D__GLIBC__=2 -D__SIZEOF_POINTER__=8 -D_GNU_SOURCE -D__ELF__=1 \
+        '-DElfW(type)=Elf64_##type' -I src -I include -I preload -I tools/secretssl src preload tools
+}
+
 # with_cache COMMAND…: objects that were compiled before, in another clone too, come from a cache. Their debug
 # information names files in another way: not for what is shipped, whose every byte is compared. Each file is
 # preprocessed (no direct mode), because __has_include also depends on headers that were missing before.
@@ -50,6 +60,14 @@ build_for()
     with_cache cmake -S . -B "build/$1" -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$1" \
         -DCMAKE_C_COMPILER="$1-linux-gnu-gcc" -DSECRETSSL_TOOLS=OFF &&
         with_cache cmake --build "build/$1"
+}
+
+# The compiler's own analyzer. Not the tool: gcc 12 takes strings that a list keeps for lost.
+build_with_analyzer()
+{
+    with_cache env CC=gcc cmake -S . -B build/analyzer -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_C_FLAGS=-fanalyzer -DCMAKE_C_FLAGS_DEBUG='-O1 -g0' -DSECRETSSL_TOOLS=OFF &&
+        with_cache cmake --build build/analyzer
 }
 
 # What distributions build packages with. The assembly must still find what it calls.

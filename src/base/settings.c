@@ -125,7 +125,7 @@ static int setting_parse(const struct setting *s, const char *value, char *error
     }
     if (good)
         return 0;
-    for (length = 0; value[length] && length < SHOWN_MAX; length++)
+    for (length = 0; length < SHOWN_MAX && value[length]; length++)
         shown[length] = value[length];
     shown[length] = '\0';
     sm_format(error, size, PREFIX "%s=%s%s: accepted values are %s", s->name, shown,
