@@ -83,17 +83,24 @@ def by_files(pid, address):
     return found
 
 
-def descriptors(pid):
-    """What files of memfd_secret another process gets by pidfd_getfd."""
+def taken(pid):
+    """Copies of the descriptors of secret memory that another process has now."""
     pidfd = LIBC.syscall(PIDFD_OPEN, pid, 0)
-    taken = 0
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        copy = LIBC.syscall(PIDFD_GETFD, pidfd, int(number), 0)
-        if copy >= 0:
-            taken += "secretmem" in os.readlink(f"/proc/self/fd/{copy}")
-            os.close(copy)
+    copies = [LIBC.syscall(PIDFD_GETFD, pidfd, int(number), 0) for number in os.listdir(f"/proc/{pid}/fd")]
     os.close(pidfd)
-    return taken
+    for copy in [one for one in copies if one >= 0]:
+        if "secretmem" in os.readlink(f"/proc/self/fd/{copy}"):
+            yield copy
+        else:
+            os.close(copy)
+
+
+def descriptors(pid):
+    """How many files of memfd_secret one gets of a process by pidfd_getfd."""
+    copies = list(taken(pid))
+    for copy in copies:
+        os.close(copy)
+    return len(copies)
 
 
 def scenario_reads(env, rep):
@@ -116,6 +123,63 @@ def scenario_reads(env, rep):
         rep.equal(descriptors(child.pid), 0, f"no descriptor of secret memory is left, {title}")
         os.close(writer)
         child.wait(10)
+
+
+def holds_secret(file):
+    """Whether a file of secret memory has the secret, by a mapping of one's own."""
+    size = os.fstat(file).st_size
+    if not size:
+        return False
+    with mmap.mmap(file, size, mmap.MAP_SHARED, mmap.PROT_READ) as mapped:
+        return mapped.find(SECRET) >= 0
+
+
+def scenario_window(env, rep):
+    """Not kept out: whoever stops the process between memfd_secret(2) and close(2), and takes the descriptor, has
+    what is written to that memory later."""
+    stopped, go, script = env.path("stopped"), env.path("go"), env.path("script")
+    for fifo in stopped, go:
+        os.mkfifo(fifo)
+    with open(script, "w", encoding="ascii") as file:
+        file.write(f"""\
+set confirm off
+set startup-with-shell off
+set environment LD_PRELOAD {env.preload}
+catch syscall ftruncate
+commands
+silent
+shell echo > {stopped}; cat {go}
+continue
+end
+run
+""")
+    reader, writer = os.pipe()
+    command = [env.helper("holder"), "wait", str(SEED)]
+    child = process.Child(env, ["gdb", "-nx", "-batch", "-x", script, "--args", *command], env.plain(), stdin=reader)
+    os.close(reader)
+    waits, files = os.open(stopped, os.O_RDONLY | os.O_NONBLOCK), []
+
+    def step():
+        """Takes what there is when the process is stopped; whether it has the secret by now."""
+        try:
+            is_stopped = bool(os.read(waits, 100))
+        except BlockingIOError:
+            is_stopped = False
+        if is_stopped:
+            for pid in process.children(child.pid):
+                files.extend(taken(pid))
+            with open(go, "w", encoding="ascii"):
+                pass
+        return re.search(r"^ready 0x", child.out, re.M)
+
+    rep.ok(process.wait_until(step, 60), "the process has its secret", child.err)
+    rep.ok(files, "descriptors were taken while it was stopped")
+    rep.ok(any(map(holds_secret, files)), "the memory of one of them has the secret now")
+    for file in files:
+        os.close(file)
+    os.close(waits)
+    os.close(writer)
+    child.wait(20)
 
 
 def scenario_calls(env, rep):
