@@ -244,6 +244,7 @@ __asm__(".pushsection .text\n"
         ".type syscall, %function\n"
         "syscall:\n"
         "    .cfi_startproc\n"
+        "    hint #34\n" /* bti c */
         "    cmp w0, #" TEXT(__NR_seccomp) "\n"
         "    b.eq preload_filtering_syscall\n"
         "    cmp w0, #" TEXT(__NR_prctl) "\n"

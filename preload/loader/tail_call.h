@@ -113,6 +113,7 @@ struct interposed {
             ".type " #name ", %function\n"                                                     \
             #name ":\n"                                                                        \
             "    .cfi_startproc\n"                                                             \
+            "    hint #34\n" /* bti c */                                                       \
             "    stp x29, x30, [sp, #-80]!\n"                                                  \
             "    .cfi_def_cfa_offset 80\n"                                                     \
             "    .cfi_offset 29, -80\n"                                                        \

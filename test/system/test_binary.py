@@ -49,6 +49,35 @@ def scenario_first(env, rep):
     rep.ok(any("INITFIRST" in line for line in flags), "INITFIRST is set", flags)
 
 
+# The first instruction of a function that may be called by its address: endbr64; bti c
+TARGETS = {"x86_64": bytes.fromhex("f30f1efa"), "aarch64": bytes.fromhex("5f2403d5")}
+
+
+def functions(path):
+    """(name, first bytes) of each exported function."""
+    segments = [[int(word, 16) for word in line.split()[1:5]] for line in readelf("-l", path).splitlines()
+                if line.split()[:1] == ["LOAD"]]
+    with open(path, "rb") as file:
+        content = file.read()
+    for line in readelf("--dyn-syms", path).splitlines():
+        fields = line.split()
+        if len(fields) >= 8 and fields[3] in ("FUNC", "IFUNC") and fields[6] != "UND":
+            value = int(fields[1], 16)
+            offset, at = next((offset, at) for offset, at, _, size in segments if at <= value < at + size)
+            yield fields[7], content[value - at + offset:][:4]
+
+
+def scenario_branch_targets(env, rep):
+    """Exported functions, those in assembly too, begin with what a processor that checks indirect calls wants:
+    a compiler's note may say so of the whole object."""
+    wanted = TARGETS.get(os.uname().machine)
+    for path in (env.preload, env.library) if wanted else ():
+        found = list(functions(path))
+        rep.equal([name for name, begin in found if begin != wanted], [],
+                  f"{os.path.basename(path)}: all {len(found)} functions")
+        rep.ok(len(found) > 5, "there are some")
+
+
 def scenario_hardened(env, rep):
     for path in env.preload, env.library:
         name = os.path.basename(path)
