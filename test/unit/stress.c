@@ -2,6 +2,7 @@
 #include "stress.h"
 #include "base/settings.h"
 #include "heap/malloc.h"
+#include "os/pages.h"
 #include "os/valgrind.h"
 #include "support.h"
 #include <string.h>
@@ -33,10 +34,10 @@ static void fill(struct stress_block *block, size_t from)
         memset(block->at + from, block->mark, block->size - from);
 }
 
-/* No more can be mapped for so many bytes. */
+/* No more can be mapped for so many bytes, in pages of the kernel and with a guard. */
 static bool full(size_t bytes)
 {
-    return sm_arena.cap < sm_arena.mapped + bytes + SM_PAGE;
+    return sm_arena.cap < sm_arena.mapped + bytes + 2 * sm_os_page - SM_PAGE;
 }
 
 /* Only when the arena is full may keys be elsewhere, and never among records. */

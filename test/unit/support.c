@@ -6,6 +6,7 @@
 #include "fork/fork.h"
 #include "heap/malloc.h"
 #include "log/log.h"
+#include "os/pages.h"
 #include "os/syscall.h"
 #include "stacktrace/load_library.h"
 #include <grp.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,6 +30,21 @@ void check_failed(const char *file, int line, const char *condition)
 {
     dprintf(2, "%s:%d: failed: %s\n", file, line, condition);
     _exit(99);
+}
+
+/*
+ * Tests can run with larger pages than the kernel has (LIBSECRETSSL_TEST_PAGE, bytes): what is
+ * aligned to those is aligned to the kernel's as well. The linker sends the allocator's calls
+ * here (--wrap).
+ */
+unsigned long __real_getauxval(unsigned long type);
+unsigned long __wrap_getauxval(unsigned long type);
+
+unsigned long __wrap_getauxval(unsigned long type)
+{
+    const char *text = type == AT_PAGESZ ? getenv("LIBSECRETSSL_TEST_PAGE") : NULL;
+
+    return text ? strtoul(text, NULL, 10) : __real_getauxval(type);
 }
 
 unsigned test_slowness(void)
@@ -272,12 +289,33 @@ bool accessible(const void *p)
     return good;
 }
 
+size_t os_page(void)
+{
+    sm_pages_init();
+    return sm_os_page;
+}
+
+size_t by_page(size_t bytes)
+{
+    return bytes / SM_PAGE * os_page();
+}
+
+size_t whole_bytes(size_t n)
+{
+    return sm_round_up(n, os_page());
+}
+
+uint32_t whole_pages(size_t n)
+{
+    return (uint32_t)(whole_bytes(n) >> SM_PAGE_SHIFT);
+}
+
 size_t end_of_block(size_t n)
 {
     size_t room = n + SM_CHECK_SLACK;
 
     sm_size_class_init(); /* as the heap's start does, in a child */
     if (room > SM_SLOT_MAX)
-        return sm_round_up(n, SM_PAGE);
+        return whole_bytes(n);
     return sm_classes[sm_class_of[(room + SM_GRANULE - 1) >> SM_GRANULE_SHIFT]].size;
 }

@@ -65,6 +65,16 @@ void start_heap(void);
 /* As start_heap, with a small arena. */
 void start_heap_of(size_t arena_size);
 
+/* The kernel's page in bytes, also before the allocator has started. */
+size_t os_page(void);
+
+/* Bytes that are as many pages of the kernel as so many bytes are pages of 4096. */
+size_t by_page(size_t bytes);
+
+/* Rounds n bytes up to pages of the kernel. Returns bytes, and pages of 4096. */
+size_t whole_bytes(size_t n);
+uint32_t whole_pages(size_t n);
+
 /* Bytes of what a block of n has for itself: its slot, or its pages. */
 size_t end_of_block(size_t n);
 

@@ -35,7 +35,7 @@ static void full(void *arg)
 
     (void)arg;
     sm_settings.require = 1;
-    start_heap_of(2 * SM_MIB);
+    start_heap_of(by_page(2 * SM_MIB));
     while (n < 400 && (blocks[n] = sm_malloc(30000, PART)))
         n++;
     CHECK(n > 50 && n < 400);
@@ -65,7 +65,7 @@ static void refused(void *arg)
     char *guarded, *p;
 
     (void)arg;
-    begin(3 * SM_MIB);
+    begin(by_page(3 * SM_MIB));
     guarded = sm_malloc(20000, PART);
     filter_call(SYS_mprotect, SECCOMP_RET_ERRNO | ENOMEM);
     p = sm_malloc(20000, PART);
@@ -102,7 +102,7 @@ static void refused_overrun(void *arg)
 {
     char *p;
 
-    begin(3 * SM_MIB);
+    begin(by_page(3 * SM_MIB));
     filter_call(SYS_mprotect, SECCOMP_RET_ERRNO | ENOMEM);
     p = sm_malloc(20000, PART);
     p[20000] = 0;
@@ -141,10 +141,12 @@ static unsigned use_up_mappings(void)
 static void many_mappings(void *arg)
 {
     (void)arg;
-    begin(16 * SM_MIB);
+    /* A chunk of one page would need no further mapping for a guard, so chunks have 16. */
+    begin(SM_CHUNKS_MOST * by_page(SM_CHUNK_LEAST));
     for (int i = 0; i < 100; i++)
         blocks_of_many[i] = memset(sm_malloc(20000, PART), 1, 20000);
-    sm_free(sm_malloc(8 * SM_MIB, PART)); /* mapped, and not used */
+    /* mapped, and not used */
+    sm_free(sm_malloc(sm_max(8 * SM_MIB, by_page(SM_MIB)), PART));
     CHECK(sm_stats.unguarded == 0);
     CHECK(use_up_mappings() > 1000);
     for (int i = 100; i < 200; i++) {
@@ -175,7 +177,7 @@ static void many_blocks(void *arg)
 
     (void)arg;
     sm_settings.route = SM_ROUTE_KEYS;
-    begin(512 * SM_MIB);
+    begin(by_page(512 * SM_MIB));
     for (int i = 0; i < MANY; i++)
         blocks[i] = sm_malloc(20000, SM_PART_IO);
     without = sm_stats.unguarded;
@@ -230,16 +232,16 @@ static void many_come_and_go(void *arg)
     uint32_t kept;
 
     (void)arg;
-    begin(256 * SM_MIB);
+    begin(by_page(256 * SM_MIB));
     fill(blocks, 9000);
     free_all(blocks);
     kept = part->retained_pages;
-    CHECK(kept >= (COMING - SM_CACHE_RUNS) * (3 + sm_guard_pages()));
+    CHECK(kept >= (COMING - SM_CACHE_RUNS) * (whole_pages(9000) + sm_guard_pages()));
     fill(blocks, 9000);
     CHECK(part->retained_pages == 0 && sm_stats.unguarded == 0);
     free_all(blocks);
     /* Blocks of another length take theirs before they go without. */
-    fill(others, 13000);
+    fill(others, whole_bytes(9000) + 712);
     CHECK(sm_stats.unguarded == 0);
     free_all(others);
 }

@@ -22,7 +22,7 @@
 
 static void init(void)
 {
-    start_heap_of(16 * SM_MIB);
+    start_heap_of(by_page(16 * SM_MIB));
 }
 
 TestSuite(guard, .init = init);
@@ -125,20 +125,20 @@ Test(guard, kept_for_the_next)
     cr_assert_eq(in_child(again_without_calls, sizes), 0);
     sizes[1] = 16385;
     cr_assert_eq(in_child(again_without_calls, sizes), 0, "as many pages");
-    sizes[1] = 40000;
+    sizes[1] = whole_bytes(20000) + 20000;
     cr_assert_eq(in_child(again_without_calls, sizes), ENDED_BY(SIGSYS));
 }
 
-/* Blocks of more pages than a thread keeps for itself: of 8 */
-#define SIZE  30000
-#define PAGES (8 + sm_guard_pages())
-_Static_assert(SIZE > SM_CACHE_RUN_PAGES * SM_PAGE, "kept by the partition");
+/* Blocks of more pages than a thread keeps for itself, and with their guard: of 8 and one */
+#define SIZE  (whole_bytes(SM_CACHE_RUN_PAGES * SM_PAGE) + 5424)
+#define PAGES (whole_pages(SIZE) + sm_guard_pages())
 
 Test(guard, kept)
 {
     char *p, *q;
 
-    sm_free(sm_malloc(SM_MIB, PART)); /* room: nothing below makes the arena grow */
+    /* room: nothing below makes the arena grow */
+    sm_free(sm_malloc(by_page(SM_MIB), PART));
     p = memset(sm_malloc(SIZE, PART), 1, SIZE);
     sm_free(p);
     cr_assert_eq(retained_pages(), PAGES);
@@ -149,13 +149,14 @@ Test(guard, kept)
     cr_assert(all_bytes(q, 0, SIZE - 1000));
     cr_assert_eq(sm_usable_size(q), SIZE - 1000);
     sm_free(q);
-    cr_assert_neq(sm_malloc(8 * SM_PAGE + 1, PART), p, "of more pages");
+    cr_assert_neq(sm_malloc(whole_bytes(SIZE) + 1, PART), p, "of more pages");
     cr_assert_eq(retained_pages(), PAGES);
     /* The largest are not kept. */
     q = sm_malloc((SM_RETAINED_PAGES + 1) * SM_PAGE, PART);
     sm_free(q);
     cr_assert_eq(retained_pages(), PAGES);
-    cr_assert(accessible(q + (SM_RETAINED_PAGES + 1) * SM_PAGE), "and their guard is lifted");
+    cr_assert(accessible(end_of(q, (SM_RETAINED_PAGES + 1) * SM_PAGE)),
+              "and their guard is lifted");
     /* An alignment that it does not have */
     q = sm_aligned_malloc(SM_MIB, SIZE, PART);
     cr_assert_eq((uintptr_t)q % SM_MIB, 0);
@@ -188,11 +189,12 @@ Test(guard, kept_by_a_thread)
     uint32_t meanwhile = 0;
     pthread_t thread;
 
-    sm_free(sm_malloc(SM_MIB, PART));
+    sm_free(sm_malloc(by_page(SM_MIB), PART));
     cr_assert_eq(pthread_create(&thread, NULL, keep_own, &meanwhile), 0);
     pthread_join(thread, NULL);
-    cr_assert_eq(meanwhile, 3 * (5 + sm_guard_pages()));
-    cr_assert_eq(retained_pages(), (SM_CACHE_RUNS + 3) * (5 + sm_guard_pages()));
+    cr_assert_eq(meanwhile, 3 * (whole_pages(20000) + sm_guard_pages()));
+    cr_assert_eq(retained_pages(),
+                 (SM_CACHE_RUNS + 3) * (whole_pages(20000) + sm_guard_pages()));
 }
 
 static void fill(void **blocks, unsigned count, size_t size)
@@ -221,7 +223,7 @@ Test(guard, kept_are_used_before_the_arena_grows)
     free_all(blocks, 200);
     cr_assert_eq(retained_pages(), 200 * PAGES);
     mapped = sm_arena.mapped;
-    fill(blocks, 60, 100000);
+    fill(blocks, 60, SIZE * 10 / 3);
     cr_assert_leq(sm_arena.mapped, mapped, "merged with their neighbours");
     free_all(blocks, 60);
     fill(blocks, 4000, 1000);
@@ -235,23 +237,24 @@ Test(guard, kept_are_used_before_the_arena_grows)
 Test(guard, moves_with_the_end)
 {
     char *p = sm_malloc(20000, PART);
+    size_t more = whole_bytes(20000) + 29520; /* 50,000 with pages of 4096 */
 
     memset(p, 1, 20000);
-    cr_assert_eq(sm_realloc(p, 50000), p);
+    cr_assert_eq(sm_realloc(p, more), p);
     cr_assert(accessible(end_of(p, 20000)), "where the guard was");
-    cr_assert(all_bytes(p, 1, 20000) && all_bytes(p + 20000, 0, 30000));
-    cr_assert(!accessible(end_of(p, 50000)));
+    cr_assert(all_bytes(p, 1, 20000) && all_bytes(p + 20000, 0, more - 20000));
+    cr_assert(!accessible(end_of(p, more)));
     cr_assert_eq(sm_stats.degraded, 0, "what was the guard is secret memory");
-    memset(p, 2, 50000);
+    memset(p, 2, more);
     cr_assert_eq(sm_realloc(p, 9000), p);
     cr_assert(all_bytes(p, 2, 9000));
     cr_assert(!accessible(end_of(p, 9000)));
     cr_assert(accessible(end_of(p, 9000) + sm_os_page), "given back");
-    cr_assert_eq(sm_realloc(p, 50000), p, "and it can be had again");
-    cr_assert(all_bytes(p, 2, 9000) && all_bytes(p + 9000, 0, 41000));
-    cr_assert_eq(in_child(touch, end_of(p, 50000)), ENDED_BY(SIGSEGV));
+    cr_assert_eq(sm_realloc(p, more), p, "and it can be had again");
+    cr_assert(all_bytes(p, 2, 9000) && all_bytes(p + 9000, 0, more - 9000));
+    cr_assert_eq(in_child(touch, end_of(p, more)), ENDED_BY(SIGSEGV));
     sm_free(p);
-    cr_assert_eq(sm_malloc(50000, PART), p);
+    cr_assert_eq(sm_malloc(more, PART), p);
     cr_assert_eq(sm_stats.unguarded, 0);
 }
 
@@ -262,7 +265,7 @@ Test(guard, cannot_move)
 
     sm_malloc(20000, PART);
     memset(p, 3, 20001);
-    cr_assert(!sm_large_resize(p, 50000));
+    cr_assert(!sm_large_resize(p, whole_bytes(20001) + 29520));
     cr_assert(all_bytes(p, 3, 20001));
     cr_assert(!accessible(end_of(p, 20001)));
     cr_assert_eq(sm_usable_size(p), 20001);
@@ -273,6 +276,7 @@ static char *live[3];
 /* What it is that the child finds */
 static void child_has_guards(void *arg)
 {
+    size_t size = sm_min(2 * SIZE, SM_RETAINED_PAGES * SM_PAGE); /* of those that are kept */
     char *p;
 
     (void)arg;
@@ -282,13 +286,13 @@ static void child_has_guards(void *arg)
         CHECK(!accessible(end_of(live[i], sm_usable_size(live[i]))));
     }
     /* Where a kept run was: free for anything. */
-    p = sm_malloc(60000, PART);
-    CHECK(p && all_bytes(p, 0, 60000));
-    memset(p, 9, 60000);
-    CHECK(!accessible(end_of(p, 60000)));
+    p = sm_malloc(size, PART);
+    CHECK(p && all_bytes(p, 0, size));
+    memset(p, 9, size);
+    CHECK(!accessible(end_of(p, size)));
     sm_free(p);
     sm_free(live[0]);
-    CHECK(retained_pages() == 15 + 8 + 2 * sm_guard_pages());
+    CHECK(retained_pages() == whole_pages(size) + sm_guard_pages() + PAGES);
     CHECK(sm_malloc(SIZE, PART) == live[0]);
     CHECK(in_child(touch, end_of(live[1], SIZE)) == ENDED_BY(SIGSEGV));
     CHECK(sm_stats.unguarded == 0);
@@ -303,7 +307,7 @@ Test(guard, fork)
         kept[i] = sm_malloc(SIZE, PART);
     }
     /* A guard on a page that was used: what the shrinking left */
-    live[2] = memset(sm_realloc(live[2], 60000), 3, 60000);
+    live[2] = memset(sm_realloc(live[2], 2 * SIZE), 3, 2 * SIZE);
     live[2] = sm_realloc(live[2], SIZE);
     for (int i = 0; i < 3; i++)
         sm_free(kept[i]);

@@ -42,7 +42,7 @@ Test(large, sizes)
     for (size_t n = SM_SMALL_MAX + 1; n < SM_MIB; n += n / 3 + 1) {
         unsigned char *p = take(n);
         cr_assert(all_bytes(p, 0, n));
-        cr_assert_eq(used_pages(), (n + SM_PAGE - 1) / SM_PAGE + sm_guard_pages(), "%zu", n);
+        cr_assert_eq(used_pages(), whole_pages(n) + sm_guard_pages(), "%zu", n);
         memset(p, 0xab, n);
         sm_large_free(p);
         cr_assert_eq(used_pages(), 0);
@@ -82,32 +82,35 @@ Test(large, too_much)
 Test(large, grows_in_place)
 {
     unsigned char *p = take(10000);
+    size_t more = whole_bytes(10000) + 17712; /* 30,000 with pages of 4096 */
 
     memset(p, 1, 10000);
-    cr_assert(sm_large_resize(p, 12288), "within its last page");
-    cr_assert(sm_large_resize(p, 30000), "into what follows");
-    cr_assert_eq(sm_large_size(sm_page_number(p)), 30000);
+    cr_assert(sm_large_resize(p, whole_bytes(10000)), "within its last page");
+    cr_assert(sm_large_resize(p, more), "into what follows");
+    cr_assert_eq(sm_large_size(sm_page_number(p)), more);
     cr_assert(all_bytes(p, 1, 10000));
-    cr_assert(all_bytes(p + 10000, 0, 20000));
+    cr_assert(all_bytes(p + 10000, 0, more - 10000));
     cr_assert_eq(sm_stats.degraded, 0, "all of it is secret memory");
     take(SM_PAGE);
-    cr_assert(!sm_large_resize(p, 40000), "something is in the way");
-    cr_assert_eq(sm_large_size(sm_page_number(p)), 30000, "and nothing changed");
+    cr_assert(!sm_large_resize(p, whole_bytes(more) + 1), "something is in the way");
+    cr_assert_eq(sm_large_size(sm_page_number(p)), more, "and nothing changed");
     cr_assert(!sm_large_resize(p, SIZE_MAX));
     cr_assert(!sm_large_resize(p, 8 * SM_MIB + 1));
 }
 
 Test(large, shrinks_in_place)
 {
-    unsigned char *p = take(60000);
+    size_t size = 15 * os_page() - 1440; /* 60,000 with pages of 4096 */
+    size_t kept = whole_bytes(9000), left = whole_bytes(size) - kept - os_page();
+    unsigned char *p = take(size), *behind = p + kept + sm_os_page;
 
-    memset(p, 1, 60000);
+    memset(p, 1, size);
     cr_assert(sm_large_resize(p, 9000));
     cr_assert_eq(sm_large_size(sm_page_number(p)), 9000);
-    cr_assert_eq(used_pages(), 3 + sm_guard_pages());
+    cr_assert_eq(used_pages(), whole_pages(9000) + sm_guard_pages());
     cr_assert(all_bytes(p, 1, 9000));
-    cr_assert(all_bytes(p + SM_EXTENT(9000), 0, 3 * SM_PAGE - SM_EXTENT(9000)),
+    cr_assert(all_bytes(p + SM_EXTENT(9000), 0, kept - SM_EXTENT(9000)),
               "what it left is cleared");
-    cr_assert_eq(take(44000), p + (3 + sm_guard_pages()) * SM_PAGE, "and free");
-    cr_assert(all_bytes(p + 4 * SM_PAGE, 0, 44000), "and clear");
+    cr_assert_eq(take(left - 1056), behind, "and free");
+    cr_assert(all_bytes(behind, 0, left - 1056), "and clear");
 }

@@ -186,7 +186,7 @@ static void write_and_grow(void *arg)
     p = take(way[0]);
     behind = take(200000); /* freed pages, of a large block, follow one */
     sm_free(behind);
-    CHECK(way[0] < SM_SMALL_MAX || behind == p + sm_round_up(way[0], SM_PAGE) + SM_PAGE);
+    CHECK(way[0] < SM_SMALL_MAX || behind == p + whole_bytes(way[0]) + os_page());
     if (way[2])
         p[way[2]] = 1;
     CHECK(sm_realloc(p, way[1]) == p);
@@ -195,11 +195,20 @@ static void write_and_grow(void *arg)
 
 Test(heap_checks_limits, write_to_what_is_gained)
 {
-    static size_t ways[][3] = {
-        {81, 95, 88},          {81, 95, 94},          {82, 95, 90},
-        {4100, 5000, 4200},    {4100, 5000, 4999},    {4100, 5000, 4112},
-        {20000, 20400, 20008}, {20000, 20400, 20399}, {20000, 60000, 30000},
-        {20000, 60000, 59999}, {20000, 60000, 24576}};
+    /* 60,000 with pages of 4096, and the first byte behind the guard: 24,576 */
+    size_t page = os_page(), end = whole_bytes(20000);
+    size_t more = end + 9 * page + 2656, behind = end + page;
+    size_t ways[][3] = {{81, 95, 88},
+                        {81, 95, 94},
+                        {82, 95, 90},
+                        {4100, 5000, 4200},
+                        {4100, 5000, 4999},
+                        {4100, 5000, 4112},
+                        {20000, 20400, 20008},
+                        {20000, 20400, 20399},
+                        {20000, more, end + 2 * page + 1328},
+                        {20000, more, more - 1},
+                        {20000, more, behind}};
 
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         size_t control[3] = {ways[i][0], ways[i][1], 0};

@@ -127,7 +127,7 @@ static void copy(void *arg)
     CHECK(sm_fork_copy_make(&made) == NULL);
     CHECK(made.pages >= size / SM_PAGE);
     /* For each page that becomes present, and again while they are copied */
-    CHECK(progress >= made.pages + size / (256 * SM_KIB));
+    CHECK(progress >= made.pages / (sm_os_page / SM_PAGE) + size / (256 * SM_KIB));
     CHECK(sm_fork_copy_place(&made) == NULL);
     CHECK(all_bytes(block, 3, size));
 }

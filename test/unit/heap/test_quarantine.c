@@ -16,9 +16,9 @@
 
 static void init(void)
 {
-    sm_settings.quarantine = 4 * SM_MIB;
+    sm_settings.quarantine = by_page(4 * SM_MIB);
     sm_scavenge_period = UINT32_MAX;
-    start_heap_of(16 * SM_MIB);
+    start_heap_of(by_page(16 * SM_MIB));
 }
 
 TestSuite(quarantine, .init = init);
@@ -116,11 +116,15 @@ Test(quarantine_children, no_access_to_large)
 }
 
 /* A full arena takes all of it back before anything falls back. */
-Test(quarantine, given_back)
+Test(quarantine_full, given_back)
 {
     static void *blocks[4000];
     unsigned count = 0;
 
+    sm_settings.quarantine = by_page(4 * SM_MIB);
+    /* With larger pages each of 250 large blocks, and its guard, takes more. */
+    start_heap_of(16 * SM_MIB + 250 * 2 * (os_page() - SM_PAGE));
+    sm_scavenge_period = UINT32_MAX;
     for (int turn = 0; turn < 3; turn++) {
         for (count = 0; count < 4000; count++) {
             size_t size = count % 16 == 0 ? LARGE : 2500;
