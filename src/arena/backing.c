@@ -117,7 +117,7 @@ static int lock_page(struct sm_page *page, char *at)
         page->kind = SM_KIND_PLAIN;
         sm_short_degraded(SM_KIND_PLAIN, error);
     }
-    sm_count(&sm_stats.degraded, 1);
+    sm_count(&sm_stats.degraded, sm_os_page >> SM_PAGE_SHIFT);
     return 0;
 }
 

@@ -21,7 +21,7 @@ struct sm_stats {
     uint64_t caches;       /* the first thread cache's address, 0: none */
     uint32_t cache_counts; /* offset in each cache of allocations, frees, live_bytes */
     uint32_t cache_next;   /* offset of the next cache's address */
-    /* From here to the end: counters */
+    /* From here to the end: counters. Pages have 4 KiB; faults alone counts the kernel's. */
     uint64_t pages[SM_KINDS];        /* resident now, by enum sm_kind */
     uint64_t pages_peak;             /* of all kinds */
     uint64_t part_pages[SM_PARTS];   /* resident now */
