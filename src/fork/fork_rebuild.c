@@ -26,6 +26,7 @@ static int lock_range(uint32_t page, uint32_t end)
 /* Locks pages again, because the kernel copied locked, undumpable memory, but not the locks. */
 static void lock_again(unsigned p)
 {
+    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
     uint32_t page = sm_arena.part[p].first, end;
 
     for (; page < sm_arena.part[p].mapped; page = end) {
@@ -34,11 +35,12 @@ static void lock_again(unsigned p)
             ;
         if (end++ == page || lock_range(page, end - 1) == 0)
             continue;
-        for (; page < end - 1; page++) {
-            error = lock_range(page, page + 1);
+        for (; page < end - 1; page += per_os) {
+            error = lock_range(page, page + per_os);
             if (error == 0)
                 continue;
-            sm_arena.pages[page].kind = SM_KIND_PLAIN;
+            for (uint32_t i = page; i < page + per_os; i++)
+                sm_arena.pages[i].kind = SM_KIND_PLAIN;
             sm_short_degraded(SM_KIND_PLAIN, error);
         }
     }

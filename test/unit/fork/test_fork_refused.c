@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel refuses what a fork needs: the child ends in order, and the parent counts it. */
+#include "arena/shortage.h"
 #include "base/counters.h"
 #include "heap/malloc.h"
 #include "log/lapse.h"
@@ -78,4 +79,36 @@ Test(fork_refused, place)
     cr_assert_eq(in_child_saying(place, NULL, text, sizeof(text)), 0, "%s", text);
     cr_assert(strstr(text, "could not be put in place: this child ends"), "%s", text);
     cr_assert_eq(count_of(text, "\n"), 1, "%s", text);
+}
+
+/* The child's copy cannot be locked again: each page of the kernel is tried, and counted, once.
+ */
+static void lock(void *arg)
+{
+    pid_t pid;
+    void *p;
+    int status;
+
+    (void)arg;
+    filter_call(SYS_memfd_secret, SECCOMP_RET_ERRNO | ENOSYS);
+    start_heap_of(16 * SM_MIB);
+    p = sm_malloc(100000, SM_PART_KEY);
+    CHECK(p && sm_stats.pages[SM_KIND_LOCKED] != 0);
+    filter_call(SYS_mlock, SECCOMP_RET_ERRNO | EPERM);
+    filter_call(SYS_mlock2, SECCOMP_RET_ERRNO | EPERM);
+    pid = fork();
+    if (pid == 0) {
+        CHECK(sm_stats.pages[SM_KIND_LOCKED] == 0);
+        CHECK(sm_stats.pages[SM_KIND_PLAIN] == whole_pages(100000));
+        CHECK(sm_stats.shortages[SM_SHORT_LOCK] == whole_bytes(100000) / os_page());
+        _exit(0);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+Test(fork_refused, lock)
+{
+    cr_assert_eq(in_child_saying(lock, NULL, text, sizeof(text)), 0, "%s", text);
+    cr_assert_eq(count_of(text, "memory cannot be locked (EPERM)"), 1, "%s", text);
+    cr_assert_eq(count_of(text, "\n"), 2, "%s", text);
 }
