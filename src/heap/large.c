@@ -62,12 +62,14 @@ static void slack_end(char *p, size_t n)
 
 /*
  * The runs of a length that this thread keeps. Other threads take them when they find no
- * memory.
+ * memory. Runs are whole pages of the kernel, so their lengths differ by so many.
  */
 static uint32_t *own_runs(unsigned part, size_t pages)
 {
-    return sm_cache && !sm_cache->lean && pages <= SM_CACHE_RUN_PAGES
-               ? sm_cache->runs[part][pages]
+    uint32_t unit = sm_guard_pages();
+
+    return sm_cache && !sm_cache->lean && pages <= sm_round_up(SM_CACHE_RUN_PAGES, unit)
+               ? sm_cache->runs[part][pages / unit]
                : NULL;
 }
 

@@ -17,7 +17,8 @@ struct sm_bin {
     uint32_t limit; /* the top of a full bin */
 };
 
-#define SM_CACHE_RUN_PAGES 6 /* the longest large run that a thread caches */
+/* The longest large run that a thread caches, and more up to the end of a page of the kernel */
+#define SM_CACHE_RUN_PAGES 6
 #define SM_CACHE_RUNS      2 /* of each length */
 
 struct sm_thread_cache {
@@ -35,7 +36,8 @@ struct sm_thread_cache {
     uint32_t slow_calls; /* off the fast path */
     uint32_t plan;       /* the last one of the scavenger that this thread followed */
     uint8_t shard;       /* of the slabs: threads of different shards share no cache lines */
-    uint32_t runs[SM_PARTS][SM_CACHE_RUN_PAGES + 1][SM_CACHE_RUNS]; /* RETAINED; 0: none */
+    /* RETAINED runs by their length in pages of the kernel; 0: none */
+    uint32_t runs[SM_PARTS][SM_CACHE_RUN_PAGES + 1][SM_CACHE_RUNS];
     void *slots[]; /* each bin's NULL and its slots */
 };
 

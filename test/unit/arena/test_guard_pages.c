@@ -137,8 +137,7 @@ Test(guard, kept)
 {
     char *p, *q;
 
-    /* room: nothing below makes the arena grow */
-    sm_free(sm_malloc(by_page(SM_MIB), PART));
+    sm_free(sm_malloc(SM_MIB, PART)); /* room: nothing below makes the arena grow */
     p = memset(sm_malloc(SIZE, PART), 1, SIZE);
     sm_free(p);
     cr_assert_eq(retained_pages(), PAGES);
@@ -189,7 +188,7 @@ Test(guard, kept_by_a_thread)
     uint32_t meanwhile = 0;
     pthread_t thread;
 
-    sm_free(sm_malloc(by_page(SM_MIB), PART));
+    sm_free(sm_malloc(SM_MIB, PART));
     cr_assert_eq(pthread_create(&thread, NULL, keep_own, &meanwhile), 0);
     pthread_join(thread, NULL);
     cr_assert_eq(meanwhile, 3 * (whole_pages(20000) + sm_guard_pages()));
