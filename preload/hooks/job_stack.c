@@ -27,11 +27,13 @@ void *job_stack(const struct sm_c_library *library, size_t size)
 {
     void *p = NULL;
 
-    if (library != &sm_own_library)
+    if (library != &sm_own_library) {
         p = library->malloc(size);
-    else if (size > SIZE_MAX - sm_os_page ||
-             posix_memalign(&p, sm_os_page, sm_round_up(size, sm_os_page)) != 0)
-        return NULL;
+    } else if (size <= SIZE_MAX - sm_os_page) {
+        size = sm_round_up(size, sm_os_page);
+        if (posix_memalign(&p, sm_os_page, size) != 0)
+            return NULL;
+    }
     if (!p)
         return NULL;
     advise(p, size, MADV_DONTDUMP);
