@@ -5,6 +5,7 @@
 #include "heap/thread_cache.h"
 #include "log/lapse.h"
 #include "log/log.h"
+#include "os/pages.h"
 #include "os/seccomp.h"
 #include "os/syscall.h"
 
@@ -16,6 +17,20 @@ static const size_t reserve[SM_PARTS] = {
     [SM_PART_PUBLIC] = 128 * SM_KIB,
 };
 
+/*
+ * Among them record buffers. Where the kernel's pages are large, each takes more: whole pages,
+ * and one as its guard. The reserve may begin within a page.
+ */
+#define RECORDS 10
+#define RECORD  (17 * SM_KIB)
+
+static size_t reserve_of(unsigned p)
+{
+    size_t records = RECORDS * (sm_round_up(RECORD, sm_os_page) + sm_os_page) + sm_os_page;
+
+    return p == SM_PART_IO ? sm_max(reserve[p], records) : reserve[p];
+}
+
 /* The tables grow with the memory. */
 #define GROW_CALLS (SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT))
 
@@ -24,7 +39,7 @@ void sm_sandbox_reserve(void)
     sm_heap_keep();
     for (unsigned p = 0; p < SM_PARTS; p++) {
         size_t have = (size_t)sm_arena.part[p].top - sm_arena.part[p].first;
-        sm_heap_reserve(p, sm_max(reserve[p], (have << SM_PAGE_SHIFT) / 4));
+        sm_heap_reserve(p, sm_max(reserve_of(p), (have << SM_PAGE_SHIFT) / 4));
     }
 }
 
