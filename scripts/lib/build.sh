@@ -54,12 +54,13 @@ build_with_clang()
         with_cache cmake --build build/clang
 }
 
-# build_for PROCESSOR: libraries only
+# build_for PROCESSOR: libraries only. On riscv64 no instruction marks targets of indirect calls yet.
 build_for()
 {
     with_cache cmake -S . -B "build/$1" -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR="$1" \
         -DCMAKE_C_COMPILER="$1-linux-gnu-gcc" -DSECRETSSL_TOOLS=OFF &&
-        with_cache cmake --build "build/$1"
+        with_cache cmake --build "build/$1" || return
+    [ "$1" != aarch64 ] || python3 -B test/system/test_binary.py branch_targets --build "build/$1"
 }
 
 # The compiler's own analyzer. Not the tool: gcc 12 takes strings that a list keeps for lost.

@@ -24,7 +24,7 @@ ARCHITECTURE = (
     r"|hooks\.(contract|foreign_pointers|small_stack|unwound)$"
     r"|settings\.(good_values|zero|uncached)$|degrade\.(memlock_none|filters|filter_that_kills|full_arena)$"
     r"|doctor\.(works|memlock)$|stat\.(figures|forked|degraded|blocks)$|scan\.|strict\.strict$"
-    r"|corners\.(raw_filter|stream|locked|handlers)$|binary\.branch_targets$|partitions\.private_numbers$"
+    r"|corners\.(raw_filter|stream|locked|handlers)$|partitions\.private_numbers$"
     r"|bugs\.(double_free|write_after_free|overrun|guard|underrun|threads)$)"
 )
 # What depends on the size of a page
