@@ -237,6 +237,7 @@ class Nginx(Run):
         with open(self.path("nginx.conf"), "w", encoding="ascii") as file:
             file.write(nginx.CONFIGURATION.replace("worker_processes 4", "worker_processes 1").format(
                 directory=self.directory, port=port, main="", cache="none", server="", daemon="off",
+                connections=256, level="info",
                 certificates=f"ssl_certificate {identity.certificate}; "
                              f"ssl_certificate_key {identity.key};"))
         self.start(["/usr/sbin/nginx", "-p", self.directory, "-c", self.path("nginx.conf")])

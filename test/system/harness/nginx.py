@@ -11,9 +11,9 @@ CONFIGURATION = """\
 daemon {daemon};
 worker_processes 4;
 pid {directory}/nginx.pid;
-error_log {directory}/error.log info;
+error_log {directory}/error.log {level};
 {main}
-events {{ worker_connections 256; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     client_body_temp_path {directory}/body;
@@ -34,6 +34,9 @@ http {{
 
 
 class Nginx:
+    connections, level = 256, "info"
+    wrapper = ()  # a program that becomes nginx, and its arguments
+
     def __init__(self, env, identities, environ, main="", daemon=False,
                  cache="shared:tests:1m", server=""):
         self.env, self.directory = env, env.path(f"nginx-{len(os.listdir(env.directory))}")
@@ -48,9 +51,10 @@ class Nginx:
             with open(self.path("nginx.conf"), "w", encoding="ascii") as file:
                 file.write(CONFIGURATION.format(
                     directory=self.directory, port=self.port, main=main, cache=cache, server=server,
-                    certificates=certificates, daemon="on" if daemon else "off"))
+                    certificates=certificates, daemon="on" if daemon else "off",
+                    connections=self.connections, level=self.level))
             self.child = process.Child(
-                env, ["/usr/sbin/nginx", "-p", self.directory, "-c", self.path("nginx.conf")],
+                env, [*self.wrapper, "/usr/sbin/nginx", "-p", self.directory, "-c", self.path("nginx.conf")],
                 environ)
             process.wait_until(lambda: self.ready() or self.child.popen.poll(), 20)
             if self.ready():
