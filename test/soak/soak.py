@@ -64,6 +64,9 @@ def look(server):
 
 
 def rested(server):
+    """Whether it comes to rest, and what it has then. What a worker of nginx keeps depends on what it served, so that
+    workers are compared that have served nothing."""
+    server.reload_()
     settled = server.at_rest()
     # What a process gives back when it is idle takes it some seconds.
     time.sleep(15)
