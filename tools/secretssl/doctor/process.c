@@ -1,78 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds from /proc why a process is not protected. */
-#include <elf.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/preload_path.h"
 #include "doctor/report.h"
+#include "process/start.h"
 
 enum {
-    SOME = 1 << 17,
     /* Sizes in bytes of the allocator's pieces of secret memory: at first, and later */
     PIECE_FIRST = 64 << 10,
     PIECE_MOST = 4 << 20,
 };
-
-/*
- * Reads a file below /proc/PID, at most SOME bytes, and adds two zeros. Returns NULL if the
- * file cannot be read.
- */
-static char *read_some(pid_t pid, const char *name, size_t *size)
-{
-    char path[64], *text = calloc(1, SOME + 2);
-    int fd;
-    ssize_t got;
-
-    *size = 0;
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    fd = text != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    while (fd >= 0 && *size < SOME && (got = read(fd, text + *size, SOME - *size)) > 0)
-        *size += (size_t)got;
-    if (fd >= 0) {
-        close(fd);
-        return text;
-    }
-    free(text);
-    return NULL;
-}
-
-/* Returns 1 if LD_PRELOAD names the preload object, 0 if not, -1 if this cannot be known. */
-static int asks_for_preload(pid_t pid)
-{
-    size_t size;
-    char *list = read_some(pid, "environ", &size);
-    int answer = list == NULL ? -1 : 0;
-
-    for (size_t at = 0; list != NULL && at < size; at += strlen(list + at) + 1) {
-        if (strncmp(list + at, "LD_PRELOAD=", 11) == 0 && strstr(list + at, PRELOAD) != NULL)
-            answer = 1;
-    }
-    free(list);
-    return answer;
-}
-
-static bool runs_set_id(pid_t pid)
-{
-    size_t size;
-    char *text = read_some(pid, "auxv", &size);
-    bool answer = false;
-
-    for (size_t at = 0; text != NULL && at + sizeof(Elf64_auxv_t) <= size;
-         at += sizeof(Elf64_auxv_t)) {
-        Elf64_auxv_t entry;
-
-        memcpy(&entry, text + at, sizeof(entry));
-        if (entry.a_type == AT_SECURE && entry.a_un.a_val != 0)
-            answer = true;
-    }
-    free(text);
-    return answer;
-}
 
 /*
  * Returns true if the process has a seccomp filter, from systemd, a container runtime or the
@@ -81,7 +22,7 @@ static bool runs_set_id(pid_t pid)
 static bool process_below_filter(pid_t pid)
 {
     size_t size;
-    char *text = read_some(pid, "status", &size);
+    char *text = process_read_file(pid, "status", &size);
     bool answer = text != NULL && strstr(text, "\nSeccomp:\t2\n") != NULL;
 
     free(text);
@@ -96,7 +37,7 @@ static uint64_t file_size_limit(pid_t pid)
 {
     size_t size;
     uint64_t limit = UINT64_MAX;
-    char *text = read_some(pid, "limits", &size);
+    char *text = process_read_file(pid, "limits", &size);
     const char *line = text != NULL ? strstr(text, "\nMax file size") : NULL;
 
     if (line != NULL)
@@ -141,7 +82,7 @@ static void examine_unprotected(struct patient *patient)
     const struct process_state *process = &patient->process;
     struct check *check = &patient->check;
     const char *name = process->name;
-    int asks = asks_for_preload(process->thread);
+    int asks = process_asks_for_preload(process->thread);
 
     if (process->stats.count > 0) {
         check_say(check, VERDICT_FAILED,
@@ -149,7 +90,7 @@ static void examine_unprotected(struct patient *patient)
                   "process logged at its start",
                   name);
         remedy_log(check, process->pid);
-    } else if (runs_set_id(process->thread)) {
+    } else if (process_runs_set_id(process->thread)) {
         check_say(check, VERDICT_FAILED,
                   "%s runs set-id or with file capabilities: ld.so ignores LD_PRELOAD. Remove "
                   "these, and let systemd give the capability",

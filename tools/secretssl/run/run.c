@@ -14,7 +14,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/preload_path.h"
-#include "run/target.h"
+#include "process/target.h"
 
 /* Exit statuses as in env(1), nohup(1) and the shell. */
 enum { OWN_FAILURE = 125, CANNOT_RUN = 126, NOT_FOUND = 127 };
@@ -133,9 +133,10 @@ static int check_target(const char *command, const char *preload)
 {
     const char *require = getenv("SECRETSSL_REQUIRE");
     bool required = require != NULL && strcmp(require, "1") == 0;
+    struct target_user user = target_own_user();
     struct target target;
 
-    if (!target_look(command, preload, &target) || target.why_not == NULL)
+    if (!target_look(command, preload, &user, &target) || target.why_not == NULL)
         return 0;
     if (required)
         say("run: %s cannot be protected and was not started: %s", target.file, target.why_not);

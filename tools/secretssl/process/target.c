@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/target.h"
+#include "process/target.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -120,25 +120,26 @@ static struct linker own_linker(void)
 /*
  * Returns the reason why the kernel sets AT_SECURE, so that ld.so ignores LD_PRELOAD, or NULL.
  */
-static const char *gains_privileges(int fd)
+static const char *gains_privileges(int fd, const struct target_user *user)
 {
     struct stat status;
     struct statvfs system;
 
     if (fstat(fd, &status) != 0 || fstatvfs(fd, &system) != 0 || system.f_flag & ST_NOSUID)
         return NULL;
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 &&
-        ((status.st_mode & S_ISUID && status.st_uid != getuid()) ||
+    if (!user->no_new_privileges &&
+        ((status.st_mode & S_ISUID && status.st_uid != user->uid) ||
          ((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-          status.st_gid != getgid())))
+          status.st_gid != user->gid)))
         return "it is set-id, and ld.so ignores LD_PRELOAD for it: start it as its user";
-    if (getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
+    if (user->uid != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0)
         return "it has file capabilities, and ld.so ignores LD_PRELOAD for it: remove them "
                "(setcap -r), and set AmbientCapabilities= in a unit instead";
     return NULL;
 }
 
-static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *preload)
+static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *preload,
+                                const struct target_user *user)
 {
     static char why_copy[160];
     const char *copy;
@@ -169,7 +170,7 @@ static const char *target_judge(int fd, const Elf64_Ehdr *head, const char *prel
                  copy);
         return why_copy;
     }
-    return gains_privileges(fd);
+    return gains_privileges(fd, user);
 }
 
 /*
@@ -197,7 +198,8 @@ static bool interpreter_of(char *line, char file[PATH_MAX])
  * Returns true if the target is judged. For a script returns false and sets target->file to the
  * interpreter.
  */
-static bool target_look_into(struct target *target, const char *preload)
+static bool target_look_into(struct target *target, const char *preload,
+                             const struct target_user *user)
 {
     union {
         Elf64_Ehdr elf;
@@ -213,15 +215,17 @@ static bool target_look_into(struct target *target, const char *preload)
         head.text[got] = '\0';
         if (strncmp(head.text, "#!", 2) == 0) {
             head.text[strcspn(head.text, "\n")] = '\0';
+            target->script = true;
             done = !interpreter_of(head.text, target->file);
             target->why_not = done ? "its interpreter cannot be found" : NULL;
         } else if ((size_t)got < sizeof(head.elf) ||
                    memcmp(head.elf.e_ident, ELFMAG, SELFMAG) != 0) {
             /* The kernel does not know the format, so execvp(3) gives the file to the shell. */
+            target->script = true;
             snprintf(target->file, sizeof(target->file), "/bin/sh");
             done = false;
         } else {
-            target->why_not = target_judge(fd, &head.elf, preload);
+            target->why_not = target_judge(fd, &head.elf, preload, user);
         }
     }
     if (fd >= 0)
@@ -229,13 +233,22 @@ static bool target_look_into(struct target *target, const char *preload)
     return done;
 }
 
-bool target_look(const char *command, const char *preload, struct target *target)
+struct target_user target_own_user(void)
+{
+    return (struct target_user){.uid = getuid(),
+                                .gid = getgid(),
+                                .no_new_privileges =
+                                    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1};
+}
+
+bool target_look(const char *command, const char *preload, const struct target_user *user,
+                 struct target *target)
 {
     *target = (struct target){.why_not = NULL};
     if (!target_find(command, X_OK, target->file))
         return false;
     for (int i = 0; i < SCRIPTS_MOST; i++) {
-        if (target_look_into(target, preload))
+        if (target_look_into(target, preload, user))
             return true;
     }
     target->why_not = "its interpreters are scripts in an endless chain";
