@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import time
 
 from harness import environment, figures, process, report
 
@@ -80,6 +81,29 @@ def scenario_strict(env, rep):
     child = process.children(parent.pid)[0]
     figures.named(child, "secluded")
     refused(rep, strict(env, child), "(unknown)", "a child of a raw fork")
+
+
+def scenario_wait(env, rep):
+    """--wait: a process that is not protected yet, one that never is, one that ends."""
+    late = ["sh", "-c", 'sleep 1; exec "$@"', "sh", env.helper("seclude"), "plain", "secluded", "10"]
+    child = process.Child(env, late, env.preloaded())
+    rep.equal(strict(env, child.pid).status, 1, "the control: without --wait it is too early")
+    result = strict(env, "--wait=20", child.pid)
+    rep.ok(result.status == 0 and "protected" in result.out and not result.err, "with --wait: protected", result)
+    plain = figures.seclude(env, env.plain(), "plain")
+    begin = time.monotonic()
+    refused(rep, strict(env, "--wait=1", plain.pid), "(unprotected)", "one that never is")
+    rep.ok(time.monotonic() - begin >= 1, "is waited for")
+    ends = process.Child(env, ["sleep", "0.3"], env.plain())
+    refused(rep, strict(env, "--wait=100", ends.pid), "(gone)", "one that ends ends the waiting")
+    child = process.Child(env, late, env.preloaded())
+    rep.equal(figures.stat(env, "--wait=20", child.pid).status, 0, "without --strict")
+    rep.equal(figures.stat(env, "--wait=1", plain.pid).status, 1, "without --strict, one that never is")
+    for arguments in (["--strict", "--wait=0"], ["--strict", "--wait=601"], ["--strict", "--wait=soon"],
+                      ["--wait=1"], ["--strict", "--wait=1"]):
+        result = figures.stat(env, *arguments)
+        rep.ok(result.status == 2 and result.err.count("\n") == 1 and "--wait" in result.err,
+               " ".join(map(str, arguments)), result)
 
 
 def scenario_strict_others(env, rep):

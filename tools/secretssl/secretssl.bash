@@ -27,7 +27,7 @@ _secretssl_files()
 _secretssl_value()
 {
     case $1 in
-    --arena-size | --prefault | --set) COMPREPLY=() ;;
+    --arena-size | --prefault | --set | --wait) COMPREPLY=() ;;
     --uncached) _secretssl_words off prefer require ;;
     --route) _secretssl_words all keys ;;
     --fork) _secretssl_words copy deny ;;
@@ -94,7 +94,7 @@ _secretssl()
     case ${COMP_WORDS[1]}:$current in
     run:*) _secretssl_run ;;
     doctor:-*) _secretssl_words --json --against-root --help --version ;;
-    stat:-*) _secretssl_words --all --strict --json --prometheus --help --version ;;
+    stat:-*) _secretssl_words --all --strict --wait --json --prometheus --help --version ;;
     scan:-*) _secretssl_words --key --keylog --passin --kernel --json --help --version ;;
     doctor:* | stat:* | scan:*) _secretssl_processes ;;
     esac

@@ -18,8 +18,11 @@
 
 enum { ALL_PROTECTED = 0, SOME_NOT = 1, COULD_NOT_LOOK = 2 };
 
+enum { WAIT_MOST = 600 };
+
 struct request {
     bool all, strict, json, prometheus;
+    unsigned wait; /* seconds */
     pid_t *pids;
     size_t count;
 };
@@ -142,15 +145,52 @@ static int strict_status(const struct stat_result *result)
     return status;
 }
 
-static int stat_look(const struct request *request)
+static void stat_free(struct stat_result *result)
 {
-    struct stat_result result = {.all = request->all};
+    for (size_t i = 0; i < result->count; i++)
+        process_state_free(&result->list[i]);
+    free(result->list);
+}
+
+static bool stat_read(const struct request *request, struct stat_result *result)
+{
     bool good = true;
 
+    *result = (struct stat_result){.all = request->all};
     if (request->all)
-        good = add_all(&result);
+        good = add_all(result);
     for (size_t i = 0; good && i < request->count; i++)
-        good = stat_add(&result, request->pids[i], true, request->strict);
+        good = stat_add(result, request->pids[i], true, request->strict);
+    return good;
+}
+
+/* Returns true if waiting can help: no process has ended, and some are not protected yet. */
+static bool worth_waiting(const struct stat_result *result, bool strict)
+{
+    bool missing_some = false;
+    const char *missing;
+
+    for (size_t i = 0; i < result->count; i++) {
+        if (result->list[i].state == STATE_GONE)
+            return false;
+        missing_some |= strict ? !judgement_is_whole(&result->list[i], &missing)
+                               : result->list[i].state > STATE_REFUSING;
+    }
+    return missing_some;
+}
+
+static int stat_look(const struct request *request)
+{
+    struct stat_result result;
+    bool good = stat_read(request, &result);
+
+    for (unsigned tenths = 0;
+         good && tenths < 10 * request->wait && worth_waiting(&result, request->strict);
+         tenths++) {
+        stat_free(&result);
+        usleep(100000);
+        good = stat_read(request, &result);
+    }
     if (good)
         good = request->json         ? stat_print_json(&result)
                : request->prometheus ? stat_print_prometheus(&result)
@@ -160,13 +200,37 @@ static int stat_look(const struct request *request)
                  : request->strict ? strict_status(&result)
                                    : status_of(&result);
 
-    for (size_t i = 0; i < result.count; i++)
-        process_state_free(&result.list[i]);
-    free(result.list);
+    stat_free(&result);
     return status;
 }
 
-enum { ALL = 256, STRICT, JSON, PROMETHEUS };
+enum { ALL = 256, STRICT, WAIT, JSON, PROMETHEUS };
+
+static error_t set_wait(struct request *request, const char *text)
+{
+    uint64_t seconds;
+
+    if (!parse_size(text, 1, WAIT_MOST, &seconds)) {
+        say("stat: --wait '%s' is not a time; give 1 to %d, in seconds", text, WAIT_MOST);
+        return EINVAL;
+    }
+    request->wait = (unsigned)seconds;
+    return 0;
+}
+
+static error_t check_request(struct request *request)
+{
+    request->all = request->count == 0;
+    if (request->json && request->prometheus) {
+        say("stat: --json and --prometheus exclude each other; give one of them");
+        return EINVAL;
+    }
+    if (request->wait > 0 && request->all) {
+        say("stat: --wait is for process numbers; give some, or leave it out");
+        return EINVAL;
+    }
+    return 0;
+}
 
 static error_t stat_option(int key, char *argument, struct argp_state *state)
 {
@@ -179,6 +243,8 @@ static error_t stat_option(int key, char *argument, struct argp_state *state)
     case STRICT:
         request->strict = true;
         return 0;
+    case WAIT:
+        return set_wait(request, argument);
     case JSON:
         request->json = true;
         return 0;
@@ -191,11 +257,7 @@ static error_t stat_option(int key, char *argument, struct argp_state *state)
         say("stat: --all and '%s': give process numbers, or --all", argument);
         return EINVAL;
     case ARGP_KEY_END:
-        request->all = request->count == 0;
-        if (!request->json || !request->prometheus)
-            return 0;
-        say("stat: --json and --prometheus exclude each other; give one of them");
-        return EINVAL;
+        return check_request(request);
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -223,6 +285,10 @@ static const struct argp_option options[] = {
     {"strict", STRICT, NULL, 0,
      "Exit with status 1 unless every process is fully protected, and name on stderr each "
      "that is not",
+     0},
+    {"wait", WAIT, "SECONDS", 0,
+     "Look again until every given process is protected, with --strict fully, for at most "
+     "this time",
      0},
     {0},
 };
