@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(ROOT, "test", "system"))
 
 OPERATIONS = "docs/operations"
 # In the order in which their commands are run
-PARTS = ("README", "machine", "nginx", "apache", "haproxy", "postgresql", "containers", "sizing", "monitoring", "messages", "limits", "removal")
+PARTS = ("README", "machine", "enable", "nginx", "apache", "haproxy", "postgresql", "containers", "sizing", "monitoring", "messages", "limits", "removal")
 
 
 def below(text):

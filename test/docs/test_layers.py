@@ -17,7 +17,7 @@ LAYERS = {
     "src": [["base"], ["os"], ["log"], ["stacktrace"], ["arena"], ["heap"], ["fork"], ["process"],
             ["api"]],
     "preload": [["loader"], ["hooks"], ["libcrypto"], ["exports"], [""]],
-    "tools/secretssl": [["cli"], ["process"], ["secret"], ["scan"], ["run", "stat", "doctor"], [""]],
+    "tools/secretssl": [["cli"], ["process"], ["secret"], ["scan"], ["run", "stat", "doctor", "enable"], [""]],
 }
 # What stands below a tree altogether
 BELOW = {"src": [], "preload": ["src"], "tools/secretssl": ["src"]}
@@ -25,6 +25,7 @@ BELOW = {"src": [], "preload": ["src"], "tools/secretssl": ["src"]}
 OBJECTS = {"src": ["src/CMakeFiles/sm_objects.dir", "src/CMakeFiles/secretmem.dir"],
            "preload": ["preload/CMakeFiles/secretssl_preload.dir"],
            "tools/secretssl": ["tools/secretssl/CMakeFiles/secretssl_scan.dir",
+                               "tools/secretssl/CMakeFiles/secretssl_enable.dir",
                                "tools/secretssl/CMakeFiles/secretssl.dir"]}
 # Files that stand beside a folder, though they are not in it: what everything there needs
 BESIDE = {f"preload/{name}": "loader" for name in ("start.h", "start.c", "session_key.h", "session_key.c")}

@@ -128,6 +128,12 @@ def scenario_systemd(env, rep):
     scenario.run(env, rep, PAGE, "systemd", NGINX, checks)
 
 
+def scenario_enable(env, rep):
+    def checks(scratch):
+        rep.ok(copies(scratch, "nginx")[1] > 0, "disabled: copies are found")
+    scenario.run(env, rep, PAGE, "enable", NGINX, checks)
+
+
 def scenario_nginx(env, rep):
     def checks(scratch):
         answers(scratch, rep, "after reload and upgrade")

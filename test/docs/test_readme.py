@@ -29,8 +29,8 @@ def commands():
 def scenario_commands(env, rep):
     found = [line for line in commands() if not line.startswith(CI)]
     rep.equal([line.split()[0].split("=")[0] for line in found],
-              ["LD_PRELOAD", *["secretssl"] * 5], "its commands")
-    nginx, version, doctor, serve, stat, scan = found
+              ["LD_PRELOAD", *["secretssl"] * 6], "its commands")
+    nginx, version, doctor, enable, serve, stat, scan = found
     with machine.Machine(env, scenario.staged(env)) as scratch:
         rep.equal(scratch.run(KEY).status, 0, "a key")
         done = scratch.run(f"{nginx}; sleep 1; {scan.replace('openssl', 'nginx')}; nginx -s stop")
@@ -38,6 +38,9 @@ def scenario_commands(env, rep):
                f"{nginx}: protected", done)
         done = scratch.run(version)
         rep.ok(done.status == 0 and done.out.startswith("OpenSSL "), version, done)
+        done = scratch.run(enable)
+        rep.ok(done.status == 0 and ": protected: " in done.out, enable, done)
+        scratch.run("systemctl stop nginx")
         scratch.run(f"({serve} </dev/null >/dev/null 2>&1 &) ; sleep 1")
         done = scratch.run(doctor)
         rep.ok(done.status == 0 and "secret memory works" in done.out, doctor, done)

@@ -11,7 +11,7 @@ from harness import environment, process, report
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMPLETION = os.path.join(ROOT, "tools", "secretssl", "secretssl.bash")
-COMMANDS = "run", "doctor", "stat", "scan"
+COMMANDS = "run", "doctor", "stat", "scan", "enable", "disable", "status"
 
 # What bash does when the tab key is hit behind the words
 COMPLETE = """\
@@ -40,7 +40,7 @@ def options(env, command):
 
 def scenario_completion(env, rep):
     rep.equal(complete(env, ""), {*COMMANDS, "--help", "--version"}, "commands")
-    rep.equal(complete(env, "s"), {"stat", "scan"}, "commands that begin with s")
+    rep.equal(complete(env, "s"), {"stat", "scan", "status"}, "commands that begin with s")
     for command in COMMANDS:
         rep.equal(complete(env, command, "-") - {"--"}, options(env, command), f"options of {command}")
     rep.equal(complete(env, "stat", "--p"), {"--prometheus"}, "what is begun")

@@ -11,10 +11,8 @@
 enum { USAGE = 2 };
 
 static const struct command *const commands[] = {
-    &command_run,
-    &command_doctor,
-    &command_stat,
-    &command_scan,
+    &command_run,    &command_doctor,  &command_stat,   &command_scan,
+    &command_enable, &command_disable, &command_status,
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -17,6 +17,13 @@ _secretssl_processes()
     _secretssl_words "$words"
 }
 
+_secretssl_units()
+{
+    local units
+    units=$(systemctl list-unit-files --type=service --no-legend --plain 2>/dev/null | cut --delimiter=' ' --fields=1)
+    _secretssl_words "$units"
+}
+
 _secretssl_files()
 {
     compopt -o filenames 2>/dev/null
@@ -33,6 +40,7 @@ _secretssl_value()
     --fork) _secretssl_words copy deny ;;
     --log) _secretssl_words stderr syslog none / ;;
     --key | --keylog | --passin) _secretssl_files ;;
+    --memlock | --connections | --certificates) COMPREPLY=() ;;
     *) return 1 ;;
     esac
 }
@@ -79,7 +87,7 @@ _secretssl()
     COMPREPLY=()
 
     if [ "$COMP_CWORD" = 1 ]; then
-        _secretssl_words run doctor stat scan --help --version
+        _secretssl_words run doctor stat scan enable disable status --help --version
         return
     fi
     # --option=value comes in three words.
@@ -96,7 +104,13 @@ _secretssl()
     doctor:-*) _secretssl_words --json --against-root --help --version ;;
     stat:-*) _secretssl_words --all --strict --wait --json --prometheus --help --version ;;
     scan:-*) _secretssl_words --key --keylog --passin --kernel --json --help --version ;;
+    enable:-*)
+        _secretssl_words --now --key --memlock --connections --certificates --dry-run --help --version
+        ;;
+    disable:-*) _secretssl_words --now --help --version ;;
+    status:-*) _secretssl_words --help --version ;;
     doctor:* | stat:* | scan:*) _secretssl_processes ;;
+    enable:* | disable:* | status:*) _secretssl_units ;;
     esac
 }
 

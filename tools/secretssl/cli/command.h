@@ -14,9 +14,12 @@ struct command {
     int (*main)(const struct command *self, int argc, char **argv);
 };
 
+extern const struct command command_disable;
 extern const struct command command_doctor;
+extern const struct command command_enable;
 extern const struct command command_run;
 extern const struct command command_scan;
 extern const struct command command_stat;
+extern const struct command command_status;
 
 #endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The drop-in that a unit needs, and whether systemd heeds it. */
+#ifndef SECRETSSL_ENABLE_PLAN_H
+#define SECRETSSL_ENABLE_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "enable/open.h"
+#include "enable/processes.h"
+
+struct wish {
+    uint64_t memlock_mib; /* 0: by the formula */
+    uint64_t connections;
+    unsigned certificates;
+};
+
+struct plan {
+    char *preload; /* the value of LD_PRELOAD */
+    char *text;    /* of the drop-in */
+    uint64_t memlock_mib;
+};
+
+/*
+ * Makes the plan for a unit without obstacles. object: the preload object. look: the unit's
+ * present processes. Returns false after a message. The caller calls plan_free() in every case.
+ */
+bool plan_make(const struct opened *opened, const struct wish *wish, const char *object,
+               const struct look *look, struct plan *plan);
+void plan_free(struct plan *plan);
+
+/*
+ * Returns NULL if the unit, as systemd has read it, has the plan's settings, or the name of a
+ * setting that it does not have.
+ */
+const char *plan_missing(const struct plan *plan, const struct unit *unit);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enable/processes.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arena/size_class.h"
+#include "process/judgement.h"
+#include "process/list.h"
+#include "process/start.h"
+
+/* Returns the path in a line of /proc/PID/cgroup, if the line is about systemd's hierarchy. */
+static const char *path_in_line(const char *line)
+{
+    const char *controllers = strchr(line, ':');
+    const char *path = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+
+    if (path == NULL ||
+        (path != controllers + 1 && strncmp(controllers + 1, "name=systemd:", 13) != 0))
+        return NULL;
+    return path + 1;
+}
+
+/* Returns the process's control group, or NULL. The caller frees the string. */
+static char *group_of(pid_t pid)
+{
+    size_t size;
+    char *save, *text = process_read_file(pid, "cgroup", &size), *group = NULL;
+
+    for (char *line = text != NULL ? strtok_r(text, "\n", &save) : NULL;
+         line != NULL && group == NULL; line = strtok_r(NULL, "\n", &save)) {
+        const char *path = path_in_line(line);
+
+        if (path != NULL)
+            group = strdup(path);
+    }
+    free(text);
+    return group;
+}
+
+static bool is_at_or_below(const char *path, const char *group)
+{
+    size_t length = strlen(group);
+
+    return strncmp(path, group, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+/*
+ * Returns the control group that systemd calls "/". It is not the root if this process is
+ * outside of the namespace of systemd's control groups. Returns NULL if it is the root. The
+ * caller frees the string.
+ */
+static char *manager_root(void)
+{
+    static const char scope[] = "/init.scope";
+    char *group = group_of(1);
+    size_t length = group != NULL ? strlen(group) : 0;
+
+    if (length >= sizeof(scope) && strcmp(group + length - (sizeof(scope) - 1), scope) == 0) {
+        group[length - (sizeof(scope) - 1)] = '\0';
+        return group;
+    }
+    free(group);
+    return NULL;
+}
+
+/*
+ * Comparing the lines of /proc needs no knowledge of where the hierarchy is mounted. root: as
+ * from manager_root().
+ */
+static bool in_group(pid_t pid, const char *root, const char *group)
+{
+    char *path = group_of(pid);
+    bool found = path != NULL && is_at_or_below(path, group);
+
+    if (path != NULL && root != NULL && is_at_or_below(path, root))
+        found = found || is_at_or_below(path + strlen(root), group);
+    free(path);
+    return found;
+}
+
+/* A process with libsecretssl and without secrets, or without TLS, has nothing to protect. */
+static bool nothing_to_protect(const struct process_state *process)
+{
+    return process->state == STATE_UNUSED || process->state == STATE_NO_TLS ||
+           process->state == STATE_GONE;
+}
+
+static const char *start_reason(const struct process_state *process)
+{
+    if (process->state != STATE_UNPROTECTED || process->stats.count > 0)
+        return "";
+    if (process_runs_set_id(process->thread))
+        return "; it runs set-id or with file capabilities, so that ld.so ignored LD_PRELOAD";
+    if (process_asks_for_preload(process->thread) == 0)
+        return "; its environment has no LD_PRELOAD: whatever started it cleared the "
+               "environment, or it runs since before";
+    return "";
+}
+
+/*
+ * Other TLS speaks against a process only if it has no OpenSSL: PostgreSQL has GnuTLS, because
+ * a library that it uses for something else is linked with it.
+ */
+static bool is_whole_but_for_others(const struct process_state *process, const char **missing)
+{
+    return judgement_is_whole(process, missing) ||
+           (process->state == STATE_PROTECTED && process->tls.count > 0 &&
+            *missing == process->tls.list[0].what);
+}
+
+static bool look_add(struct look *look, pid_t pid)
+{
+    pid_t *more = list_grown(look->pids, look->count, sizeof(*more));
+    struct process_state process;
+    const char *missing;
+
+    if (more == NULL)
+        return false;
+    look->pids = more;
+    process_state_read(pid, &process);
+    look->states[process.state]++;
+    look->secret += process.stats.sum.pages[SM_KIND_SECRET] * SM_PAGE;
+    if (process.state != STATE_GONE)
+        look->pids[look->count++] = pid;
+    if (process.tls.count > 0 && process.tls.openssl != NULL)
+        snprintf(look->other, sizeof(look->other), "%s", process.tls.list[0].what);
+    if (look->bad == 0 && !nothing_to_protect(&process) &&
+        !is_whole_but_for_others(&process, &missing)) {
+        look->bad = pid;
+        look->bad_state = process.state;
+        snprintf(look->bad_name, sizeof(look->bad_name), "%s", process.name);
+        snprintf(look->reason, sizeof(look->reason), "%s%s", missing, start_reason(&process));
+    }
+    process_state_free(&process);
+    return true;
+}
+
+bool look_at(const char *control_group, struct look *look)
+{
+    DIR *directory = opendir("/proc");
+    bool good = directory != NULL;
+    const struct dirent *entry;
+    char *root = manager_root();
+
+    *look = (struct look){.count = 0};
+    while (good && control_group[0] != '\0' && (entry = readdir(directory)) != NULL) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        if (pid > 0 && in_group(pid, root, control_group))
+            good = look_add(look, pid);
+    }
+    if (directory != NULL)
+        closedir(directory);
+    free(root);
+    return good;
+}
+
+void look_free(struct look *look)
+{
+    free(look->pids);
+    look->pids = NULL;
+}
+
+bool look_is_good(const struct look *look)
+{
+    return look->bad == 0 && look->states[STATE_PROTECTED] > 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The names of systemd's units. */
+#ifndef SECRETSSL_ENABLE_UNIT_NAME_H
+#define SECRETSSL_ENABLE_UNIT_NAME_H
+
+#include <stdbool.h>
+
+/* As systemd's UNIT_NAME_MAX */
+enum { UNIT_NAME_ROOM = 256 };
+
+/*
+ * Makes the name of a service from the user's text, which may lack ".service". Returns NULL, or
+ * the reason why the text names no service that can be enabled.
+ */
+const char *unit_name_make(const char *text, char name[UNIT_NAME_ROOM]);
+
+#endif
