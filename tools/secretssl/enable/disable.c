@@ -70,15 +70,9 @@ static error_t disable_option(int key, char *argument, struct argp_state *state)
         request->now = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (request->unit == NULL) {
-            request->unit = argument;
-            return 0;
-        }
-        say("disable: '%s' and '%s': give one unit", request->unit, argument);
-        return EINVAL;
+        return unit_argument("disable", argument, &request->unit);
     case ARGP_KEY_NO_ARGS:
-        say("disable: no unit given; see 'secretssl disable --help'");
-        return EINVAL;
+        return unit_missing("disable");
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -225,8 +225,8 @@ static bool keys_readable(const struct request *request)
 static error_t enable_check(const struct request *request)
 {
     if (request->unit == NULL)
-        say("enable: no unit given; see 'secretssl enable --help'");
-    else if (request->now && request->dry_run)
+        return unit_missing("enable");
+    if (request->now && request->dry_run)
         say("enable: --now and --dry-run exclude each other; give one of them");
     else if (request->key_count > 0 && !request->now)
         say("enable: --key is for --now, which looks at the processes; give both");
@@ -260,12 +260,7 @@ static error_t enable_option(int key, char *argument, struct argp_state *state)
         request->wish.certificates = (unsigned)count;
         return 0;
     case ARGP_KEY_ARG:
-        if (request->unit == NULL) {
-            request->unit = argument;
-            return 0;
-        }
-        say("enable: '%s' and '%s': give one unit", request->unit, argument);
-        return EINVAL;
+        return unit_argument("enable", argument, &request->unit);
     case ARGP_KEY_END:
         return enable_check(request);
     default:

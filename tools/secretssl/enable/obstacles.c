@@ -10,6 +10,7 @@
 #include "cli/preload_path.h"
 #include "enable/postgresql.h"
 #include "enable/program.h"
+#include "enable/text.h"
 
 /* Units that no drop-in makes a protected service */
 static bool is_service(const struct opened *opened)
@@ -74,30 +75,17 @@ static bool object_is_visible(const struct opened *opened, const char *object)
     return false;
 }
 
-/* Returns true if a file for EnvironmentFile= has a line that sets LD_PRELOAD. */
-static bool file_sets_preload(const char *path)
+/* Returns true for a line of EnvironmentFile= that sets LD_PRELOAD. */
+static bool sets_preload(const char *line)
 {
     static const char variable[] = "LD_PRELOAD";
-    FILE *stream = fopen(path, "re");
-    char *line = NULL;
-    size_t room = 0;
-    bool found = false;
 
-    while (stream != NULL && !found && getline(&line, &room, stream) > 0) {
-        const char *at = line + strspn(line, " \t");
-
-        found = strncmp(at, variable, sizeof(variable) - 1) == 0 &&
-                strchr("= \t", at[sizeof(variable) - 1]) != NULL;
-    }
-    free(line);
-    if (stream != NULL)
-        fclose(stream);
-    return found;
+    return strncmp(line, variable, sizeof(variable) - 1) == 0 &&
+           strchr("= \t", line[sizeof(variable) - 1]) != NULL;
 }
 
 char *preloads_of_unit(const struct unit *unit, bool *has_ours)
 {
-    static const char ours[] = "/" PRELOAD;
     char *list, *save, *kept = NULL;
     size_t size;
     FILE *stream = open_memstream(&kept, &size);
@@ -112,10 +100,7 @@ char *preloads_of_unit(const struct unit *unit, bool *has_ours)
     }
     for (char *entry = set ? strtok_r(list, " :", &save) : NULL; entry != NULL;
          entry = strtok_r(NULL, " :", &save)) {
-        size_t length = strlen(entry);
-
-        if (length >= sizeof(ours) - 1 &&
-            strcmp(entry + length - (sizeof(ours) - 1), ours) == 0)
+        if (text_ends_with(entry, "/" PRELOAD))
             *has_ours = true;
         else
             fprintf(stream, ":%s", entry);
@@ -148,7 +133,7 @@ static bool environment_is_free(const struct opened *opened)
         char path[PATH_MAX];
 
         snprintf(path, sizeof(path), "%.*s", (int)strcspn(file, " "), file);
-        if (!file_sets_preload(path))
+        if (!file_has_line(path, sets_preload))
             continue;
         say("enable: %s (EnvironmentFile= of %s) sets LD_PRELOAD, which replaces that of a "
             "drop-in; move it to Environment= first",

@@ -48,6 +48,22 @@ bool unit_open(const char *command, const char *text, bool changes, struct opene
     return true;
 }
 
+int unit_argument(const char *command, const char *argument, const char **unit)
+{
+    if (*unit != NULL) {
+        say("%s: '%s' and '%s': give one unit", command, *unit, argument);
+        return EINVAL;
+    }
+    *unit = argument;
+    return 0;
+}
+
+int unit_missing(const char *command)
+{
+    say("%s: no unit given; see 'secretssl %s --help'", command, command);
+    return EINVAL;
+}
+
 void opened_free(struct opened *opened)
 {
     unit_free(&opened->unit);

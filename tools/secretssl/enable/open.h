@@ -32,6 +32,13 @@ struct opened {
 bool unit_open(const char *command, const char *text, bool changes, struct opened *opened);
 void opened_free(struct opened *opened);
 
+/* Takes the one argument that a command has, the unit. Returns an error number after a message.
+ */
+int unit_argument(const char *command, const char *argument, const char **unit);
+
+/* Says that a command has no such argument. Returns an error number. */
+int unit_missing(const char *command);
+
 /* Reads the unit's properties again. Returns false after a message. */
 bool unit_again(const char *command, struct opened *opened);
 

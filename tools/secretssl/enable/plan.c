@@ -14,6 +14,7 @@
 #include "enable/postgresql.h"
 #include "enable/program.h"
 #include "enable/sizing.h"
+#include "enable/text.h"
 
 #define CALL   "memfd_secret"
 #define FILTER "SystemCallFilter="
@@ -30,31 +31,20 @@ static bool filter_refuses(const struct unit *unit)
     return !unit_list_has(filter, CALL);
 }
 
-/* Returns true if a line of the file begins with the setting. */
-static bool file_has_setting(const char *path, const char *setting)
+static bool sets_filter(const char *line)
 {
-    FILE *stream = fopen(path, "re");
-    char *line = NULL;
-    size_t room = 0;
-    bool found = false;
-
-    while (stream != NULL && !found && getline(&line, &room, stream) > 0)
-        found = strncmp(line + strspn(line, " \t"), setting, strlen(setting)) == 0;
-    free(line);
-    if (stream != NULL)
-        fclose(stream);
-    return found;
+    return strncmp(line, FILTER, sizeof(FILTER) - 1) == 0;
 }
 
 /* Returns true if the unit's own files, without this program's drop-in, have a filter. */
 static bool has_own_filter(const struct opened *opened)
 {
     char *save, *paths = strdup(unit_get(&opened->unit, "DropInPaths"));
-    bool found = file_has_setting(unit_get(&opened->unit, "FragmentPath"), FILTER);
+    bool found = file_has_line(unit_get(&opened->unit, "FragmentPath"), sets_filter);
 
     for (char *path = paths != NULL ? strtok_r(paths, " ", &save) : NULL;
          path != NULL && !found; path = strtok_r(NULL, " ", &save))
-        found = strcmp(path, opened->path) != 0 && file_has_setting(path, FILTER);
+        found = strcmp(path, opened->path) != 0 && file_has_line(path, sets_filter);
     free(paths);
     return found;
 }

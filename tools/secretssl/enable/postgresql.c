@@ -7,13 +7,13 @@
 
 #include "cli/message.h"
 #include "cli/preload_path.h"
+#include "enable/text.h"
 
 bool postgresql_starts(const struct unit *unit)
 {
     static const char starter[] = "/pg_ctlcluster";
     char *program = unit_program(unit);
-    const char *slash = program != NULL ? strrchr(program, '/') : NULL;
-    bool starts = slash != NULL && strcmp(slash, starter) == 0;
+    bool starts = program != NULL && text_ends_with(program, starter);
 
     free(program);
     return starts;
@@ -33,22 +33,9 @@ static bool environment_file(const char *unit, char path[PATH_MAX])
     return true;
 }
 
-static bool file_names_object(const char *path)
+static bool names_object(const char *line)
 {
-    FILE *stream = fopen(path, "re");
-    char *line = NULL;
-    size_t room = 0;
-    bool found = false;
-
-    while (stream != NULL && !found && getline(&line, &room, stream) > 0) {
-        const char *at = line + strspn(line, " \t");
-
-        found = strncmp(at, "LD_PRELOAD", 10) == 0 && strstr(at, PRELOAD) != NULL;
-    }
-    free(line);
-    if (stream != NULL)
-        fclose(stream);
-    return found;
+    return strncmp(line, "LD_PRELOAD", 10) == 0 && strstr(line, PRELOAD) != NULL;
 }
 
 bool postgresql_is_prepared(const struct opened *opened, const char *object)
@@ -56,7 +43,7 @@ bool postgresql_is_prepared(const struct opened *opened, const char *object)
     char path[PATH_MAX];
 
     if (!postgresql_starts(&opened->unit) || !environment_file(opened->name, path) ||
-        file_names_object(path))
+        file_has_line(path, names_object))
         return true;
     say("enable: pg_ctlcluster starts the server of %s without the unit's environment; add "
         "LD_PRELOAD = '%s' and SECRETSSL_REQUIRE = '1', each on a line of its own, to %s first",

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena/size_class.h"
+#include "enable/text.h"
 #include "process/judgement.h"
 #include "process/list.h"
 #include "process/start.h"
@@ -56,10 +57,9 @@ static char *manager_root(void)
 {
     static const char scope[] = "/init.scope";
     char *group = group_of(1);
-    size_t length = group != NULL ? strlen(group) : 0;
 
-    if (length >= sizeof(scope) && strcmp(group + length - (sizeof(scope) - 1), scope) == 0) {
-        group[length - (sizeof(scope) - 1)] = '\0';
+    if (group != NULL && strcmp(group, scope) != 0 && text_ends_with(group, scope)) {
+        group[strlen(group) - (sizeof(scope) - 1)] = '\0';
         return group;
     }
     free(group);

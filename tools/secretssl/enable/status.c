@@ -59,15 +59,9 @@ static error_t status_option(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case ARGP_KEY_ARG:
-        if (*unit == NULL) {
-            *unit = argument;
-            return 0;
-        }
-        say("status: '%s' and '%s': give one unit", *unit, argument);
-        return EINVAL;
+        return unit_argument("status", argument, unit);
     case ARGP_KEY_NO_ARGS:
-        say("status: no unit given; see 'secretssl status --help'");
-        return EINVAL;
+        return unit_missing("status");
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "enable/text.h"
+
 #define SUFFIX ".service"
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -12,23 +14,16 @@ static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 static const char *const other_kinds[] = {".socket", ".target", ".timer", ".path",  ".slice",
                                           ".scope",  ".mount",  ".swap",  ".device"};
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), end_length = strlen(end);
-
-    return length > end_length && strcmp(text + length - end_length, end) == 0;
-}
-
 const char *unit_name_make(const char *text, char name[UNIT_NAME_ROOM])
 {
-    bool has_suffix = ends_with(text, SUFFIX);
+    bool has_suffix = text_ends_with(text, SUFFIX);
     const char *at = strchr(text, '@');
 
     if (text[0] == '\0' || text[0] == '.' || text[0] == '@' ||
         text[strspn(text, letters)] != '\0')
         return "is not the name of a unit; give a name as 'systemctl list-units' shows it";
     for (size_t i = 0; i < sizeof(other_kinds) / sizeof(other_kinds[0]); i++) {
-        if (ends_with(text, other_kinds[i]))
+        if (text_ends_with(text, other_kinds[i]))
             return "is not a service; give the service that runs the program";
     }
     if (snprintf(name, UNIT_NAME_ROOM, "%s%s", text, has_suffix ? "" : SUFFIX) >=
