@@ -94,6 +94,17 @@ void outcome_free(struct outcome *outcome)
     free(outcome->err);
 }
 
+void check_message(struct outcome outcome, int status, const char *text)
+{
+    cr_expect_eq(outcome.status, status, "status %d: %s", outcome.status, outcome.err);
+    cr_expect(strstr(outcome.err, text) != NULL, "no '%s' in: %s", text, outcome.err);
+    cr_expect(strncmp(outcome.err, "secretssl: ", 11) == 0, "%s", outcome.err);
+    cr_expect(strchr(outcome.err, '\n') == outcome.err + strlen(outcome.err) - 1, "%s",
+              outcome.err);
+    cr_expect_str_eq(outcome.out, "");
+    outcome_free(&outcome);
+}
+
 void check_option_error(struct outcome outcome, int status, const char *text)
 {
     const char *end = strchr(outcome.err, '\n');

@@ -20,6 +20,9 @@ struct outcome run_tool(const char *const *arguments);
 
 void outcome_free(struct outcome *outcome);
 
+/* Expects one line on stderr that holds the text, and nothing on stdout. Frees the outcome. */
+void check_message(struct outcome outcome, int status, const char *text);
+
 /*
  * Expects argp's two lines on stderr, the first with the text: which option is wrong, and how
  * to see the options. Frees the outcome.

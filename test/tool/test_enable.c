@@ -210,11 +210,7 @@ Test(enable, files)
 
 static void check_refused(struct outcome outcome, const char *text)
 {
-    cr_expect_eq(outcome.status, 2, "status %d: %s", outcome.status, outcome.err);
-    cr_expect_not_null(strstr(outcome.err, text), "no '%s' in: %s", text, outcome.err);
-    cr_expect_eq(strchr(outcome.err, '\n'), strrchr(outcome.err, '\n'), "%s", outcome.err);
-    cr_expect_str_eq(outcome.out, "");
-    outcome_free(&outcome);
+    check_message(outcome, 2, text);
 }
 
 /* What is refused before systemd is asked */
