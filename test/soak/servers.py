@@ -25,17 +25,6 @@ def figures(pid):
         return None
 
 
-def kill(pid):
-    """Kills a process: (before, after), or None: it had ended by itself."""
-    before = time.monotonic()
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return None
-    process.wait_until(lambda: not process.alive(pid))
-    return before, time.monotonic()
-
-
 class Nginx(nginx.Nginx):
     """A master and four workers, with an RSA key and an ECDSA key."""
 
@@ -60,7 +49,7 @@ class Nginx(nginx.Nginx):
     def disturb(self):
         """Kills one of the workers that serve."""
         victims = self.workers()
-        return kill(random.choice(victims)) if victims else None
+        return process.kill(random.choice(victims)) if victims else None
 
     def at_rest(self):
         return process.wait_until(self.settled, 120)
@@ -107,7 +96,7 @@ class Postgresql(programs.Postgres):
     def disturb(self):
         """Kills the process of a connection, and waits until the server serves again."""
         victims, before = self.backends(), self.starts()
-        killed = kill(random.choice(victims)) if victims else None
+        killed = process.kill(random.choice(victims)) if victims else None
         if not killed:
             return None
         process.wait_until(lambda: self.starts() > before and self.ready(), 60)

@@ -30,19 +30,8 @@ def contexts(identities):
     return made
 
 
-def kill(pid):
-    """Kills a worker; (pid, before, after), or None: it had ended by itself."""
-    before = time.monotonic()
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return None
-    process.wait_until(lambda: not process.alive(pid))
-    return pid, before, time.monotonic()
-
-
 def disturb(server, load):
-    """Reloads and kills workers in turn while the load runs; what was killed, and when."""
+    """Reloads and kills workers in turn while the load runs; (pid, before, after) of each killed."""
     kills, begin = [], time.monotonic()
     while True:
         seconds = time.monotonic() - begin
@@ -52,7 +41,8 @@ def disturb(server, load):
         server.reload()
         time.sleep(0.3)
         for victim in server.workers()[:2]:
-            kills += filter(None, [kill(victim)])
+            if times := process.kill(victim):
+                kills.append((victim, *times))
             time.sleep(0.2)
         process.wait_until(lambda: len(server.workers()) >= 4)
     return kills

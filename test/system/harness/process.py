@@ -61,6 +61,17 @@ def text_of(path):
         return ""
 
 
+def kill(pid):
+    """Kills a process and waits for its end; (before, after), or None: it had ended by itself."""
+    before = time.monotonic()
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return None
+    wait_until(lambda: not alive(pid))
+    return before, time.monotonic()
+
+
 def wait_until(condition, seconds=10, step=0.01):
     """The first true answer of condition(), or its last answer when time is up."""
     end = time.monotonic() + seconds * SLOWNESS
