@@ -7,7 +7,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../system"), HERE]
-from harness import report  # noqa: E402
+from harness import report, table  # noqa: E402
 
 import judge  # noqa: E402
 import page  # noqa: E402
@@ -72,7 +72,7 @@ def scenario_creeping(_env, rep):
 def scenario_current(_env, rep):
     """The page is made from the results, all of which are good and of half an hour."""
     rows, text = page.load(), page.PAGE.read_text(encoding="utf-8")
-    rep.equal(text[text.index(page.BEGIN) + len(page.BEGIN):text.index(page.END)], page.rendered(rows),
+    rep.equal(table.in_page(text, page.BEGIN, page.END), page.rendered(rows),
               "the table is current")
     for name, sides in rows.items():
         for side, found in sides.items():

@@ -58,11 +58,12 @@ def full(rows):
 PAGES = {os.path.join("docs", "servers.md"): full}
 
 
-def in_page(text):
-    begin, end = text.find(BEGIN), text.find(END)
-    return text[begin + len(BEGIN):end] if 0 <= begin < end else ""
+def in_page(text, first=BEGIN, last=END):
+    """What stands between the two lines of a page."""
+    begin, end = text.find(first), text.find(last)
+    return text[begin + len(first):end] if 0 <= begin < end else ""
 
 
-def put_into_page(text, rendered):
-    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+def put_into_page(text, rendered, first=BEGIN, last=END):
+    begin, end = text.index(first) + len(first), text.index(last)
     return text[:begin] + rendered + text[end:]
