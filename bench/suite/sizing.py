@@ -8,11 +8,11 @@ import re
 import shutil
 import socket
 import ssl
-import struct
 import subprocess
 import textwrap
 
-from harness import process, programs, tls
+from harness import pgwire, process, programs, tls
+from harness.table import put_into_page
 
 BEGIN = "<!-- sizing: written by bench/sizing --publish -->\n"
 END = "<!-- end of sizing -->"
@@ -219,19 +219,7 @@ class Postgres(programs.Postgres):
 
     def open(self):
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=60)
-        plain.sendall(struct.pack("!II", 8, 80877103))
-        if plain.recv(1) != b"S":
-            raise RuntimeError("the server has no TLS")
-        secure = Server.client().wrap_socket(plain)
-        body = struct.pack("!I", 196608) + b"user\0tests\0database\0postgres\0\0"
-        secure.sendall(struct.pack("!I", len(body) + 4) + body)
-        answer = b""
-        while not answer.endswith(b"Z\0\0\0\5I"):
-            block = secure.recv(65536)
-            if not block:
-                raise RuntimeError(f"the server closes a connection: {answer[:200]!r}")
-            answer += block
-        return secure
+        return pgwire.start(plain, Server.client())
 
     def role(self, pid):
         title = process.title(pid) or ""
@@ -380,5 +368,4 @@ def example(found, workers=4, connections=1000, certificates=10):
 
 
 def put(text, found):
-    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    return text[:begin] + table(found) + text[end:]
+    return put_into_page(text, table(found), BEGIN, END)

@@ -6,6 +6,7 @@ usage: load.py PLAN    a JSON object: kind (handshakes or waves), server (https 
 """
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -14,10 +15,12 @@ import sys
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
+from harness import pgwire  # noqa: E402
+
 # A server that is silent for so long has failed.
 PATIENCE = 30
 REQUEST = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n"
-TLS_REQUEST = struct.pack("!II", 8, 80877103)
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -75,31 +78,13 @@ class Postgresql(Https):
     def open(self):
         plain = self.plain()
         try:
-            plain.sendall(TLS_REQUEST)
-            if plain.recv(1) != b"S":
-                raise OSError("the server has no TLS")
-            secure = self.contexts[0].wrap_socket(plain)
-            body = struct.pack("!I", 196608) + b"user\0tests\0database\0postgres\0\0"
-            secure.sendall(struct.pack("!I", len(body) + 4) + body)
-            self.until_ready(secure)
-            return secure
+            return pgwire.start(plain, self.contexts[0])
         except OSError:
             plain.close()
             raise
 
-    @staticmethod
-    def until_ready(secure):
-        answer = b""
-        while not answer.endswith(b"Z\0\0\0\5I"):
-            block = secure.recv(4096)
-            if not block:
-                raise OSError(f"the server ended the session: {answer[:120]!r}")
-            answer += block
-        return answer
-
     def ask(self, secure):
-        secure.sendall(b"Q" + struct.pack("!I", 4 + 9) + b"select 7\0")
-        if b"\x017" not in self.until_ready(secure):
+        if b"\x017" not in pgwire.ask(secure, "select 7"):
             raise OSError("the answer was wrong")
         secure.sendall(b"X\0\0\0\4")
 

@@ -8,7 +8,7 @@ import socket
 import struct
 import subprocess
 
-from . import process, tls
+from . import pgwire, process, tls
 from .environment import unpacked
 from .programs import Service
 
@@ -133,24 +133,11 @@ client_tls_cert_file = {self.identity.certificate}
     def hold(self, client):
         """A connection on which the server has said that it is ready for queries."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as plain:
-            plain.sendall(struct.pack("!II", 8, 80877103))
-            if plain.recv(1) != b"S":
-                raise OSError("it does not speak TLS")
-            secure = client.wrap_socket(plain, server_hostname="localhost")
-        parameters = b"user\0tests\0database\0pgbouncer\0\0"
-        secure.sendall(struct.pack("!II", 8 + len(parameters), 196608) + parameters)
-        answer = b""
-        while not answer.endswith(b"Z\0\0\0\5I") and (block := secure.recv(65536)):
-            answer += block
-        return secure
+            return pgwire.start(plain, client, "pgbouncer", "localhost")
 
     def ask(self, client):
         with self.hold(client) as secure:
-            query = b"show version\0"
-            secure.sendall(b"Q" + struct.pack("!I", 4 + len(query)) + query)
-            answer = b""
-            while not answer.endswith(b"Z\0\0\0\5I") and (block := secure.recv(65536)):
-                answer += block
+            answer = pgwire.ask(secure, "show version")
             return None if b"PgBouncer" in answer else answer
 
 
