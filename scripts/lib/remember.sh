@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What passed need not be done again while nothing that it depends on has changed. Only for guests and for another
-# system, which take most of the time of a full run: what they show depends on the sources, the machine's packages, and
-# the kernels. CONTRIBUTING.md says what is not seen (programs that are no package, another compiler by hand).
+# What passed need not be done again while nothing that it depends on has changed. Only for guests, for another system
+# and for analysers, which take most of the time of a full run: what they show depends on the sources, the machine's
+# packages, and the kernels. CONTRIBUTING.md says what is not seen (programs that are no package, another compiler by hand).
 
 # The hash of the sources from which build/release was made. Empty if the build failed, and for scripts/test kernel,
 # which does everything anew.
@@ -11,7 +11,8 @@ built_from=''
 # What a guest shows depends on these files. Documents cannot fail a guest.
 hash_of_sources()
 {
-    find CMakeLists.txt CMakePresets.json src preload include tools test scripts/lib scripts/setup kernel-patches \
+    find CMakeLists.txt CMakePresets.json src preload include tools test scripts/lib scripts/lint scripts/setup \
+        kernel-patches .clang-tidy .clang-format \
         -type f ! -name '*.md' ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
