@@ -10,11 +10,37 @@ bases="6.12 6.1"
 # and those of the patches' own code; and the tests on Debian's own kernel, as the control.
 kernel_patched()
 {
-    $lab/run --memory 1G --nodes --append secretmem=8M "$1" && $lab/check --quick "$1" kunit
+    unless_stepped $lab/run --memory 1G --nodes --append secretmem=8M "$1" && $lab/check --quick "$1" kunit
 }
 kernel_stock()
 {
-    $lab/run --unpatched --memory 1G "$1"
+    unless_stepped $lab/run --unpatched --memory 1G "$1"
+}
+
+# unless_stepped COMMAND…: runs the tests in a guest, and once more if QEMU has single-stepped the guest's kernel,
+# which nobody asked it to do. The kernel warns of that in exc_debug_kernel (arch/x86/kernel/traps.c names QEMU as
+# a known cause). It is rare, and each test that reads the log then fails. Any other finding stands.
+unless_stepped()
+{
+    local output status=0
+    output=$(mktemp)
+    "$@" >"$output" || status=$?
+    cat "$output"
+    if [ $status -ne 0 ] && only_stepped "$output"; then
+        echo "# note: the emulator single-stepped the kernel (exc_debug_kernel): the guest was started once more"
+        status=0
+        "$@" || status=$?
+    fi
+    rm -f "$output"
+    return $status
+}
+
+# only_stepped FILE: the tests that failed are those of the kernel's log, and the log has this warning only.
+only_stepped()
+{
+    grep -qE 'WARNING: .* exc_debug_kernel\+' "$1" &&
+        ! grep -E 'WARNING|BUG|INFO: |KASAN|UBSAN|Oops' "$1" | grep -qvE ' exc_debug_kernel\+' &&
+        ! grep -E '^ {4,}not ok' "$1" | grep -qvE 'the kernel has found nothing wrong|# exit status|the kernel.s own checks'
 }
 
 # kernel_boots BASE: what is left to ask of a base that is newer than what the series was verified with.
@@ -64,7 +90,8 @@ kernel_verified()
 }
 
 # kernel_steps TESTS BASE…: what is checked before each change lands. The patched kernels of the named bases are
-# built, and the project also runs on them, in uncached memory. Debian's own kernels are those of all bases.
+# built and tested, with Debian's own as their control, and the project also runs on them, in uncached memory. It runs
+# on Debian's own kernels of all bases.
 kernel_steps()
 {
     local base tests=$1
@@ -82,17 +109,15 @@ kernel_steps()
     done
     # Two guests at a time: a third would take so much from them that tests run out of time.
     for base in $bases; do
-        begin "kernel $base: Debian's own, the control" unless_it_passed "$base" kernel_stock "$base"
-    done
-    finish
-    for base in $bases; do
         begin "kernel $base: the project, memory charged by the page" \
             unless_it_passed "$base" kernel_project "$base" "$tests" stock
     done
     finish
     for base; do
-        check "kernel $base: the project in uncached memory" \
+        begin "kernel $base: Debian's own, the control" unless_it_passed "$base" kernel_stock "$base"
+        begin "kernel $base: the project in uncached memory" \
             unless_it_passed "$base" kernel_project "$base" "$tests" patched
+        finish
     done
     for base in $bases; do
         begin "kernel $base: the doctor, memfd_secret switched off at boot" \
