@@ -4,6 +4,7 @@
 #include "arena/fork_window.h"
 #include "arena/shortage.h"
 #include "base/counters.h"
+#include "base/probe.h"
 #include "base/settings.h"
 #include "os/pages.h"
 #include <errno.h>
@@ -276,6 +277,7 @@ uint32_t sm_backing_fill(unsigned p, uint32_t page, uint32_t pages, uint32_t mos
     got = map_files(p, page, need, wish);
     __atomic_fetch_sub(&sm_arena.mapped, wish - got, __ATOMIC_RELAXED);
     sm_count(&sm_stats.mapped, got);
+    sm_probe(grow, got);
     return (uint32_t)(got >> SM_PAGE_SHIFT);
 }
 

@@ -2,6 +2,7 @@
 #include "arena/shortage.h"
 #include "base/counters.h"
 #include "base/format.h"
+#include "base/probe.h"
 #include "base/settings.h"
 #include "log/log.h"
 #include "os/pages.h"
@@ -229,6 +230,7 @@ void sm_short_spilled(size_t n)
 {
     sm_count(&sm_stats.spilled, 1);
     sm_count(&sm_stats.spilled_bytes, n);
+    sm_probe(fall_back, n);
     if (!sm_settings.require)
         shortage_say(sm_short_now, sm_short_now.to_child ? INHERITED : SPILLED);
     else if (!was_said(sm_short_now.why, FAILED)) /* The line about what fails is enough. */

@@ -3,6 +3,7 @@
 #include "arena/backing.h"
 #include "arena/fork_window.h"
 #include "base/counters.h"
+#include "base/probe.h"
 #include "base/settings.h"
 #include "fork/external_pages.h"
 #include "fork/fork_ahead.h"
@@ -295,6 +296,7 @@ static void after_in_child(void)
         copy_secrets();
     if (error)
         sm_exit_refused("%s: this child ends", error);
+    sm_probe(fork_copy, sm_stats.fork_pages);
     sm_spares_forget(forking.ahead);
     if (sm_settings.fork == SM_FORK_DENY &&
         ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||

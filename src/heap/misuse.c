@@ -2,6 +2,7 @@
 #include "heap/misuse.h"
 #include "arena/arena.h"
 #include "base/format.h"
+#include "base/probe.h"
 #include "heap/thread_cache.h"
 #include "log/log.h"
 #include "stacktrace/fatal.h"
@@ -21,11 +22,13 @@ void sm_misuse_pointer(const char *what, const void *p)
     else if (page->use != SM_USE_NONE && page->use != SM_USE_FREE && page->use != SM_USE_GUARD)
         kind = "an address inside a block or never allocated";
     sm_format(text, sizeof(text), "%s of %s", what, kind);
+    sm_probe(misuse, p);
     sm_fatal(text, p);
 }
 
 void sm_misuse_overrun(const void *p)
 {
+    sm_probe(misuse, p);
     sm_fatal("overrun: the bytes behind a block were overwritten", p);
 }
 
@@ -36,5 +39,6 @@ void sm_misuse_dirty(const void *p, size_t size)
     sm_die_if_rawfork_child();
     while (size-- > 1 && *at == 0)
         at++;
+    sm_probe(misuse, at);
     sm_fatal("write after free: free memory was overwritten", at);
 }

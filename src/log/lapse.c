@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log/lapse.h"
 #include "base/counters.h"
+#include "base/probe.h"
 #include "log/log.h"
 #include <stdarg.h>
 
@@ -9,6 +10,7 @@ _Static_assert(SM_LAPSES <= SM_STATS_LAPSES, "a counter for each");
 void sm_lapse_count(enum sm_lapse which)
 {
     sm_count(&sm_stats.lapses[which], 1);
+    sm_probe(lapse, which);
 }
 
 void sm_lapse(enum sm_lapse which, const char *format, ...)

@@ -49,6 +49,22 @@ def scenario_first(env, rep):
     rep.ok(any("INITFIRST" in line for line in flags), "INITFIRST is set", flags)
 
 
+PROBES = {"grow", "fall_back", "misuse", "lapse", "fork_copy"}
+
+
+def scenario_probes(env, rep):
+    """Both objects have the probes of docs/operations/monitoring.md, each with one argument, and no counters for them."""
+    for path in env.preload, env.library:
+        notes = re.findall(r"Provider: (\S+)\s+Name: (\S+)\s+.*Semaphore: 0x0+\s+Arguments: (\S+)",
+                           readelf("--notes", path))
+        rep.equal({name for provider, name, arguments in notes if provider == "libsecretssl" and "@" in arguments
+                   and " " not in arguments}, PROBES, f"{os.path.basename(path)}: probes")
+    page = os.path.join(os.path.dirname(env.tool), "..", "..", "..", "docs", "operations", "monitoring.md")
+    with open(page, encoding="utf-8") as file:
+        rep.equal(set(re.findall(r"^\| `(\w+)` \| (?:bytes|address|number|pages)", file.read(), re.M)), PROBES,
+                  "and the page has them")
+
+
 # The first instruction of a function that may be called by its address: endbr64; bti c
 TARGETS = {"X86-64": bytes.fromhex("f30f1efa"), "AArch64": bytes.fromhex("5f2403d5")}
 

@@ -4,6 +4,7 @@ TLS, AF_ALG. CTest knows these by -C lab only; scripts/lib/kernel.sh runs them i
 kernels."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from harness import figures, keys, memory, ninep, pinned, process, report, tls
 from harness.nginx import Nginx
 from test_key_file import check_reading, forms
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # The lab's guest has it, of 16 MiB (kernel-patches/lab/lib/stock.sh).
 DISK = "/dev/ram0"
 KERNEL_TLS = """\
@@ -183,6 +185,102 @@ def scenario_kernel_tls_s_server(env, rep):
             check_given(rep, before, protected, version, title)
             process.expect_messages(rep, client.messages, messages, f"{title}, s_client")
             server.stop()
+
+
+PROBES = ("grow", "fall_back", "misuse", "lapse", "fork_copy")
+
+
+def mount_once(kind, path):
+    if not os.path.ismount(path):
+        subprocess.run(["mount", "-t", kind, kind, path], check=True, timeout=60)
+
+
+def traced(env, command, environ):
+    """{probe: how often perf saw it} while a program runs."""
+    data = env.path("perf.data")
+    home = env.plain(HOME=env.directory)
+    process.run(env, ["perf", "record", "--quiet", "--output", data, "--event", "sdt_libsecretssl:*", "--", "env",
+                      *(f"{name}={value}" for name, value in environ.items()), *command], home, seconds=120)
+    text = process.run(env, ["perf", "script", "--input", data, "--fields", "event"], home, seconds=120).out
+    return {name: text.count(f"sdt_libsecretssl:{name}:") for name in PROBES}
+
+
+def scenario_probes(env, rep):
+    """perf sees each probe in the programs that pass it, and none in a program without the preload."""
+    mount_once("tracefs", "/sys/kernel/tracing")
+    home = env.plain(HOME=env.directory)
+    for name in PROBES:
+        done = process.run(env, ["perf", "probe", "--quiet", "--exec", env.preload, f"%sdt_libsecretssl:{name}"], home,
+                           seconds=120)
+        rep.ok(done.status == 0, f"{name}: perf knows it", done)
+    try:
+        forks = [env.helper("probed"), "forks"]
+        found = traced(env, forks, env.preloaded())
+        rep.ok(found["grow"] > 0 and found["fork_copy"] == 3 and found["fall_back"] == found["misuse"] == 0,
+               "three children", found)
+        rep.equal(sum(traced(env, forks, env.plain()).values()), 0, "the control: none without the preload")
+        found = traced(env, [env.helper("probed"), "many"], env.preloaded(SECRETSSL_ARENA_SIZE="64K"))
+        rep.ok(found["fall_back"] > 0, "a full arena", found)
+        found = traced(env, [env.helper("probed"), "twice"], env.preloaded())
+        rep.equal(found["misuse"], 1, "a double free")
+        found = traced(env, [env.helper("probed"), "lapse"], env.preloaded())
+        rep.ok(found["lapse"] > 0, "a lapse", found)
+    finally:
+        process.run(env, ["perf", "probe", "--quiet", "--del", "sdt_libsecretssl:*"], home, seconds=120)
+
+
+PROFILE = """\
+abi <abi/3.0>,
+include <tunables/global>
+profile secretssl-test {program} {{
+  {program} mr,
+  /etc/ld.so.cache r,
+  /{{usr/,}}lib/@{{multiarch}}/{{libc,libssl,libcrypto}}.so* mr,
+  /{{usr/,}}lib/@{{multiarch}}/ld-linux-x86-64.so.2 mr,
+  {directory}/** r,
+  /usr/lib/ssl/** r,
+  /etc/ssl/** r,
+  network,
+  signal,
+  ptrace (readby, tracedby),
+{more}}}
+"""
+
+
+def denied():
+    log = subprocess.run(["dmesg"], check=True, capture_output=True, text=True, timeout=60).stdout
+    return [line for line in log.splitlines() if 'apparmor="DENIED"' in line]
+
+
+def scenario_apparmor(env, rep):
+    """The abstraction is what the profile of a program lacks, and all of it."""
+    mount_once("securityfs", "/sys/kernel/security")
+    identity = keys.Identity(env, "ecdsa")
+    program, object_file = env.path("server"), "/usr/lib/libsecretssl.so"
+    shutil.copy("/usr/bin/openssl", program)
+    shutil.copy(env.preload, object_file)
+    environ = {**env.preloaded(SECRETSSL_LOG="syslog"), "LD_PRELOAD": object_file}
+    abstraction = os.path.join(ROOT, "packaging", "monitoring", "libsecretssl.apparmor")
+    states = []
+    try:
+        for more in "", f'  include "{abstraction}"\n':
+            with open(env.path("profile"), "w", encoding="ascii") as file:
+                file.write(PROFILE.format(program=program, directory=env.directory, more=more))
+            subprocess.run(["apparmor_parser", "--replace", "--skip-cache", env.path("profile")], check=True, timeout=120)
+            subprocess.run(["dmesg", "--clear"], check=True, timeout=60)
+            server = process.Child(env, [program, "s_server", "-accept", "127.0.0.1:0", "-key", identity.key, "-cert",
+                                         identity.certificate, "-www"], environ)
+            port = int(server.wait_for(r"^ACCEPT 127\.0\.0\.1:(\d+)")[1])
+            rep.ok(b" 200 " in tls.fetch(port, tls.context(identity)), "it serves")
+            states.append(figures.of(env, server.pid)["state"])
+            ours = [line for line in denied() if "secret" in line or "/proc/" in line]
+            rep.equal(bool(ours), not more, f"{'with' if more else 'without'} the abstraction: denials")
+            rep.note("\n".join(ours))
+            server.stop()
+    finally:
+        subprocess.run(["apparmor_parser", "--remove", env.path("profile")], check=False, timeout=120)
+        os.unlink(object_file)
+    rep.equal(states, ["unprotected", "protected"], "unprotected without it, protected with it")
 
 
 def scenario_afalg(env, rep):
