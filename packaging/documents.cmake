@@ -13,10 +13,18 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples
 
 if(SECRETSSL_TOOLS)
   install_manual(1 tool)
-  file(GLOB completion CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/secretssl/*.bash
-    ${PROJECT_SOURCE_DIR}/tools/*/completion* ${PROJECT_SOURCE_DIR}/tools/completion*/*)
-  install(FILES ${completion} RENAME secretssl
+  set(completion ${PROJECT_SOURCE_DIR}/tools/secretssl/completion)
+  install(FILES ${completion}/secretssl.bash RENAME secretssl
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tool)
+  # Debian's zsh looks there, also for packages of others; zsh's own default is site-functions.
+  install(FILES ${completion}/_secretssl
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT tool)
+  install(FILES ${completion}/secretssl.fish
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT tool)
+
+  # JSON of the tool, for programs that read it
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/schema
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/secretssl COMPONENT tool)
 
   file(GLOB documents CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.md)
   set(doc ${CMAKE_INSTALL_DATADIR}/doc/secretssl)

@@ -228,14 +228,14 @@ def scenario_unreached(env, rep):
            and one["not_reached"][0]["mapping"] == hidden, "beside one that is protected", one)
 
 
-OPTION_ERRORS = [(["--jsno"], "'--jsno'"), (["-5"], "'5'"), (["--json=1"], "doesn't allow an argument")]
+OPTION_ERRORS = [(["--zzzz"], "'--zzzz'"), (["-5"], "'5'"), (["--json=1"], "doesn't allow an argument")]
 
 
 def scenario_arguments(env, rep):
     result = process.run(env, [env.tool, "doctor", "--help"], env.plain())
     rep.ok(result.status == 0 and "Exit status" in result.out and "--preloaded" not in result.out,
            "--help", result)
-    for arguments, said in (["nginx"], "'nginx'"), (["0"], "'0'"):
+    for arguments, said in (["a/b"], "'a/b'"), (["0"], "'0'"), (["--jsno"], "'--json'"):
         result = process.run(env, [env.tool, "doctor", *arguments], env.plain())
         rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
                and said in result.err and result.err.startswith("secretssl: doctor: "),

@@ -82,6 +82,8 @@ def scenario_silent_file(env, rep):
     try:
         child = process.Child(env, [sys.executable, "-c", code], env.plain())
         child.wait_for("ELF")
+        twin = process.Child(env, [sys.executable, "-c", code], env.plain())
+        twin.wait_for("ELF")
         found = figures.of(env, child.pid)
         rep.ok(found["state"] == "unreached" and found["not_reached"][0]["mapping"] == served.file,
                "as long as he answers, it is looked into", found)
@@ -94,11 +96,12 @@ def scenario_silent_file(env, rep):
         result = figures.stat(env, "--all", "--json", seconds=30)
         rep.ok(result.status in (1, 2) and result.seconds < 20, "nor with --all", result)
         second = process.Child(env, ["sleep", "100"], env.plain())
-        result = figures.stat(env, "--json", child.pid, child.pid, second.pid, seconds=30)
+        result = figures.stat(env, "--json", child.pid, twin.pid, second.pid, seconds=30)
         states = [one["state"] for one in json.loads(result.out)["processes"]]
         rep.ok(states == ["unknown", "unknown", "no-tls"] and result.seconds < 6,
                "once for all processes that have it, which are all unknown", result)
         child.popen.kill()
+        twin.popen.kill()
     finally:
         served.end()
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from harness import environment, figures, keys, memory, process, report, tls
+from harness.cgroup import Unit
 from harness.nginx import Nginx
 
 
@@ -282,6 +283,9 @@ def scenario_all(env, rep):
     rep.equal((states.get(plain.pid), result.status), ("unprotected", 1), "and what is unprotected")
     rep.ok(sleeping.pid not in states, "but not what has no TLS")
     text = figures.stat(env, "--all")
+    rep.ok(re.search(rf"^ *{plain.pid} +three .*\bunprotected\b", text.out, re.M) and text.status == 1,
+           "in a table", text)
+    text = figures.stat(env, "--all", "--verbose")
     rep.ok(f"{plain.pid} (three): unprotected" in text.out and text.status == 1, "in words", text)
     rep.ok(figures.stat(env).out.count("protected") >= 3, "no argument means the same")
 
@@ -352,7 +356,85 @@ def scenario_prometheus(env, rep):
     rep.equal(states["protected"], len(NAMES), "processes by state")
 
 
-OPTION_ERRORS = [(["--jsno"], "'--jsno'"), (["-5"], "'5'"), (["--json=1"], "doesn't allow an argument")]
+def metrics(text):
+    """{name: {labels that are not empty, as a sorted tuple: value}}"""
+    from prometheus_client.parser import text_string_to_metric_families
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = tuple(sorted((name, value) for name, value in sample.labels.items() if value))
+            found.setdefault(sample.name, {})[labels] = sample.value
+    return found
+
+
+def scenario_groups(env, rep):
+    """Metrics are of services and programs: sums, largest values, and not more than there may be."""
+    service = f"libsecretssl-metrics-{os.getpid()}.service"
+    with Unit(service) as unit:
+        ours = [figures.seclude(env, env.preloaded(), "plain", 10 * number, setup=unit.enter) for number in (1, 2)]
+        others = [figures.seclude(env, environ, "plain", name="outside") for environ in (env.preloaded(), env.plain())]
+        each = {child.pid: figures.of(env, child.pid) for child in ours}
+        result = figures.stat(env, "--prometheus", service, "outside")
+        found = metrics(result.out)
+        label, outside = ("unit", service), ("program", "outside")
+        rep.equal(found["secretssl_secret_bytes"],
+                  {(label,): sum(one["secret_bytes"] for one in each.values()),
+                   (outside,): figures.of(env, others[0].pid)["secret_bytes"]}, "sums")
+        rep.equal(found["secretssl_peak_bytes"][(label,)], max(one["peak_bytes"] for one in each.values()),
+                  "the largest peak")
+        rep.equal([found["secretssl_process_state"][tuple(sorted((who, ("state", state))))] for who, state in (
+            (label, "protected"), (label, "unprotected"), (outside, "protected"), (outside, "unprotected"))],
+            [2, 0, 1, 1], "processes by state")
+        rep.ok("_total" not in result.out.replace("secretssl_build_info", ""), "no counter, as sums fall", result)
+        rep.ok(list(found["secretssl_build_info"].values()) == [1] and found["secretssl_groups_merged"][()] == 0,
+               "the version")
+        rep.equal(found["secretssl_arena_used_ratio"][(label,)],
+                  max(round(one["mapped_bytes"] / one["limit_bytes"], 4) for one in each.values()), "the fullest arena")
+        whole = metrics(figures.stat(env, "--prometheus", "--all").out)
+        rep.equal(whole["secretssl_secret_bytes"][(label,)], found["secretssl_secret_bytes"][(label,)], "with --all")
+        single = metrics(figures.stat(env, "--prometheus", "--per-process", service).out)
+        rep.equal({dict(labels)["pid"] for labels in single["secretssl_secret_bytes"]}, {str(pid) for pid in each},
+                  "--per-process: each")
+        for child in [*ours, *others]:
+            child.stop()
+    for number in range(105):
+        process.Child(env, [env.helper("seclude"), "plain", f"many-{number:03}", "1"], env.plain())
+    process.wait_until(lambda: figures.stat(env, "--json", "seclude").out.count('"many-') == 105, 60)
+    found = metrics(figures.stat(env, "--prometheus", "seclude").out)
+    groups = {labels for labels in found["secretssl_process_state"] if ("state", "unprotected") in labels}
+    rep.equal((len(groups), found["secretssl_groups_merged"][()],
+               found["secretssl_process_state"][(("state", "unprotected"),)]), (100, 6, 6),
+              "of 105 programs, 99 by themselves and 6 as one")
+
+
+def scenario_output(env, rep):
+    """--output: the file is there whole or as it was, whoever can write to its directory."""
+    name = env.path("figures.prom")
+    child = figures.seclude(env, env.preloaded(), "plain", name="to-a-file")
+    plain = figures.seclude(env, env.plain(), "plain", name="to-a-file")
+    for pid, status in (child.pid, 0), (plain.pid, 1), (2 ** 22 + 1, 2):
+        result = figures.stat(env, "--prometheus", f"--output={name}", pid)
+        rep.ok(result.status == status and result.out == "" and "secretssl_build_info" in process.text_of(name)
+               and os.stat(name).st_mode & 0o777 == 0o644, f"status {status}: written", result)
+    figures.stat(env, "--json", f"--output={name}", child.pid)
+    rep.equal(json.loads(process.text_of(name))["processes"][0]["pid"], child.pid, "JSON, too")
+    os.mkdir(name + ".new")
+    result = figures.stat(env, "--prometheus", f"--output={name}", child.pid)
+    rep.ok(result.status == 2 and result.err.count("\n") == 1 and process.text_of(name).startswith("{"),
+           "it cannot be written: the old one stays", result)
+    os.rmdir(name + ".new")
+    aim = env.path("aim")
+    os.symlink(aim, name + ".new")
+    figures.stat(env, "--prometheus", f"--output={name}", child.pid)
+    rep.ok(not os.path.exists(aim) and "build_info" in process.text_of(name), "a link that was put there is not followed")
+    full = process.run(env, ["prlimit", "--fsize=100", env.tool, "stat", "--prometheus", f"--output={name}",
+                             str(child.pid)], env.plain())
+    rep.ok(full.status != 0 and process.text_of(name).endswith("\n"), "no room: the old one stays", full)
+    rep.equal(sorted(file for file in os.listdir(env.directory) if file.startswith("figures.prom")), ["figures.prom"],
+              "nothing else is left")
+
+
+OPTION_ERRORS = [(["--zzzz"], "'--zzzz'"), (["-5"], "'5'"), (["--json=1"], "doesn't allow an argument")]
 
 
 def scenario_arguments(env, rep):
@@ -361,7 +443,8 @@ def scenario_arguments(env, rep):
     rep.ok(help_text.status == 0 and "Exit status" in help_text.out and help_text.err == "", "--help")
     rep.ok(figures.stat(env, "--version").out.startswith("secretssl "), "--version")
     for arguments, said in (["--json", "--prometheus"], "exclude"), (["--all", "1"], "--all"), \
-            (["nginx"], "'nginx'"), (["0"], "'0'"), (["1", "2x"], "'2x'"), ([""], "''"):
+            (["no-program-at-all"], "'no-program-at-all'"), (["0"], "'0'"), (["a/b"], "'a/b'"), ([""], "''"), \
+            (["--jsno"], "did you mean '--json'?"):
         result = figures.stat(env, *arguments)
         rep.ok(result.status == 2 and result.out == "" and result.err.count("\n") == 1
                and said in result.err and result.err.startswith("secretssl: stat: "),

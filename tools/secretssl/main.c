@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/suggest.h"
 
 enum { USAGE = 2 };
 
@@ -18,6 +19,19 @@ static const struct command *const commands[] = {
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 const char *argp_program_version = "secretssl " SECRETSSL_VERSION;
+
+static void say_unknown_command(const char *text)
+{
+    struct suggestion suggestion = suggestion_begin(text);
+
+    for (size_t i = 0; i < COMMANDS; i++)
+        suggestion_compare(&suggestion, commands[i]->name);
+    if (suggestion.best != NULL)
+        say("unknown command '%s'; did you mean '%s'? 'secretssl --help' lists the commands",
+            text, suggestion.best);
+    else
+        say("unknown command '%s'; 'secretssl --help' lists the commands", text);
+}
 
 struct choice {
     const struct command *command;
@@ -36,7 +50,7 @@ static error_t main_option(int key, char *argument, struct argp_state *state)
                 choice->command = commands[i];
         }
         if (choice->command == NULL) {
-            say("unknown command '%s'; 'secretssl --help' lists the commands", argument);
+            say_unknown_command(argument);
             return EINVAL;
         }
         state->next = state->argc; /* The other arguments are the command's. */

@@ -54,3 +54,39 @@ class MemoryLimit:
         name = "memory.oom_control" if self.one else "memory.events"
         with open(self.file(name), encoding="ascii") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+
+
+def systemd_group():
+    """The directory of this process's group in the hierarchy from which units are known."""
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        lines = file.readlines()
+    named = [line for line in lines if line.split(":")[1] == "name=systemd"]
+    line = (named or [line for line in lines if line.startswith("0::")])[0]
+    base = os.path.join(ROOT, "systemd") if named else ROOT
+    path = os.path.join(base, own_group(line))
+    return path if os.path.isdir(path) else base
+
+
+class Unit:
+    """A group that is called like a unit of systemd. `enter` is a setup of process.Child."""
+
+    def __init__(self, name, above=None):
+        self.path = os.path.join(above or systemd_group(), name)
+        self.groups = [self]
+        os.mkdir(self.path)
+
+    def below(self, name):
+        group = Unit(name, self.path)
+        self.groups.append(group)
+        return group
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        process.end_descendants()
+        for group in reversed(self.groups):
+            os.rmdir(group.path)
+
+    def enter(self):
+        write(os.path.join(self.path, "cgroup.procs"), str(os.getpid()))

@@ -15,7 +15,8 @@ extern const struct argp_child options_help[];
 /*
  * Parses the arguments with the command's parser, whose state->input is `input`. For an unknown
  * option and the like argp prints a message and ends the program with the command's
- * usage_status. Returns false if a function of the parser refused a value, after its message.
+ * usage_status. Returns false, after a message, if a function of the parser refused a value, or
+ * if an unknown option is like one of the command's.
  */
 bool options_parse(const struct command *command, int argc, char **argv, unsigned flags,
                    void *input);

@@ -7,13 +7,13 @@
 #include "cli/message.h"
 #include "cli/options.h"
 #include "doctor/report.h"
+#include "process/selection.h"
 
 enum { WORKS = 0, DOES_NOT = 1, USAGE = 2 };
 
 struct request {
     bool json, preloaded, against_root;
-    struct patient *patients;
-    size_t count;
+    struct selection selection;
 };
 
 /* The checks in order. Later checks use facts that earlier checks learn. */
@@ -54,33 +54,66 @@ static int doctor_status(const struct diagnosis *diagnosis)
     return doctor_count(diagnosis, VERDICT_UNKNOWN) > 0 ? USAGE : WORKS;
 }
 
+/* As in stat: of several processes that a name stands for, some may have nothing to protect. */
+static bool has_nothing_to_protect(const struct patient *patient, const struct wanted *by)
+{
+    enum protection_state state = patient->process.state;
+
+    return by->pid == 0 &&
+           (state == STATE_UNUSED || state == STATE_NO_TLS || state == STATE_GONE);
+}
+
+/* Examines one process. Returns the exit status of all so far. */
+static int examine_process(const struct found *found, const struct facts *facts, int status,
+                           struct patient *patient)
+{
+    process_state_read(found->pid, &patient->process);
+    patient_examine(patient, facts);
+    if (has_nothing_to_protect(patient, found->by))
+        return status;
+    if (patient->check.verdict == VERDICT_UNKNOWN) {
+        say("doctor: process %d: %s", (int)patient->process.pid, patient->process.reason);
+        return status == WORKS ? USAGE : status;
+    }
+    return patient->process.state == STATE_PROTECTED ? status : DOES_NOT;
+}
+
+static int examine_found(const struct request *request, struct diagnosis *diagnosis,
+                         const struct found_list *found)
+{
+    struct patient *patients = calloc(found->count + 1, sizeof(*patients));
+    int status = doctor_status(diagnosis);
+    bool good;
+
+    if (patients == NULL) {
+        say("doctor: out of memory");
+        return USAGE;
+    }
+    for (size_t i = 0; i < found->count; i++)
+        status = examine_process(&found->list[i], &diagnosis->facts, status, &patients[i]);
+    if (selection_say_missing(&request->selection, "doctor", found) > 0 && status == WORKS)
+        status = USAGE;
+    good = request->json ? doctor_print_json(diagnosis, patients, found->count)
+                         : doctor_print_text(diagnosis, patients, found->count);
+    for (size_t i = 0; i < found->count; i++)
+        process_state_free(&patients[i].process);
+    free(patients);
+    return good ? status : USAGE;
+}
+
 static int examine(const struct request *request)
 {
     static struct diagnosis diagnosis;
-    int status;
-    bool good;
+    struct found_list found;
+    int status = USAGE;
 
     raise_memlock_limit();
     diagnosis.against_root = request->against_root;
     run_checks(&diagnosis);
-    status = doctor_status(&diagnosis);
-    for (size_t i = 0; i < request->count; i++) {
-        struct patient *patient = &request->patients[i];
-
-        process_state_read(patient->process.pid, &patient->process);
-        patient_examine(patient, &diagnosis.facts);
-        if (patient->check.verdict == VERDICT_UNKNOWN) {
-            say("doctor: process %d: %s", (int)patient->process.pid, patient->process.reason);
-            status = status == WORKS ? USAGE : status;
-        } else if (patient->process.state != STATE_PROTECTED) {
-            status = DOES_NOT; /* As in stat, also for a process with nothing to protect. */
-        }
-    }
-    good = request->json ? doctor_print_json(&diagnosis, request->patients, request->count)
-                         : doctor_print_text(&diagnosis, request->patients, request->count);
-    for (size_t i = 0; i < request->count; i++)
-        process_state_free(&request->patients[i].process);
-    return good ? status : USAGE;
+    if (selection_find(&request->selection, "doctor", &found))
+        status = examine_found(request, &diagnosis, &found);
+    found_list_free(&found);
+    return status;
 }
 
 enum { JSON = 256, PRELOADED, AGAINST_ROOT };
@@ -100,9 +133,7 @@ static error_t doctor_option(int key, char *argument, struct argp_state *state)
         request->preloaded = true;
         return 0;
     case ARGP_KEY_ARG:
-        return parse_pid("doctor", argument, &request->patients[request->count++].process.pid)
-                   ? 0
-                   : EINVAL;
+        return selection_add(&request->selection, "doctor", argument) ? 0 : EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -110,14 +141,12 @@ static error_t doctor_option(int key, char *argument, struct argp_state *state)
 
 static int doctor_main(const struct command *self, int argc, char **argv)
 {
-    struct request request = {.patients = calloc((size_t)argc, sizeof(*request.patients))};
+    struct request request = {.json = false};
     int status = USAGE;
 
-    if (request.patients == NULL)
-        say("doctor: out of memory");
-    else if (options_parse(self, argc, argv, 0, &request))
+    if (options_parse(self, argc, argv, 0, &request))
         status = request.preloaded ? preloaded_main() : examine(&request);
-    free(request.patients);
+    selection_free(&request.selection);
     return status;
 }
 
@@ -137,10 +166,10 @@ const struct command command_doctor = {
         {
             .options = options,
             .parser = doctor_option,
-            .args_doc = "[PID...]",
+            .args_doc = "[PID|PROGRAM|UNIT...]",
             .doc =
                 "Tests whether this machine can protect secrets, and says what to change. "
-                "With a PID, also says whether this process is protected, and if not, why.\v"
+                "With processes, also says whether these are protected, and if not, why.\v"
                 "Each check is ok, a note, a warning (protection works, but less well than it "
                 "could, or not for everybody), failed, or unknown (root may learn more). Below "
                 "each check that is not ok stands the line to change, and where it belongs.\n\n"

@@ -7,76 +7,20 @@
 #include <string.h>
 
 #include "arena/size_class.h"
-#include "enable/text.h"
+#include "process/control_group.h"
 #include "process/judgement.h"
 #include "process/list.h"
 #include "process/start.h"
 
-/* Returns the path in a line of /proc/PID/cgroup, if the line is about systemd's hierarchy. */
-static const char *path_in_line(const char *line)
-{
-    const char *controllers = strchr(line, ':');
-    const char *path = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
-
-    if (path == NULL ||
-        (path != controllers + 1 && strncmp(controllers + 1, "name=systemd:", 13) != 0))
-        return NULL;
-    return path + 1;
-}
-
-/* Returns the process's control group, or NULL. The caller frees the string. */
-static char *group_of(pid_t pid)
-{
-    size_t size;
-    char *save, *text = process_read_file(pid, "cgroup", &size), *group = NULL;
-
-    for (char *line = text != NULL ? strtok_r(text, "\n", &save) : NULL;
-         line != NULL && group == NULL; line = strtok_r(NULL, "\n", &save)) {
-        const char *path = path_in_line(line);
-
-        if (path != NULL)
-            group = strdup(path);
-    }
-    free(text);
-    return group;
-}
-
-static bool is_at_or_below(const char *path, const char *group)
-{
-    size_t length = strlen(group);
-
-    return strncmp(path, group, length) == 0 && (path[length] == '\0' || path[length] == '/');
-}
-
-/*
- * Returns the control group that systemd calls "/". It is not the root if this process is
- * outside of the namespace of systemd's control groups. Returns NULL if it is the root. The
- * caller frees the string.
- */
-static char *manager_root(void)
-{
-    static const char scope[] = "/init.scope";
-    char *group = group_of(1);
-
-    if (group != NULL && strcmp(group, scope) != 0 && text_ends_with(group, scope)) {
-        group[strlen(group) - (sizeof(scope) - 1)] = '\0';
-        return group;
-    }
-    free(group);
-    return NULL;
-}
-
 /*
  * Comparing the lines of /proc needs no knowledge of where the hierarchy is mounted. root: as
- * from manager_root().
+ * from control_group_root().
  */
 static bool in_group(pid_t pid, const char *root, const char *group)
 {
-    char *path = group_of(pid);
-    bool found = path != NULL && is_at_or_below(path, group);
+    char *path = control_group_of(pid);
+    bool found = path != NULL && control_group_contains(group, root, path);
 
-    if (path != NULL && root != NULL && is_at_or_below(path, root))
-        found = found || is_at_or_below(path + strlen(root), group);
     free(path);
     return found;
 }
@@ -143,7 +87,7 @@ bool look_at(const char *control_group, struct look *look)
     DIR *directory = opendir("/proc");
     bool good = directory != NULL;
     const struct dirent *entry;
-    char *root = manager_root();
+    char *root = control_group_root();
 
     *look = (struct look){.count = 0};
     while (good && control_group[0] != '\0' && (entry = readdir(directory)) != NULL) {

@@ -5,8 +5,7 @@
 
 #include <stdbool.h>
 
-/* As systemd's UNIT_NAME_MAX */
-enum { UNIT_NAME_ROOM = 256 };
+#include "process/control_group.h"
 
 /*
  * Makes the name of a service from the user's text, which may lack ".service". Returns NULL, or

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +53,15 @@ static bool state_read_name(struct process_state *process, int directory)
         process->name[got - 1] = '\0';
     process->uid = status.st_uid;
     return true;
+}
+
+static void state_read_unit(struct process_state *process)
+{
+    char *group = control_group_of(process->pid);
+
+    if (group != NULL)
+        control_group_unit(group, process->unit);
+    free(group);
 }
 
 /*
@@ -212,12 +222,14 @@ void process_state_read(pid_t pid, struct process_state *process)
     *process = (struct process_state){.pid = pid};
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
     directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0 || !state_read_name(process, directory))
+    if (directory < 0 || !state_read_name(process, directory)) {
         judgement_set(process, STATE_GONE, "%s",
                       access("/proc/self", F_OK) == 0 ? "there is no such process"
                                                       : "/proc is not mounted");
-    else
+    } else {
+        state_read_unit(process);
         state_look(process, directory);
+    }
     if (directory >= 0)
         close(directory);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "process/control_group.h"
 #include "process/counters.h"
 #include "process/maps.h"
 #include "process/tls_libraries.h"
@@ -35,6 +36,7 @@ struct process_state {
     pid_t thread;  /* gives access to the memory: pid, or another thread if pid's has ended */
     char name[64]; /* set by the process: any bytes */
     uid_t uid;
+    char unit[UNIT_NAME_ROOM]; /* systemd's service or scope that it belongs to; may be "" */
     enum protection_state state;
     char reason[240]; /* the reason for the state; may be "" */
     struct process_map map;

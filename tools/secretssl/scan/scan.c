@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "process/selection.h"
 #include "scan/kernel.h"
 #include "scan/key_parts.h"
 #include "scan/process.h"
@@ -31,8 +32,8 @@ struct request {
     const char *passin;
     const char *kernel; /* the core file; NULL: no kernel search */
     bool json;
-    pid_t *pids;
-    size_t pid_count;
+    struct selection selection;
+    struct found_list found;
 };
 
 /*
@@ -150,8 +151,8 @@ static int search_all(const struct request *request, struct searcher *searcher,
     int status = NO_COPY;
     bool good;
 
-    for (size_t i = 0; i < request->pid_count && !stop_signal; i++) {
-        good = process_scan(request->pids[i], searcher, &stop_signal, &result);
+    for (size_t i = 0; i < request->found.count && !stop_signal; i++) {
+        good = process_scan(request->found.list[i].pid, searcher, &stop_signal, &result);
         status = conclude(status, good, &result, report);
     }
     if (request->kernel != NULL && !stop_signal) {
@@ -219,8 +220,8 @@ static error_t scan_end(const struct request *request)
 {
     if (request->key_count + request->log_count == 0)
         say("scan: no key to look for; give --key FILE with a private key, or --keylog FILE");
-    else if (request->pid_count == 0 && request->kernel == NULL)
-        say("scan: no process to search; give one or more process numbers");
+    else if (request->selection.count == 0 && request->kernel == NULL)
+        say("scan: no process to search; give numbers, a program or a unit");
     else
         return 0;
     return EINVAL;
@@ -247,7 +248,7 @@ static error_t scan_option(int key, char *argument, struct argp_state *state)
         request->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        return parse_pid("scan", argument, &request->pids[request->pid_count++]) ? 0 : EINVAL;
+        return selection_add(&request->selection, "scan", argument) ? 0 : EINVAL;
     case ARGP_KEY_END:
         return scan_end(request);
     default:
@@ -255,22 +256,38 @@ static error_t scan_option(int key, char *argument, struct argp_state *state)
     }
 }
 
+/* A name that no process was found by is a process that could not be searched. */
+static int find_and_scan(struct request *request)
+{
+    int status = COULD_NOT_LOOK;
+
+    if (selection_find(&request->selection, "scan", &request->found)) {
+        size_t missing = selection_say_missing(&request->selection, "scan", &request->found);
+
+        if (request->found.count > 0 || request->kernel != NULL)
+            status = protected_scan(request);
+        if (missing > 0 && status == NO_COPY)
+            status = COULD_NOT_LOOK;
+    }
+    found_list_free(&request->found);
+    return status;
+}
+
 static int scan_main(const struct command *self, int argc, char **argv)
 {
     struct request request = {
         .key_files = calloc((size_t)argc, sizeof(*request.key_files)),
         .log_files = calloc((size_t)argc, sizeof(*request.log_files)),
-        .pids = calloc((size_t)argc, sizeof(*request.pids)),
     };
     int status = COULD_NOT_LOOK;
 
-    if (request.key_files == NULL || request.log_files == NULL || request.pids == NULL)
+    if (request.key_files == NULL || request.log_files == NULL)
         say("scan: out of memory");
     else if (options_parse(self, argc, argv, 0, &request))
-        status = protected_scan(&request);
+        status = find_and_scan(&request);
+    selection_free(&request.selection);
     free(request.key_files);
     free(request.log_files);
-    free(request.pids);
     return status;
 }
 
@@ -293,12 +310,14 @@ const struct command command_scan = {
         {
             .options = options,
             .parser = scan_option,
-            .args_doc = "--key FILE... PID...\n--keylog FILE... PID...\n"
-                        "--key FILE... --kernel[=CORE] [PID...]",
+            .args_doc =
+                "--key FILE... PID|PROGRAM|UNIT...\n--keylog FILE... PID|PROGRAM|UNIT...\n"
+                "--key FILE... --kernel[=CORE] [PID|PROGRAM|UNIT...]",
             .doc =
                 "Searches all readable memory of each process for the private parts of the "
                 "keys, and for the secrets of TLS sessions. --key and --keylog may be given "
-                "several times.\v"
+                "several times. A process is named by its number; all processes of a program "
+                "or of a unit of systemd by its name (nginx, nginx.service).\v"
                 "The search finds d, p, q, dP, dQ and qInv of RSA keys, seeds and vectors of "
                 "ML-KEM, ML-DSA and SLH-DSA keys, and the private value of other keys: "
                 "big-endian, little-endian, as DER and as base64 text (PEM). At least half of "

@@ -71,8 +71,9 @@ static json_t *process_json(const struct process_state *process)
     const struct mapping *openssl = process->tls.openssl;
 
     json_t *object =
-        json_pack("{s:i, s:o, s:I, s:s, s:o, s:o, s:o, s:o}", "pid", (int)process->pid, "name",
-                  json_text(process->name), "uid", (json_int_t)process->uid, "state",
+        json_pack("{s:i, s:o, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "pid", (int)process->pid,
+                  "name", json_text(process->name), "uid", (json_int_t)process->uid, "unit",
+                  process->unit[0] != '\0' ? json_text(process->unit) : json_null(), "state",
                   state_names[process->state], "reason", json_text(process->reason),
                   "libraries", libraries_json(&process->stats), "openssl",
                   openssl != NULL ? json_text(openssl->name) : json_null(), "not_reached",

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text format that Prometheus and node_exporter's textfile collector read. */
+#include "stat/prometheus.h"
+
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/json.h"
-#include "cli/message.h"
-#include "stat/metrics.h"
-#include "stat/report.h"
 
-static void metric_begin(const char *metric, const char *help)
+void metric_begin(const char *metric, const char *help)
 {
     size_t length = strlen(metric);
     bool counter = length > 6 && strcmp(metric + length - 6, "_total") == 0;
@@ -19,12 +16,12 @@ static void metric_begin(const char *metric, const char *help)
            counter ? "counter" : "gauge");
 }
 
-/* Prints the value of a label, without its quotes, as valid UTF-8. */
-static void put_value(const char *text)
+void metric_label(const char *name, const char *value)
 {
-    json_t *string = json_text(text);
+    json_t *string = json_text(value);
     const char *at = string != NULL ? json_string_value(string) : "";
 
+    printf("%s=\"", name);
     for (; *at != '\0'; at++) {
         if (*at == '\n')
             fputs("\\n", stdout);
@@ -33,92 +30,15 @@ static void put_value(const char *text)
         else
             putchar(iscntrl((unsigned char)*at) ? '?' : *at);
     }
+    putchar('"');
     json_decref(string);
 }
 
-static void begin_sample(const char *metric, const struct process_state *process)
+void metrics_print_common(const struct stat_result *result)
 {
-    printf("secretssl_%s{pid=\"%d\",comm=\"", metric, (int)process->pid);
-    put_value(process->name);
-    putchar('"');
-}
-
-static void print_figure(const struct stat_result *result, int figure)
-{
-    uint64_t values[FIGURES];
-
-    metric_begin(figures[figure].metric, figures[figure].help);
-    for (size_t i = 0; i < result->count; i++) {
-        if (!process_state_has_figures(&result->list[i]))
-            continue;
-        figures_of(&result->list[i], values);
-        begin_sample(figures[figure].metric, &result->list[i]);
-        printf("} %" PRIu64 "\n", values[figure]);
-    }
-}
-
-static void print_partitions(const struct stat_result *result)
-{
-    metric_begin("partition_bytes", "Resident bytes in each partition of the arena.");
-    for (size_t i = 0; i < result->count; i++) {
-        for (unsigned part = 0; process_state_has_figures(&result->list[i]) && part < SM_PARTS;
-             part++) {
-            begin_sample("partition_bytes", &result->list[i]);
-            printf(",partition=\"%s\"} %" PRIu64 "\n", partition_names[part],
-                   figures_partition(&result->list[i], part));
-        }
-    }
-}
-
-/*
- * Returns true if an earlier entry has the same text. Two files with the same TLS make one
- * sample, because the same labels may not occur twice.
- */
-static bool named_before(const struct unreached_list *tls, size_t number)
-{
-    for (size_t i = 0; i < number; i++) {
-        if (strcmp(tls->list[i].what, tls->list[number].what) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void print_unreached(const struct stat_result *result)
-{
-    metric_begin("not_reached",
-                 "1 for each TLS in a process that libsecretssl does not protect.");
-    for (size_t i = 0; i < result->count; i++) {
-        const struct unreached_list *tls = &result->list[i].tls;
-
-        for (size_t k = 0; k < tls->count; k++) {
-            if (named_before(tls, k))
-                continue;
-            begin_sample("not_reached", &result->list[i]);
-            fputs(",what=\"", stdout);
-            put_value(tls->list[k].what);
-            fputs("\"} 1\n", stdout);
-        }
-    }
-}
-
-static void print_states(const struct stat_result *result)
-{
-    metric_begin("process_state", "1 for the state that a process is in; see secretssl(1).");
-    for (size_t i = 0; i < result->count; i++) {
-        begin_sample("process_state", &result->list[i]);
-        printf(",state=\"%s\"} 1\n", state_names[result->list[i].state]);
-    }
+    metric_begin("build_info", "1, with the version of this program.");
+    puts("secretssl_build_info{version=\"" SECRETSSL_VERSION "\"} 1");
     metric_begin("processes", "Processes that were examined, by state.");
     for (int i = 0; i < STATES; i++)
         printf("secretssl_processes{state=\"%s\"} %zu\n", state_names[i], result->states[i]);
-}
-
-bool stat_print_prometheus(const struct stat_result *result)
-{
-    print_states(result);
-    print_unreached(result);
-    for (int i = 0; i < FIGURES; i++)
-        print_figure(result, i);
-    print_partitions(result);
-    return output_written();
 }

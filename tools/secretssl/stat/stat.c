@@ -1,210 +1,107 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secretssl stat: figures of protected processes, read from outside. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/message.h"
 #include "cli/options.h"
-#include "process/judgement.h"
-#include "process/list.h"
+#include "cli/output_file.h"
+#include "cli/terminal.h"
+#include "process/selection.h"
+#include "stat/look.h"
 #include "stat/report.h"
+#include "stat/watch.h"
 
-enum { ALL_PROTECTED = 0, SOME_NOT = 1, COULD_NOT_LOOK = 2 };
-
-enum { WAIT_MOST = 600 };
+enum { WAIT_MOST = 600, WATCH_USUAL = 2, WATCH_MOST = 3600 };
 
 struct request {
-    bool all, strict, json, prometheus;
-    unsigned wait; /* seconds */
-    pid_t *pids;
-    size_t count;
+    bool all, strict, json, prometheus, verbose, per_process;
+    const char *output; /* the file to write; NULL: stdout */
+    enum colour_choice colours;
+    unsigned wait, watch; /* seconds */
+    struct selection selection;
 };
 
-static bool stat_add(struct stat_result *result, pid_t pid, bool named, bool strict)
+/* One process that is given by number is shown with all figures, several by one line each. */
+static bool shows_all_figures(const struct request *request)
 {
-    struct process_state *more = list_grown(result->list, result->count, sizeof(*more));
-    struct process_state *process;
+    return request->verbose ||
+           (request->selection.count == 1 && request->selection.list[0].pid != 0);
+}
 
-    if (more == NULL) {
-        say("stat: out of memory");
+/* Metrics of processes come and go with these: a server that forks makes any number of them. */
+static bool shows_each_process(const struct request *request)
+{
+    return request->per_process ||
+           (request->selection.count > 0 && !selection_has_names(&request->selection));
+}
+
+static bool print_result(const struct request *request, const struct stat_result *result)
+{
+    const struct table_form form = {.columns = terminal_size().columns};
+    bool good;
+
+    if (request->json)
+        return stat_print_json(result);
+    if (request->prometheus)
+        return shows_each_process(request) ? stat_print_process_metrics(result)
+                                           : stat_print_group_metrics(result);
+    good =
+        shows_all_figures(request) ? stat_print_text(result) : stat_print_table(result, &form);
+    if (result->all)
+        stat_print_sum(result);
+    return good && output_written();
+}
+
+/* A file that is there stays if this fails, so that its age shows the failure. */
+static bool print_to_file(const struct request *request, const struct stat_result *result)
+{
+    if (!output_file_begin("stat", request->output))
         return false;
-    }
-    result->list = more;
-    process = &more[result->count];
-    process_state_read(pid, process);
-    result->states[process->state]++;
-    if (named && !strict && process->state >= STATE_UNKNOWN)
-        say("stat: process %d: %s", (int)pid, process->reason);
-    /* With --all, lists only processes that have to do with TLS, and no ended processes. */
-    if (named || process->state < STATE_NO_TLS || process->stats.count > 0 ||
-        process->stats.other_version != 0)
-        result->count++;
-    else
-        process_state_free(process);
-    return true;
+
+    bool printed = print_result(request, result);
+
+    return output_file_end("stat", request->output, printed) && printed;
 }
 
-static int is_number(const struct dirent *entry)
+/* Waits until the processes are as they should be, if that is asked for. */
+static bool look_and_wait(const struct request *request, struct stat_result *result)
 {
-    return entry->d_name[0] >= '1' && entry->d_name[0] <= '9';
-}
-
-struct file {
-    uint64_t inode;
-    unsigned major, minor;
-};
-
-/* Identifies the file without a request to its file system, which may never answer (FUSE). */
-static bool program_of(const char *process, struct file *file)
-{
-    char path[32];
-    struct statx status;
-
-    snprintf(path, sizeof(path), "/proc/%.16s/exe", process);
-    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &status) != 0)
-        return false;
-    *file = (struct file){status.stx_ino, status.stx_dev_major, status.stx_dev_minor};
-    return true;
-}
-
-/* Compares the files, because any process can have any name. */
-static bool runs_this_tool(const char *process)
-{
-    struct file own, its;
-
-    return program_of("self", &own) && program_of(process, &its) && own.inode == its.inode &&
-           own.major == its.major && own.minor == its.minor;
-}
-
-static bool add_all(struct stat_result *result)
-{
-    struct dirent **entries;
-    int count = scandir("/proc", &entries, is_number, versionsort);
-    bool good = count > 0;
-
-    if (count <= 0)
-        say("stat: no processes in /proc: %s; mount it", count < 0 ? strerror(errno) : "empty");
-    for (int i = 0; i < count; i++) {
-        pid_t pid = (pid_t)strtol(entries[i]->d_name, NULL, 10);
-
-        /*
-         * Skips this process and other runs of this tool, because their libcrypto holds no
-         * application's keys.
-         */
-        if (good && pid != getpid() && !runs_this_tool(entries[i]->d_name))
-            good = stat_add(result, pid, false, false);
-        free(entries[i]);
-    }
-    if (count >= 0)
-        free(entries);
-    if (good && result->states[STATE_UNKNOWN] > 0)
-        say("stat: %zu processes could not be looked at; %s", result->states[STATE_UNKNOWN],
-            privilege_hint());
-    return good;
-}
-
-static int status_of(const struct stat_result *result)
-{
-    const size_t *states = result->states;
-
-    if (states[STATE_UNPROTECTED] + states[STATE_UNREACHED] > 0 ||
-        (!result->all && states[STATE_NO_TLS] + states[STATE_UNUSED] > 0))
-        return SOME_NOT;
-    if (states[STATE_UNKNOWN] > 0 || (!result->all && states[STATE_GONE] > 0))
-        return COULD_NOT_LOOK;
-    return ALL_PROTECTED;
-}
-
-/* With --all, processes without secrets so far do not count. */
-static bool counts(const struct stat_result *result, const struct process_state *process)
-{
-    return !result->all || (process->state != STATE_UNUSED && process->state != STATE_NO_TLS);
-}
-
-static int strict_status(const struct stat_result *result)
-{
-    int status = result->all && result->states[STATE_UNKNOWN] > 0 ? SOME_NOT : ALL_PROTECTED;
-    const char *missing;
-
-    for (size_t i = 0; i < result->count; i++) {
-        const struct process_state *process = &result->list[i];
-
-        if (!counts(result, process) || judgement_is_whole(process, &missing))
-            continue;
-        status = SOME_NOT;
-        say("stat: process %d is not fully protected (%s): %s", (int)process->pid,
-            state_names[process->state], missing);
-    }
-    return status;
-}
-
-static void stat_free(struct stat_result *result)
-{
-    for (size_t i = 0; i < result->count; i++)
-        process_state_free(&result->list[i]);
-    free(result->list);
-}
-
-static bool stat_read(const struct request *request, struct stat_result *result)
-{
-    bool good = true;
-
-    *result = (struct stat_result){.all = request->all};
-    if (request->all)
-        good = add_all(result);
-    for (size_t i = 0; good && i < request->count; i++)
-        good = stat_add(result, request->pids[i], true, request->strict);
-    return good;
-}
-
-/* Returns true if waiting can help: no process has ended, and some are not protected yet. */
-static bool worth_waiting(const struct stat_result *result, bool strict)
-{
-    bool missing_some = false;
-    const char *missing;
-
-    for (size_t i = 0; i < result->count; i++) {
-        if (result->list[i].state == STATE_GONE)
-            return false;
-        missing_some |= strict ? !judgement_is_whole(&result->list[i], &missing)
-                               : result->list[i].state > STATE_REFUSING;
-    }
-    return missing_some;
-}
-
-static int stat_look(const struct request *request)
-{
-    struct stat_result result;
-    bool good = stat_read(request, &result);
+    bool good = stat_look(&request->selection, result);
 
     for (unsigned tenths = 0;
-         good && tenths < 10 * request->wait && worth_waiting(&result, request->strict);
+         good && tenths < 10 * request->wait &&
+         stat_is_worth_waiting(result, &request->selection, request->strict);
          tenths++) {
-        stat_free(&result);
+        stat_free(result);
         usleep(100000);
-        good = stat_read(request, &result);
+        good = stat_look(&request->selection, result);
     }
-    if (good)
-        good = request->json         ? stat_print_json(&result)
-               : request->prometheus ? stat_print_prometheus(&result)
-                                     : stat_print_text(&result);
+    return good;
+}
 
-    int status = !good             ? COULD_NOT_LOOK
-                 : request->strict ? strict_status(&result)
-                                   : status_of(&result);
+static int stat_once(const struct request *request)
+{
+    struct stat_result result;
+    int status = COULD_NOT_LOOK;
 
+    if (look_and_wait(request, &result)) {
+        size_t missing = selection_say_missing(&request->selection, "stat", &result.found);
+
+        if (!request->strict || result.all)
+            stat_say_unknown(&result);
+        status = stat_status(&result, &request->selection, missing, request->strict);
+        if (!(request->output != NULL ? print_to_file : print_result)(request, &result))
+            status = COULD_NOT_LOOK;
+    }
     stat_free(&result);
     return status;
 }
 
-enum { ALL = 256, STRICT, WAIT, JSON, PROMETHEUS };
+enum { ALL = 256, STRICT, WAIT, WATCH, JSON, PROMETHEUS, PER_PROCESS, OUTPUT, COLOUR };
 
 static error_t set_wait(struct request *request, const char *text)
 {
@@ -218,18 +115,48 @@ static error_t set_wait(struct request *request, const char *text)
     return 0;
 }
 
-static error_t check_request(struct request *request)
+static error_t set_watch(struct request *request, const char *text)
 {
-    request->all = request->count == 0;
-    if (request->json && request->prometheus) {
-        say("stat: --json and --prometheus exclude each other; give one of them");
+    uint64_t seconds = WATCH_USUAL;
+
+    if (text != NULL && !parse_size(text, 1, WATCH_MOST, &seconds)) {
+        say("stat: --watch '%s' is not a time; give 1 to %d, in seconds", text, WATCH_MOST);
         return EINVAL;
     }
-    if (request->wait > 0 && request->all) {
-        say("stat: --wait is for process numbers; give some, or leave it out");
-        return EINVAL;
-    }
+    request->watch = (unsigned)seconds;
     return 0;
+}
+
+static error_t set_colours(struct request *request, const char *text)
+{
+    if (colour_choice_parse(text, &request->colours))
+        return 0;
+    say("stat: --color '%s'; give auto, always or never", text);
+    return EINVAL;
+}
+
+static error_t check_request(const struct request *request)
+{
+    const char *text = NULL;
+
+    if (request->json && request->prometheus)
+        text = "--json and --prometheus exclude each other; give one of them";
+    else if (request->watch > 0 && (request->json || request->prometheus || request->verbose))
+        text = "--watch shows a table; leave out --json, --prometheus and --verbose";
+    else if (request->watch > 0 && (request->strict || request->wait > 0))
+        text = "--watch goes on until it is ended; leave out --strict and --wait";
+    else if (request->wait > 0 && request->selection.count == 0)
+        text = "--wait is for processes that are named; give some, or leave it out";
+    else if (request->per_process && !request->prometheus)
+        text = "--per-process is for metrics; give --prometheus too, or leave it out";
+    else if (request->output != NULL && !request->json && !request->prometheus)
+        text = "--output is for programs that read; give --json or --prometheus too";
+    else if (request->all && request->selection.count > 0)
+        text = "--all means every process; give no other, or leave it out";
+    if (text == NULL)
+        return 0;
+    say("stat: %s", text);
+    return EINVAL;
 }
 
 static error_t stat_option(int key, char *argument, struct argp_state *state)
@@ -245,17 +172,27 @@ static error_t stat_option(int key, char *argument, struct argp_state *state)
         return 0;
     case WAIT:
         return set_wait(request, argument);
+    case WATCH:
+        return set_watch(request, argument);
     case JSON:
         request->json = true;
         return 0;
     case PROMETHEUS:
         request->prometheus = true;
         return 0;
+    case PER_PROCESS:
+        request->per_process = true;
+        return 0;
+    case OUTPUT:
+        request->output = argument;
+        return 0;
+    case COLOUR:
+        return set_colours(request, argument);
+    case 'v':
+        request->verbose = true;
+        return 0;
     case ARGP_KEY_ARG:
-        if (!request->all)
-            return parse_pid("stat", argument, &request->pids[request->count++]) ? 0 : EINVAL;
-        say("stat: --all and '%s': give process numbers, or --all", argument);
-        return EINVAL;
+        return selection_add(&request->selection, "stat", argument) ? 0 : EINVAL;
     case ARGP_KEY_END:
         return check_request(request);
     default:
@@ -265,14 +202,15 @@ static error_t stat_option(int key, char *argument, struct argp_state *state)
 
 static int stat_main(const struct command *self, int argc, char **argv)
 {
-    struct request request = {.pids = calloc((size_t)argc, sizeof(*request.pids))};
+    struct request request = {.colours = COLOUR_AUTO};
     int status = COULD_NOT_LOOK;
 
-    if (request.pids == NULL)
-        say("stat: out of memory");
-    else if (options_parse(self, argc, argv, 0, &request))
-        status = stat_look(&request);
-    free(request.pids);
+    if (options_parse(self, argc, argv, 0, &request)) {
+        colour_use(request.colours);
+        status = request.watch > 0 ? stat_watch(&request.selection, request.watch)
+                                   : stat_once(&request);
+    }
+    selection_free(&request.selection);
     return status;
 }
 
@@ -281,13 +219,22 @@ static const struct argp_option options[] = {
      "Show every process that is protected, or has TLS that is not (the default)", 0},
     {"json", JSON, NULL, 0, "Print one JSON object instead of lines of text", 0},
     {"prometheus", PROMETHEUS, NULL, 0,
-     "Print metrics, as node_exporter's textfile collector reads them", 0},
+     "Print metrics of services and programs, as node_exporter's textfile collector reads them",
+     0},
+    {"per-process", PER_PROCESS, NULL, 0,
+     "With --prometheus: metrics of each process, as if all were given by number", 0},
+    {"output", OUTPUT, "FILE", 0, "Write to FILE, which readers see whole or not at all", 0},
     {"strict", STRICT, NULL, 0,
      "Exit with status 1 unless every process is fully protected, and name on stderr each "
      "that is not",
      0},
+    {"verbose", 'v', NULL, 0, "Show all figures of each process instead of one line", 0},
+    {"watch", WATCH, "SECONDS", OPTION_ARG_OPTIONAL,
+     "Show the table again every SECONDS (2 if not given), until it is ended", 0},
+    {"color", COLOUR, "WHEN", 0,
+     "Colours: auto (the default: on a terminal, unless NO_COLOR is set), always or never", 0},
     {"wait", WAIT, "SECONDS", 0,
-     "Look again until every given process is protected, with --strict fully, for at most "
+     "Look again until every named process is protected, with --strict fully, for at most "
      "this time",
      0},
     {0},
@@ -300,10 +247,12 @@ const struct command command_stat = {
         {
             .options = options,
             .parser = stat_option,
-            .args_doc = "[PID...]",
+            .args_doc = "[PID|PROGRAM|UNIT...]",
             .doc =
                 "Shows live figures of protected processes, read from outside: the processes "
-                "are not disturbed.\v"
+                "are not disturbed. A process is named by its number; all processes of a "
+                "program or of a unit of systemd by its name (nginx, nginx.service). One "
+                "process number: all of its figures. Otherwise one line for each process.\v"
                 "States:\n"
                 "  protected    all of OpenSSL's memory is secret; 'not reached' names other "
                 "TLS libraries, which are not protected\n"

@@ -4,15 +4,11 @@
 #include <stdio.h>
 
 #include "cli/message.h"
+#include "cli/terminal.h"
 #include "stat/metrics.h"
 #include "stat/report.h"
 
-/* A number of bytes as text for people. */
-struct size_text {
-    char text[32];
-};
-
-static struct size_text size(uint64_t bytes)
+struct size_text size_as_text(uint64_t bytes)
 {
     static const char units[] = "KMGTPE";
     struct size_text result;
@@ -33,32 +29,43 @@ static struct size_text size(uint64_t bytes)
     return result;
 }
 
-static void put_name(const char *name)
+void put_name(const char *name)
 {
     for (; *name != '\0'; name++)
         putchar(iscntrl((unsigned char)*name) ? '?' : *name);
 }
 
+const char *state_colour(enum protection_state state)
+{
+    static const enum colour colours[STATES] = {
+        [STATE_PROTECTED] = GREEN, [STATE_DEGRADED] = YELLOW, [STATE_REFUSING] = YELLOW,
+        [STATE_UNUSED] = DIM,      [STATE_UNPROTECTED] = RED, [STATE_UNREACHED] = RED,
+        [STATE_NO_TLS] = DIM,      [STATE_UNKNOWN] = MAGENTA, [STATE_GONE] = DIM,
+    };
+
+    return colour(colours[state]);
+}
+
 static void print_memory(const uint64_t *v)
 {
-    printf("  memory       %s secret", size(v[FIGURE_SECRET]).text);
+    printf("  memory       %s secret", size_as_text(v[FIGURE_SECRET]).text);
     if (v[FIGURE_UNCACHED_BYTES] > 0)
-        printf(" (%s uncached)", size(v[FIGURE_UNCACHED_BYTES]).text);
-    printf(", %s locked, %s plain, %s ordinary; peak %s\n", size(v[FIGURE_LOCKED]).text,
-           size(v[FIGURE_PLAIN]).text, size(v[FIGURE_ORDINARY]).text,
-           size(v[FIGURE_PEAK]).text);
+        printf(" (%s uncached)", size_as_text(v[FIGURE_UNCACHED_BYTES]).text);
+    printf(", %s locked, %s plain, %s ordinary; peak %s\n", size_as_text(v[FIGURE_LOCKED]).text,
+           size_as_text(v[FIGURE_PLAIN]).text, size_as_text(v[FIGURE_ORDINARY]).text,
+           size_as_text(v[FIGURE_PEAK]).text);
 }
 
 static void print_arena(const struct process_state *process, const uint64_t *v)
 {
-    printf("  arena        %s mapped of at most %s", size(v[FIGURE_MAPPED]).text,
-           size(v[FIGURE_LIMIT]).text);
+    printf("  arena        %s mapped of at most %s", size_as_text(v[FIGURE_MAPPED]).text,
+           size_as_text(v[FIGURE_LIMIT]).text);
     if (v[FIGURE_BLOCKS] > 0)
-        printf(" (%s in whole blocks)", size(v[FIGURE_BLOCKS]).text);
+        printf(" (%s in whole blocks)", size_as_text(v[FIGURE_BLOCKS]).text);
     putchar(':');
     for (unsigned part = 0; part < SM_PARTS; part++)
         printf("%s %s %s", part > 0 ? "," : "", partition_names[part],
-               size(figures_partition(process, part)).text);
+               size_as_text(figures_partition(process, part)).text);
     putchar('\n');
 }
 
@@ -70,11 +77,11 @@ static void print_figures(const struct process_state *process)
     print_memory(v);
     print_arena(process, v);
     printf("  allocations  %" PRIu64 " live (%s), %" PRIu64 " made, %" PRIu64 " freed\n",
-           v[FIGURE_LIVE], size(v[FIGURE_LIVE_BYTES]).text, v[FIGURE_ALLOCATIONS],
+           v[FIGURE_LIVE], size_as_text(v[FIGURE_LIVE_BYTES]).text, v[FIGURE_ALLOCATIONS],
            v[FIGURE_FREES]);
     printf("  spilled      %" PRIu64 " to the C library (%s), %" PRIu64 " refused, %" PRIu64
            " pages not secret\n",
-           v[FIGURE_SPILLED], size(v[FIGURE_SPILLED_BYTES]).text, v[FIGURE_FAILED],
+           v[FIGURE_SPILLED], size_as_text(v[FIGURE_SPILLED_BYTES]).text, v[FIGURE_FAILED],
            v[FIGURE_DEGRADED]);
     printf("  faults       %" PRIu64 " pages made resident, %" PRIu64 " copied at its fork\n",
            v[FIGURE_FAULTS], v[FIGURE_FORK_PAGES]);
@@ -82,7 +89,7 @@ static void print_figures(const struct process_state *process)
            v[FIGURE_FORKS_FAILED]);
     if (v[FIGURE_FORK_RESERVE] > 0)
         printf("; %" PRIu64 " in recycled pages, %s reserved", v[FIGURE_RECYCLED],
-               size(v[FIGURE_FORK_RESERVE]).text);
+               size_as_text(v[FIGURE_FORK_RESERVE]).text);
     putchar('\n');
     printf("  hooks        %" PRIu64 " libcrypto hooked, %" PRIu64 " not\n", v[FIGURE_HOOKS],
            v[FIGURE_HOOKS_FAILED]);
@@ -94,7 +101,8 @@ static void print_process(const struct process_state *process)
 {
     printf("%d (", (int)process->pid);
     put_name(process->name);
-    printf("): %s", state_names[process->state]);
+    printf("): %s%s%s", state_colour(process->state), state_names[process->state],
+           colour(PLAIN));
     if (process->reason[0] != '\0') {
         fputs(": ", stdout);
         put_name(process->reason);
@@ -109,19 +117,21 @@ static void print_process(const struct process_state *process)
 
 bool stat_print_text(const struct stat_result *result)
 {
-    const size_t *states = result->states;
-
     for (size_t i = 0; i < result->count; i++) {
         /* stderr has the message for a process that could not be inspected. */
         if (result->list[i].state < STATE_UNKNOWN || result->list[i].stats.count > 0)
             print_process(&result->list[i]);
     }
-    if (result->all)
-        printf("%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, %zu "
-               "not reached, "
-               "%zu not looked at\n",
-               states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
-               states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
-               states[STATE_UNKNOWN]);
     return output_written();
+}
+
+void stat_print_sum(const struct stat_result *result)
+{
+    const size_t *states = result->states;
+
+    printf("%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, %zu not "
+           "reached, %zu not looked at\n",
+           states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
+           states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
+           states[STATE_UNKNOWN]);
 }

@@ -8,20 +8,30 @@ _secretssl_words()
     mapfile -t COMPREPLY < <(compgen -W "$*" -- "$current")
 }
 
+_secretssl_unit_names()
+{
+    systemctl list-unit-files --type=service --no-legend --plain 2>/dev/null | cut --delimiter=' ' --fields=1
+}
+
+_secretssl_units()
+{
+    _secretssl_words "$(_secretssl_unit_names)"
+}
+
+# The names that processes gave themselves. The shell would execute what some of them could contain.
+_secretssl_programs()
+{
+    cat /proc/[1-9]*/comm 2>/dev/null | grep --line-regexp --extended-regexp '[[:alnum:]._:@-]+'
+}
+
+# By number, program or unit
 _secretssl_processes()
 {
     local directory words=''
     for directory in /proc/[1-9]*; do
         words="$words ${directory#/proc/}"
     done
-    _secretssl_words "$words"
-}
-
-_secretssl_units()
-{
-    local units
-    units=$(systemctl list-unit-files --type=service --no-legend --plain 2>/dev/null | cut --delimiter=' ' --fields=1)
-    _secretssl_words "$units"
+    _secretssl_words "$words $(_secretssl_programs) $(_secretssl_unit_names)"
 }
 
 _secretssl_files()
@@ -39,8 +49,9 @@ _secretssl_value()
     --route) _secretssl_words all keys ;;
     --fork) _secretssl_words copy deny ;;
     --log) _secretssl_words stderr syslog none / ;;
-    --key | --keylog | --passin) _secretssl_files ;;
+    --key | --keylog | --passin | --output) _secretssl_files ;;
     --memlock | --connections | --certificates) COMPREPLY=() ;;
+    --color) _secretssl_words auto always never ;;
     *) return 1 ;;
     esac
 }
@@ -102,7 +113,10 @@ _secretssl()
     case ${COMP_WORDS[1]}:$current in
     run:*) _secretssl_run ;;
     doctor:-*) _secretssl_words --json --against-root --help --version ;;
-    stat:-*) _secretssl_words --all --strict --wait --json --prometheus --help --version ;;
+    stat:-*)
+        _secretssl_words --all --color --strict --verbose --wait --watch --json --prometheus --per-process \
+            --output --help --version
+        ;;
     scan:-*) _secretssl_words --key --keylog --passin --kernel --json --help --version ;;
     enable:-*)
         _secretssl_words --now --key --memlock --connections --certificates --dry-run --help --version
