@@ -2,6 +2,7 @@
 """docs/operations: every command and file of it, in a scratch machine, and for each claim about
 protection the same service without it."""
 
+import json
 import os
 import re
 import sys
@@ -258,70 +259,107 @@ def scenario_machine(env, rep):
     scenario.run(env, rep, PAGE, "machine")
 
 
-# Series in which an alert is to fire, in which it is not, and more in which it is:
-# {alert: (series, it, not, it...)}
+NGINX = 'unit="nginx.service", program="", instance="one"'
+STATE = f'secretssl_process_state{{{{{NGINX}, state="{{}}"}}}}'
+PROTECTED = (STATE.format("protected"), "4x1500")
+# For each alert, series with which it is to fire, and such with which it is not: (fires, ((series, values)...))
 ALERTS = {
-    "SecretsUnprotected": ('secretssl_process_state{state="%s", comm="nginx", pid="1"}',
-                           ("unprotected", "1x20"), ("protected", "1x20"), ("unreached", "1x20"),
-                           ("unknown", "1x20")),
-    "SecretsDegraded": ('secretssl_process_state{state="%s", comm="nginx", pid="1"}',
-                        ("degraded", "1x20"), ("protected", "1x20")),
-    "SecretsSpilled": ("secretssl_spilled_allocations_total%s", ("", "0+1x20"), ("", "7x20")),
-    "SecretMemoryRefused": ("secretssl_failed_allocations_total%s", ("", "0+1x20"), ("", "7x20")),
-    "SecretForksFail": ("secretssl_fork_failures_total%s", ("", "0+1x20"), ("", "7x20")),
-    "KeyFileCached": ("secretssl_key_files_cached_total%s", ("", "1x20"), ("", "0x20")),
-    "SecretMemoryNearLimit": ("secretssl_secret_bytes%s", ("", "500000000x20"), ("", "1000x20")),
-    "ArenaNearlyFull": ("secretssl_mapped_bytes%s", ("", "90x20"), ("", "10x20")),
-    "SecretsUnknown": ('node_textfile_mtime_seconds{file="/x/secretssl.prom"%s}', ("", "0x20"),
-                       ("", "0+60x20")),
+    "SecretsUnprotected": [
+        *((True, (PROTECTED, (STATE.format(state), "1x1500"))) for state in ("unprotected", "unreached", "unknown")),
+        # All of them at once, after a restart without the preload
+        (True, ((STATE.format("protected"), "4x100 0x1400"), (STATE.format("unprotected"), "0x100 4x1400"))),
+        (False, (PROTECTED, (STATE.format("unprotected"), "0x1500"))),
+        # What never was protected, as systemd itself
+        (False, ((STATE.format("protected"), "0x1500"), (STATE.format("unprotected"), "4x1500")))],
+    "SecretsDegraded": [(True, ((STATE.format("degraded"), "1x1500"),)), (False, (PROTECTED,))],
+    "SecretsSpilled": [(True, ((f"secretssl_spilled_allocations{{{NGINX}}}", "0+1x1500"),)),
+                       (False, ((f"secretssl_spilled_allocations{{{NGINX}}}", "7x1500"),)),
+                       # Processes that had some have ended.
+                       (False, ((f"secretssl_spilled_allocations{{{NGINX}}}", "1500-1x1500"),))],
+    "SecretMemoryRefused": [(True, ((f"secretssl_failed_allocations{{{NGINX}}}", "0+1x1500"),)),
+                            (False, ((f"secretssl_failed_allocations{{{NGINX}}}", "7x1500"),))],
+    "SecretForksFail": [(True, ((f"secretssl_fork_failures{{{NGINX}}}", "0+1x1500"),)),
+                        (False, ((f"secretssl_fork_failures{{{NGINX}}}", "7x1500"),))],
+    "KeyFileCached": [(True, ((f"secretssl_key_files_cached{{{NGINX}}}", "1x1500"),)),
+                      (False, ((f"secretssl_key_files_cached{{{NGINX}}}", "0x1500"),))],
+    "ArenaNearlyFull": [(True, ((f"secretssl_arena_used_ratio{{{NGINX}}}", "0.9x1500"),)),
+                        (False, ((f"secretssl_arena_used_ratio{{{NGINX}}}", "0.1x1500"),))],
+    "SecretsUnknown": [(True, (('node_textfile_mtime_seconds{file="/x/secretssl.prom"}', "0x1500"),)),
+                       (False, (('node_textfile_mtime_seconds{file="/x/secretssl.prom"}', "0+60x1500"),))],
+    # Of the page
+    "NginxNotProtected": [(True, ((STATE.format("protected"), "0x1500"),)), (False, (PROTECTED,))],
+    "SecretMemoryNearLimit": [(True, ((f"secretssl_secret_bytes{{{NGINX}}}", "500000000x1500"),)),
+                              (False, ((f"secretssl_secret_bytes{{{NGINX}}}", "1000x1500"),))],
 }
+RULES = "/usr/share/secretssl/prometheus/secretssl.rules.yml"
+DASHBOARD = "/usr/share/secretssl/grafana/secretssl-dashboard.json"
+PROM = "/var/lib/prometheus/node-exporter/secretssl.prom"
 
 
 def rule_tests(alert):
-    """promtool's tests of one alert, after 15 minutes: it fires, it does not."""
-    series, *values = ALERTS[alert]
+    """promtool's tests of one alert, after three hours."""
     tests = []
-    for fires, (label, points) in zip((True, False, True, True), values):
-        text = (series % label).replace('"', '\\"')
+    for fires, series in ALERTS[alert]:
+        listed = "".join("      - {series: " + json.dumps(name) + ", values: " + json.dumps(values) + "}\n"
+                         for name, values in series)
         tests.append(f"""\
   - interval: 1m
     input_series:
-      - {{series: "{text}", values: "{points}"}}
-      - {{series: "secretssl_limit_bytes", values: "100x20"}}
-    promql_expr_test:
+{listed}    promql_expr_test:
       - expr: count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)
-        eval_time: 15m
+        eval_time: 180m
         exp_samples: [{{labels: "{{}}", value: {int(fires)}}}]
 """)
     return tests
 
 
+def check_rules(scratch, rep, known):
+    rules = scratch.run(f"cat {RULES} /etc/prometheus/own.rules.yml").out
+    named = set(re.findall(r"\b(?:secretssl|node)_\w+", rules)) - {"node_exporter"}
+    rep.equal(named - known, set(), "the rules name metrics that there are")
+    rep.equal(set(re.findall(r"alert: (\w+)", rules)), set(ALERTS), "each alert has a test")
+    tests = "".join(test for alert in ALERTS for test in rule_tests(alert))
+    scratch.write("/etc/prometheus/tests.yml", f"rule_files: [{RULES}, own.rules.yml]\ntests:\n{tests}")
+    done = scratch.run("promtool test rules /etc/prometheus/tests.yml")
+    rep.equal(done.status, 0, "each alert fires when it should and only then")
+    rep.note(done.out + done.err if done.status else "")
+
+
+def check_dashboard(scratch, rep, known):
+    """Each query is one that Prometheus can parse, and of metrics that there are."""
+    dashboard = json.loads(scratch.run(f"cat {DASHBOARD}").out)
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    named = {name for query in queries for name in re.findall(r"\b(?:secretssl|node)_\w+", query)}
+    rep.ok(len(queries) > 10 and not named - known, f"{len(queries)} queries, of metrics that there are", named - known)
+    rules = "".join(f"      - {{record: 'a:{number}', expr: {json.dumps(query)}}}\n"
+                    for number, query in enumerate(queries))
+    scratch.write("/etc/prometheus/queries.yml", f"groups:\n  - name: queries\n    rules:\n{rules}")
+    done = scratch.run("promtool check rules /etc/prometheus/queries.yml")
+    rep.ok(done.status == 0 and f"SUCCESS: {len(queries)} rules" in done.out, "they can be parsed", done)
+    places = [panel["gridPos"] for panel in dashboard["panels"]]
+    overlaps = [(a, b) for i, a in enumerate(places) for b in places[:i]
+                if a["x"] < b["x"] + b["w"] and b["x"] < a["x"] + a["w"]
+                and a["y"] < b["y"] + b["h"] and b["y"] < a["y"] + a["h"]]
+    rep.ok(not overlaps and all(place["x"] + place["w"] <= 24 for place in places), "no panel lies on another", overlaps)
+
+
 def scenario_monitoring(env, rep):
     def checks(scratch):
-        rules = scratch.run("cat /etc/prometheus/secretssl.rules.yml").out
-        figures = scratch.run("cat /var/lib/prometheus/node-exporter/secretssl.prom").out
+        figures = scratch.run(f"cat {PROM}").out
         known = set(re.findall(r"^# TYPE (\S+)", figures, re.M)) | {"node_textfile_mtime_seconds"}
-        named = set(re.findall(r"\b(?:secretssl|node)_\w+", rules))
-        rep.equal(named - known, set(), "the rules name metrics that there are")
-        rep.equal(set(re.findall(r"alert: (\w+)", rules)), set(ALERTS), "each alert has a test")
-        tests = "".join(test for alert in ALERTS for test in rule_tests(alert))
-        scratch.write("/etc/prometheus/tests.yml",
-                      f"rule_files: [secretssl.rules.yml]\ntests:\n{tests}")
-        done = scratch.run("promtool test rules /etc/prometheus/tests.yml")
-        rep.equal(done.status, 0, "each alert fires when it should and only then")
-        rep.note(done.out + done.err if done.status else "")
-        # Where stat fails the figures of before stay; what fails stands first in systemd's PATH.
-        scratch.write("/usr/local/bin/secretssl", "#!/bin/sh\nexit $(cat /tmp/status)\n")
-        for status in 2, 1:
-            done = scratch.run(f"chmod 755 /usr/local/bin/secretssl; echo {status} >/tmp/status; "
-                               "systemctl start secretssl-metrics.service; "
-                               "test -s /var/lib/prometheus/node-exporter/secretssl.prom")
-            rep.equal(done.status, 0 if status == 2 else 1,
-                      f"stat ends with status {status}: the old figures {'stay' if status == 2 else 'go'}")
-        scratch.run("rm /usr/local/bin/secretssl; hash -r")
+        check_rules(scratch, rep, known)
+        check_dashboard(scratch, rep, known)
+        rep.ok(scratch.run("test -e /usr/lib/systemd/system/secretssl-metrics.timer").status == 0, "a timer")
+        # Where the file cannot be written the figures of before stay.
+        scratch.run(f"chattr +i {PROM} 2>/dev/null; mount --bind {PROM} {PROM}")
+        old = scratch.run(f"sha256sum <{PROM}; systemctl start secretssl-metrics.service; sha256sum <{PROM}")
+        rep.ok(len(set(old.out.split())) == 2, "a file that cannot be replaced stays", old)
+        scratch.run(f"umount {PROM}; chattr -i {PROM} 2>/dev/null")
         done = scratch.run(f"rm {DROP_IN}; systemctl daemon-reload; systemctl restart nginx; "
                            "secretssl stat $(cat /run/nginx.pid)")
         rep.ok(done.status == 1 and "unprotected" in done.out, "without the drop-in: told", done)
+        done = scratch.run(f"systemctl start secretssl-metrics.service; grep '^secretssl_process_state.*nginx.service.*unprotected' {PROM}")
+        rep.ok(done.status == 0 and not done.out.rstrip().endswith(" 0"), "and in the metrics", done)
     # The directory is of the package prometheus-node-exporter.
     before = WITH_DROP_IN + "mkdir -p /var/lib/prometheus/node-exporter\n"
     scenario.run(env, rep, PAGE, "monitoring", before, checks)

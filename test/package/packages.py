@@ -25,8 +25,15 @@ EXPECTED = {
                          "lib/{triplet}/libsecretmem.so", "lib/{triplet}/pkgconfig/secretmem.pc",
                          "lib/{triplet}/cmake/secretmem/secretmemConfig.cmake",
                          "share/doc/libsecretmem-dev/examples/secret.c"],
-    "secretssl": ["bin/secretssl", "share/doc/secretssl/README.md.gz"],
+    "secretssl": ["bin/secretssl", "share/doc/secretssl/README.md.gz", "share/secretssl/schema/stat.schema.json",
+                  "share/secretssl/prometheus/secretssl.rules.yml", "share/secretssl/grafana/secretssl-dashboard.json",
+                  "lib/systemd/system/secretssl-metrics.service", "lib/systemd/system/secretssl-metrics.timer",
+                  "share/bash-completion/completions/secretssl", "share/zsh/vendor-completions/_secretssl",
+                  "share/fish/vendor_completions.d/secretssl.fish"],
 }
+# What an administrator may change, and keeps over an upgrade
+CONFIGURATION = {"libsecretssl0": ["/etc/apparmor.d/abstractions/libsecretssl"],
+                 "secretssl": ["/etc/logrotate.d/secretssl"]}
 DOCUMENTS = ["copyright", "changelog.gz", "changelog.Debian.gz"]
 
 
@@ -130,6 +137,10 @@ def contents(work, symbols):
             for path in wanted:
                 if not os.path.lexists(Path(tree, "usr", path)):
                     sys.exit(f"{name} has no /usr/{path}")
+            listed = Path(tree, "DEBIAN/conffiles")
+            files = listed.read_text(encoding="ascii").split() if listed.exists() else []
+            if files != CONFIGURATION.get(name, []) or any(not Path(tree, file[1:]).exists() for file in files):
+                sys.exit(f"{name} has the configuration {files}")
             if set(os.listdir(Path(tree, "DEBIAN"))) & {"preinst", "postinst", "prerm", "postrm"}:
                 sys.exit(f"{name} runs scripts as it is installed or removed")
             if name == "libsecretmem0":
