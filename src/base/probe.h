@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Probes for bpftrace, perf and SystemTap (USDT). Each is one nop, and a note in the object that
- * names it and says where its arguments are; a tracer replaces the nop while it looks. No probe
- * passes anything but sizes, numbers and addresses. docs/operations/monitoring.md lists them.
+ * Probes for bpftrace, perf and SystemTap (USDT). Each is one nop, and a note in the object
+ * that names it and says where its arguments are; a tracer replaces the nop while it looks. No
+ * probe passes anything but sizes, numbers and addresses. docs/operations/monitoring.md lists
+ * them.
  */
 #ifndef SM_BASE_PROBE_H
 #define SM_BASE_PROBE_H

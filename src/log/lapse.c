@@ -10,7 +10,7 @@ _Static_assert(SM_LAPSES <= SM_STATS_LAPSES, "a counter for each");
 void sm_lapse_count(enum sm_lapse which)
 {
     sm_count(&sm_stats.lapses[which], 1);
-    sm_probe(lapse, which);
+    sm_probe(lapse, (unsigned)which); /* The header casts -1 to the type. */
 }
 
 void sm_lapse(enum sm_lapse which, const char *format, ...)

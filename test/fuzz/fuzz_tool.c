@@ -84,6 +84,7 @@ static void end_prometheus(bool good)
 static void show_state(struct process_state *process)
 {
     struct stat_result result = {.list = process, .count = 1, .all = true};
+    const struct table_form form = {.live = true, .columns = 80};
 
     result.states[process->state]++;
     begin_output();
@@ -91,7 +92,11 @@ static void show_state(struct process_state *process)
     begin_output();
     end_json(stat_print_json(&result));
     begin_output();
-    end_prometheus(stat_print_prometheus(&result));
+    end_prometheus(stat_print_process_metrics(&result));
+    begin_output();
+    end_prometheus(stat_print_group_metrics(&result));
+    begin_output();
+    end_text(stat_print_table(&result, &form));
 }
 
 static void show_doctor(struct process_state *process)
