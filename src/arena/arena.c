@@ -68,7 +68,7 @@ static bool arena_reserve(unsigned shift)
          * Page 0 of a partition is never used, because 0 ends a list, and a guard lies below
          * the partition.
          */
-        part->first = p * sm_part_pages() + (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+        part->first = p * sm_part_pages() + sm_pages_per_os();
         part->end = (p + 1) * sm_part_pages() - SM_PART_TAIL;
         part->top = part->mapped = part->committed = part->first;
     }

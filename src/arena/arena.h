@@ -21,6 +21,7 @@
 #include "base/common.h"
 #include "base/memory_kind.h"
 #include "os/futex_lock.h"
+#include "os/pages.h"
 
 /*
  * BODY: a further page of a slab or a large block. GUARD: a page without access, which belongs
@@ -163,8 +164,14 @@ static inline char *sm_page_address(uint32_t page)
     return (char *)(sm_arena.base + ((uintptr_t)page << SM_PAGE_SHIFT));
 }
 
+/* The number of SM_PAGE pages in one page of the kernel */
+static inline uint32_t sm_pages_per_os(void)
+{
+    return (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+}
+
 /* Pages behind a partition's end that are never used */
-#define SM_PART_TAIL (3 * (uint32_t)(sm_os_page >> SM_PAGE_SHIFT))
+#define SM_PART_TAIL (3 * sm_pages_per_os())
 
 /* All pages of a partition in the reservation, usable or not. */
 static inline uint32_t sm_part_pages(void)

@@ -117,7 +117,7 @@ static int lock_page(struct sm_page *page, char *at)
         page->kind = SM_KIND_PLAIN;
         sm_short_degraded(SM_KIND_PLAIN, error);
     }
-    sm_count(&sm_stats.degraded, sm_os_page >> SM_PAGE_SHIFT);
+    sm_count(&sm_stats.degraded, sm_pages_per_os());
     return 0;
 }
 
@@ -174,7 +174,7 @@ void sm_backing_count(unsigned part, const struct sm_page *page, int pages)
 
 bool sm_backing_populate(uint32_t first, uint32_t pages)
 {
-    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    uint32_t per_os = sm_pages_per_os();
     bool good = true;
 
     if (per_os > 1)

@@ -13,7 +13,7 @@
 /* The number of SM_PAGE pages in a guard, which is one page of the kernel. */
 static inline uint32_t sm_guard_pages(void)
 {
-    return (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    return sm_pages_per_os();
 }
 
 /* Whether a guard lies behind a run of pages pages. */

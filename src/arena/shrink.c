@@ -17,7 +17,7 @@
 static void partition_shrink(unsigned p, size_t bytes)
 {
     struct sm_partition *part = &sm_arena.part[p];
-    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    uint32_t per_os = sm_pages_per_os();
     uint32_t last = part->end + SM_PART_TAIL,
              end = part->first + (uint32_t)(bytes >> SM_PAGE_SHIFT);
 

@@ -24,11 +24,6 @@ static unsigned char *resident; /* a byte for each kernel page of the spare, 0: 
 static uint64_t copied;         /* pages */
 static uint64_t cleared;        /* pages of the spare that the copy does not need */
 
-static uint32_t pages_per_os(void)
-{
-    return (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
-}
-
 static bool keeps_keys(unsigned p)
 {
     return sm_settings.fork == SM_FORK_DENY && p == SM_PART_BYTES;
@@ -69,7 +64,7 @@ static bool is_used(uint32_t page)
 {
     if (!sm_arena.pages[page].present)
         return false;
-    for (uint32_t i = page; i < page + pages_per_os(); i++) {
+    for (uint32_t i = page; i < page + sm_pages_per_os(); i++) {
         uint8_t use = sm_arena.pages[i].use;
         if (use == SM_USE_SLAB || use == SM_USE_LARGE || use == SM_USE_BODY)
             return true;
@@ -88,7 +83,7 @@ static bool ahead_copy(unsigned p, size_t size)
     uint32_t page = sm_arena.part[p].first;
 
     for (size_t at = 0; at < spare->room[p];
-         at += sm_os_page, page += pages_per_os(), there++) {
+         at += sm_os_page, page += sm_pages_per_os(), there++) {
         bool used = at < size && is_used(page);
         *there &= 1;
         if (used && !*there && sm_pages_populate(to + at) != 0)
@@ -96,10 +91,10 @@ static bool ahead_copy(unsigned p, size_t size)
         if (used) {
             memcpy(to + at, sm_page_address(page), sm_os_page);
             *there = 1;
-            copied += pages_per_os();
+            copied += sm_pages_per_os();
         } else if (*there) {
             memset(to + at, 0, sm_os_page);
-            cleared += pages_per_os();
+            cleared += sm_pages_per_os();
         }
     }
     return true;
@@ -165,7 +160,7 @@ static void ahead_describe(unsigned p, size_t length)
         if (entry->kind == SM_KIND_NONE)
             sm_arena.mapped += SM_PAGE;
         entry->kind = SM_KIND_SECRET;
-        entry->present = there[(page - sm_arena.part[p].first) / pages_per_os()] != 0;
+        entry->present = there[(page - sm_arena.part[p].first) / sm_pages_per_os()] != 0;
     }
 }
 

@@ -57,7 +57,7 @@ struct pass {
 static void present_block(char *block, size_t size, size_t extent, void *arg)
 {
     struct pass *pass = arg;
-    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    uint32_t per_os = sm_pages_per_os();
     uint32_t page = sm_page_number(block), end;
 
     (void)size, (void)extent;

@@ -26,7 +26,7 @@ static int lock_range(uint32_t page, uint32_t end)
 /* Locks pages again, because the kernel copied locked, undumpable memory, but not the locks. */
 static void lock_again(unsigned p)
 {
-    uint32_t per_os = (uint32_t)(sm_os_page >> SM_PAGE_SHIFT);
+    uint32_t per_os = sm_pages_per_os();
     uint32_t page = sm_arena.part[p].first, end;
 
     for (; page < sm_arena.part[p].mapped; page = end) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stat/metrics.h"
-#include "arena/arena.h"
+#include "arena/size_class.h"
 
 const struct figure figures[FIGURES] = {
 #define FIGURE_ROW(name, json, metric, value, help) {json, metric, help},
