@@ -12,7 +12,8 @@ sys.path.insert(0, os.path.join(ROOT, "test", "system"))
 
 OPERATIONS = "docs/operations"
 # In the order in which their commands are run
-PARTS = ("README", "machine", "enable", "nginx", "apache", "haproxy", "postgresql", "containers", "sizing", "monitoring", "messages", "limits", "removal")
+PARTS = ("README", "machine", "enable", "nginx", "apache", "haproxy", "postgresql", "containers", "ld-so-preload", "at-secure",
+         "key-at-rest", "sizing", "monitoring", "messages", "limits", "removal")
 
 
 def below(text):

@@ -365,6 +365,40 @@ def scenario_monitoring(env, rep):
     scenario.run(env, rep, PAGE, "monitoring", before, checks)
 
 
+SERVES = "curl --silent --insecure https://127.0.0.1/"
+
+
+def scenario_credentials(env, rep):
+    def checks(scratch):
+        # Without its file the service goes on, and does not start again with another configuration.
+        done = scratch.run(f"systemctl reload nginx; echo $?; sleep 1; {SERVES}")
+        rep.equal(done.out.split(), ["1", "hello"], "a reload fails, and the server goes on")
+        done = scratch.run(f"systemctl restart nginx && {SERVES}")
+        rep.equal(done.out, "hello\n", "a restart has the key again")
+    scenario.run(env, rep, PAGE, "credentials", WITH_DROP_IN, checks)
+
+
+def scenario_passphrase(env, rep):
+    def checks(scratch):
+        rep.equal(scratch.run(SERVES).out, "hello\n", "it serves")
+        done = scratch.run("secretssl scan --key /etc/ssl/private/example.key nginx")
+        rep.ok(done.status == 0 and done.out.count(": 0 copies outside") == 3, "no copy of the key", done)
+        done = scratch.run("secretssl stat --json nginx | jq '.processes[].lapses | length'")
+        rep.equal(done.out.split(), ["0"] * 3, "nothing falls short")
+        # The control: nobody passes the passphrase.
+        done = scratch.run("timeout 2 systemctl restart nginx; echo $?; systemctl is-active nginx")
+        rep.ok(done.out.split() == ["124", "activating"], "without the passphrase it does not start", done)
+    scenario.run(env, rep, PAGE, "passphrase", WITH_DROP_IN + "systemctl stop nginx\n", checks)
+
+
+def scenario_secure(env, rep):
+    scenario.run(env, rep, PAGE, "secure", KEY)
+
+
+def scenario_whole(env, rep):
+    scenario.run(env, rep, PAGE, "whole", NGINX)
+
+
 def scenario_fork(env, rep):
     scenario.run(env, rep, PAGE, "fork")
 
