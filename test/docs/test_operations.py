@@ -259,8 +259,8 @@ def scenario_machine(env, rep):
     scenario.run(env, rep, PAGE, "machine")
 
 
-NGINX = 'unit="nginx.service", program="", instance="one"'
-STATE = f'secretssl_process_state{{{{{NGINX}, state="{{}}"}}}}'
+LABELS = 'unit="nginx.service", program="", instance="one"'
+STATE = f'secretssl_process_state{{{{{LABELS}, state="{{}}"}}}}'
 PROTECTED = (STATE.format("protected"), "4x1500")
 # For each alert, series with which it is to fire, and such with which it is not: (fires, ((series, values)...))
 ALERTS = {
@@ -272,24 +272,19 @@ ALERTS = {
         # What never was protected, as systemd itself
         (False, ((STATE.format("protected"), "0x1500"), (STATE.format("unprotected"), "4x1500")))],
     "SecretsDegraded": [(True, ((STATE.format("degraded"), "1x1500"),)), (False, (PROTECTED,))],
-    "SecretsSpilled": [(True, ((f"secretssl_spilled_allocations{{{NGINX}}}", "0+1x1500"),)),
-                       (False, ((f"secretssl_spilled_allocations{{{NGINX}}}", "7x1500"),)),
-                       # Processes that had some have ended.
-                       (False, ((f"secretssl_spilled_allocations{{{NGINX}}}", "1500-1x1500"),))],
-    "SecretMemoryRefused": [(True, ((f"secretssl_failed_allocations{{{NGINX}}}", "0+1x1500"),)),
-                            (False, ((f"secretssl_failed_allocations{{{NGINX}}}", "7x1500"),))],
-    "SecretForksFail": [(True, ((f"secretssl_fork_failures{{{NGINX}}}", "0+1x1500"),)),
-                        (False, ((f"secretssl_fork_failures{{{NGINX}}}", "7x1500"),))],
-    "KeyFileCached": [(True, ((f"secretssl_key_files_cached{{{NGINX}}}", "1x1500"),)),
-                      (False, ((f"secretssl_key_files_cached{{{NGINX}}}", "0x1500"),))],
-    "ArenaNearlyFull": [(True, ((f"secretssl_arena_used_ratio{{{NGINX}}}", "0.9x1500"),)),
-                        (False, ((f"secretssl_arena_used_ratio{{{NGINX}}}", "0.1x1500"),))],
+    "SecretMemoryRefused": [(True, ((STATE.format("refusing"), "1x1500"),)), (False, (PROTECTED,))],
+    "KeyFileCached": [(True, ((f"secretssl_key_files_cached{{{LABELS}}}", "1x1500"),)),
+                      (False, ((f"secretssl_key_files_cached{{{LABELS}}}", "0x1500"),))],
+    "ArenaNearlyFull": [(True, ((f"secretssl_arena_used_ratio{{{LABELS}}}", "0.9x1500"),)),
+                        (False, ((f"secretssl_arena_used_ratio{{{LABELS}}}", "0.1x1500"),))],
     "SecretsUnknown": [(True, (('node_textfile_mtime_seconds{file="/x/secretssl.prom"}', "0x1500"),)),
+                       (True, (('node_textfile_mtime_seconds{file="secretssl.prom"}', "0x1500"),)),
+                       (True, (('node_textfile_mtime_seconds{file="/x/another.prom"}', "0+60x1500"),)),
                        (False, (('node_textfile_mtime_seconds{file="/x/secretssl.prom"}', "0+60x1500"),))],
     # Of the page
     "NginxNotProtected": [(True, ((STATE.format("protected"), "0x1500"),)), (False, (PROTECTED,))],
-    "SecretMemoryNearLimit": [(True, ((f"secretssl_secret_bytes{{{NGINX}}}", "500000000x1500"),)),
-                              (False, ((f"secretssl_secret_bytes{{{NGINX}}}", "1000x1500"),))],
+    "SecretMemoryNearLimit": [(True, ((f"secretssl_secret_bytes{{{LABELS}}}", "500000000x1500"),)),
+                              (False, ((f"secretssl_secret_bytes{{{LABELS}}}", "1000x1500"),))],
 }
 RULES = "/usr/share/secretssl/prometheus/secretssl.rules.yml"
 DASHBOARD = "/usr/share/secretssl/grafana/secretssl-dashboard.json"
