@@ -341,7 +341,7 @@ def scenario_prometheus(env, rep):
                for family in families.values()), "each with help and type")
     samples = {int(sample.labels["pid"]): sample for sample in families["secretssl_secret_bytes"].samples}
     for pid, name in children.items():
-        shown = re.sub("[\udc80-\udcff]", "?", name)
+        shown = re.sub("[\udc80-\udcff\n]", "?", name)
         rep.equal(samples[pid].labels["comm"], shown, f"the name {name!r}")
         rep.equal(samples[pid].value, figures.of(env, pid)["secret_bytes"], "its value")
     counters = {name for name, family in families.items() if family.type == "counter"}
@@ -403,7 +403,7 @@ def scenario_groups(env, rep):
     found = metrics(figures.stat(env, "--prometheus", "seclude").out)
     groups = {labels for labels in found["secretssl_process_state"] if ("state", "unprotected") in labels}
     rep.equal((len(groups), found["secretssl_groups_merged"][()],
-               found["secretssl_process_state"][(("state", "unprotected"),)]), (100, 6, 6),
+               found["secretssl_process_state"][(("program", "(others)"), ("state", "unprotected"))]), (100, 6, 6),
               "of 105 programs, 99 by themselves and 6 as one")
 
 
@@ -418,19 +418,30 @@ def scenario_output(env, rep):
                and os.stat(name).st_mode & 0o777 == 0o644, f"status {status}: written", result)
     figures.stat(env, "--json", f"--output={name}", child.pid)
     rep.equal(json.loads(process.text_of(name))["processes"][0]["pid"], child.pid, "JSON, too")
-    os.mkdir(name + ".new")
-    result = figures.stat(env, "--prometheus", f"--output={name}", child.pid)
-    rep.ok(result.status == 2 and result.err.count("\n") == 1 and process.text_of(name).startswith("{"),
-           "it cannot be written: the old one stays", result)
-    os.rmdir(name + ".new")
-    aim = env.path("aim")
-    os.symlink(aim, name + ".new")
-    figures.stat(env, "--prometheus", f"--output={name}", child.pid)
-    rep.ok(not os.path.exists(aim) and "build_info" in process.text_of(name), "a link that was put there is not followed")
+    for what, make in ("a directory", os.mkdir), ("a pipe", os.mkfifo), \
+            ("a link", lambda path: os.symlink(env.path("aim"), path)):
+        make(env.path("other"))
+        result = figures.stat(env, "--prometheus", f"--output={env.path('other')}", child.pid)
+        rep.ok(result.status == 2 and result.err.count("\n") == 1 and "no ordinary file" in result.err
+               and not os.path.isfile(env.path("other")), f"{what} is not replaced", result)
+        os.rmdir(env.path("other")) if what == "a directory" else os.unlink(env.path("other"))
+    result = figures.stat(env, "--prometheus", f"--output={env.path('nowhere/file')}", child.pid)
+    rep.ok(result.status == 2 and result.err.count("\n") == 1, "no directory", result)
+    # Readers see one of several writers whole.
+    writers = [subprocess.Popen([env.tool, "stat", "--prometheus", f"--output={name}", str(child.pid)])
+               for _ in range(8)]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        text = process.text_of(name)
+        seen.add((text.startswith(("# HELP", "{")), text.endswith("\n")))
+    rep.ok(seen == {(True, True)} and [writer.wait() for writer in writers] == [0] * 8, "several at once", seen)
+    closed = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", env.tool, "stat", "--json", f"--output={name}",
+                             str(child.pid)], check=False, timeout=60)
+    rep.ok(closed.returncode == 0 and process.text_of(name).startswith("{"), "stdout is closed", closed)
     full = process.run(env, ["prlimit", "--fsize=100", env.tool, "stat", "--prometheus", f"--output={name}",
                              str(child.pid)], env.plain())
     rep.ok(full.status != 0 and process.text_of(name).endswith("\n"), "no room: the old one stays", full)
-    rep.equal(sorted(file for file in os.listdir(env.directory) if file.startswith("figures.prom")), ["figures.prom"],
+    rep.equal([file for file in os.listdir(env.directory) if file.startswith("figures.prom")], ["figures.prom"],
               "nothing else is left")
 
 

@@ -77,6 +77,7 @@ class Unit:
 
     def below(self, name):
         group = Unit(name, self.path)
+        group.groups = self.groups
         self.groups.append(group)
         return group
 

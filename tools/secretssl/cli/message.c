@@ -7,17 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/clean.h"
+
 void say(const char *format, ...)
 {
+    char text[8192];
     va_list args;
 
     va_start(args, format);
-    flockfile(stderr);
-    fputs("secretssl: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    funlockfile(stderr);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    clean_text(text); /* It may name what others have named. */
+    fprintf(stderr, "secretssl: %s\n", text);
 }
 
 static int output_error;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Prints one line on stderr: "secretssl: text". */
+/* Prints one line on stderr: "secretssl: text", without what could confuse a terminal. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Flushes stdout. Returns false if stdout could not be written, now or before. */

@@ -50,8 +50,10 @@ static bool is_mistyped(const struct command *command, const char *word)
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
     suggestion = suggestion_begin(name);
     for (const struct argp_option *option = command->parser.options;
-         option != NULL && option->name != NULL; option++)
-        suggestion_compare(&suggestion, option->name);
+         option != NULL && option->name != NULL; option++) {
+        if (!(option->flags & OPTION_HIDDEN))
+            suggestion_compare(&suggestion, option->name);
+    }
     for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++) {
         if (strncmp(common[i], name, strlen(name)) == 0)
             return false;

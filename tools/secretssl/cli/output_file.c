@@ -3,64 +3,58 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/message.h"
 
-static bool new_name(const char *path, char name[PATH_MAX])
+static bool output_failed(const struct output_file *file, const char *why)
 {
-    return snprintf(name, PATH_MAX, "%s.new", path) < PATH_MAX;
-}
-
-static bool failed(const char *command, const char *what, const char *path)
-{
-    say("%s: cannot %s '%s': %s", command, what, path, strerror(errno));
+    say("%s: cannot write '%s': %s", file->command, file->path, why);
     return false;
 }
 
-bool output_file_begin(const char *command, const char *path)
+bool output_file_begin(struct output_file *file, const char *command, const char *path)
 {
-    char name[PATH_MAX];
+    struct stat status;
     int fd;
 
-    if (!new_name(path, name)) {
-        errno = ENAMETOOLONG;
-        return failed(command, "write", path);
-    }
+    *file = (struct output_file){.command = command, .path = path};
+    /* A device, a pipe or a link would become an ordinary file. */
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
+        return output_failed(file, "it is no ordinary file; use '>' of the shell instead");
+    if (snprintf(file->name, sizeof(file->name), "%s.XXXXXX", path) >= (int)sizeof(file->name))
+        return output_failed(file, strerror(ENAMETOOLONG));
+    signal(SIGXFSZ, SIG_IGN); /* A limit on the size of files is an error to report. */
     /*
      * The directory may belong to another user (that of node_exporter), who must not be able to
-     * have root write to a file of his choice.
+     * have root write to a file of his choice: a new file, and a new name for each run.
      */
-    unlink(name);
-    signal(SIGXFSZ, SIG_IGN); /* A limit on the size of files is an error to report. */
-    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
-        return failed(command, "write", name);
-    close(fd);
+    fd = mkostemp(file->name, O_CLOEXEC);
+    if (fd < 0)
+        return output_failed(file, strerror(errno));
+    if (fchmod(fd, 0644) != 0 || (fd != STDOUT_FILENO && dup2(fd, STDOUT_FILENO) < 0)) {
+        output_failed(file, strerror(errno));
+        unlink(file->name);
+        return false;
+    }
+    if (fd != STDOUT_FILENO)
+        close(fd);
     return true;
 }
 
-bool output_file_end(const char *command, const char *path, bool keep)
+bool output_file_end(const struct output_file *file, bool keep)
 {
-    char name[PATH_MAX];
+    bool good = keep && output_written() && fsync(STDOUT_FILENO) == 0 &&
+                rename(file->name, file->path) == 0;
 
-    if (!new_name(path, name))
-        return false;
-    if (!keep || !output_written() || fsync(STDOUT_FILENO) != 0) {
-        bool wanted = keep;
-
-        if (wanted)
-            failed(command, "write", name);
-        unlink(name);
-        return !wanted;
-    }
-    if (rename(name, path) == 0)
-        return true;
-    failed(command, "write", path);
-    unlink(name);
-    return false;
+    if (keep && !good)
+        output_failed(file, strerror(errno));
+    if (!good)
+        unlink(file->name);
+    return good || !keep;
 }

@@ -57,7 +57,7 @@ void suggestion_compare(struct suggestion *suggestion, const char *name)
 {
     size_t distance = distance_between(suggestion->text, name);
 
-    if (distance < suggestion->distance) {
+    if (distance < suggestion->distance && strcmp(suggestion->text, name) != 0) {
         suggestion->best = name;
         suggestion->distance = distance;
     }

@@ -22,13 +22,20 @@ bool colour_choice_parse(const char *text, enum colour_choice *choice)
     return false;
 }
 
+bool terminal_can_move(void)
+{
+    const char *kind = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && kind != NULL && kind[0] != '\0' &&
+           strcmp(kind, "dumb") != 0;
+}
+
 void colour_use(enum colour_choice choice)
 {
-    const char *none = getenv("NO_COLOR"), *kind = getenv("TERM");
+    const char *none = getenv("NO_COLOR");
 
-    coloured = choice == COLOUR_ALWAYS || (choice == COLOUR_AUTO && isatty(STDOUT_FILENO) &&
-                                           (none == NULL || none[0] == '\0') && kind != NULL &&
-                                           kind[0] != '\0' && strcmp(kind, "dumb") != 0);
+    coloured = choice == COLOUR_ALWAYS || (choice == COLOUR_AUTO && terminal_can_move() &&
+                                           (none == NULL || none[0] == '\0'));
 }
 
 const char *colour(enum colour colour)

@@ -21,6 +21,9 @@ void colour_use(enum colour_choice choice);
 /* Returns the sequence that begins a colour, "" if there are none. PLAIN ends each of them. */
 const char *colour(enum colour colour);
 
+/* Returns true if stdout is a terminal that can move its cursor. */
+bool terminal_can_move(void);
+
 struct terminal_size {
     unsigned columns, rows; /* 0: stdout is no terminal, or its size is not known */
 };

@@ -2,10 +2,14 @@
 # shellcheck shell=bash
 # Completion of secretssl(1) for bash: installed as .../bash-completion/completions/secretssl.
 
-# _secretssl_words WORD…: those that begin with what is typed.
+# _secretssl_words WORD…: those that begin with what is typed. compgen -W would execute what names can contain.
 _secretssl_words()
 {
-    mapfile -t COMPREPLY < <(compgen -W "$*" -- "$current")
+    local word
+    COMPREPLY=()
+    for word; do
+        [[ $word != "$current"* ]] || COMPREPLY+=("$(printf %q "$word")")
+    done
 }
 
 _secretssl_unit_names()
@@ -15,23 +19,23 @@ _secretssl_unit_names()
 
 _secretssl_units()
 {
-    _secretssl_words "$(_secretssl_unit_names)"
+    local units
+    mapfile -t units < <(_secretssl_unit_names)
+    _secretssl_words "${units[@]}"
 }
 
-# The names that processes gave themselves. The shell would execute what some of them could contain.
-_secretssl_programs()
-{
-    cat /proc/[1-9]*/comm 2>/dev/null | grep --line-regexp --extended-regexp '[[:alnum:]._:@-]+'
-}
-
-# By number, program or unit
+# By number, program or unit. A name that would have to be quoted is left out.
 _secretssl_processes()
 {
-    local directory words=''
+    local words directory
+    mapfile -t words < <(
+        cat /proc/[1-9]*/comm 2>/dev/null | grep --line-regexp --extended-regexp '[[:alnum:]._:@-]+'
+        _secretssl_unit_names
+    )
     for directory in /proc/[1-9]*; do
-        words="$words ${directory#/proc/}"
+        words+=("${directory#/proc/}")
     done
-    _secretssl_words "$words $(_secretssl_programs) $(_secretssl_unit_names)"
+    _secretssl_words "${words[@]}"
 }
 
 _secretssl_files()

@@ -54,22 +54,40 @@ static int doctor_status(const struct diagnosis *diagnosis)
     return doctor_count(diagnosis, VERDICT_UNKNOWN) > 0 ? USAGE : WORKS;
 }
 
-/* As in stat: of several processes that a name stands for, some may have nothing to protect. */
-static bool has_nothing_to_protect(const struct patient *patient, const struct wanted *by)
+static bool has_nothing_to_protect(const struct patient *patient)
 {
     enum protection_state state = patient->process.state;
 
-    return by->pid == 0 &&
-           (state == STATE_UNUSED || state == STATE_NO_TLS || state == STATE_GONE);
+    return state == STATE_UNUSED || state == STATE_NO_TLS || state == STATE_GONE;
 }
 
-/* Examines one process. Returns the exit status of all so far. */
-static int examine_process(const struct found *found, const struct facts *facts, int status,
+/* Those that were examined */
+struct patient_list {
+    struct patient *list;
+    size_t count;
+};
+
+static bool is_protected_patient(pid_t pid, const void *argument)
+{
+    const struct patient_list *patients = argument;
+
+    for (size_t i = 0; i < patients->count; i++) {
+        if (patients->list[i].process.pid == pid)
+            return patients->list[i].process.state == STATE_PROTECTED;
+    }
+    return false;
+}
+
+/*
+ * Examines one process. Returns the exit status of all so far. named: of several processes that
+ * a name stands for, some may have nothing to protect, as in stat.
+ */
+static int examine_process(pid_t pid, bool named, const struct facts *facts, int status,
                            struct patient *patient)
 {
-    process_state_read(found->pid, &patient->process);
+    process_state_read(pid, &patient->process);
     patient_examine(patient, facts);
-    if (has_nothing_to_protect(patient, found->by))
+    if (named && has_nothing_to_protect(patient))
         return status;
     if (patient->check.verdict == VERDICT_UNKNOWN) {
         say("doctor: process %d: %s", (int)patient->process.pid, patient->process.reason);
@@ -81,23 +99,29 @@ static int examine_process(const struct found *found, const struct facts *facts,
 static int examine_found(const struct request *request, struct diagnosis *diagnosis,
                          const struct found_list *found)
 {
-    struct patient *patients = calloc(found->count + 1, sizeof(*patients));
+    struct patient_list patients = {.list = calloc(found->count + 1, sizeof(struct patient))};
     int status = doctor_status(diagnosis);
     bool good;
 
-    if (patients == NULL) {
+    if (patients.list == NULL) {
         say("doctor: out of memory");
         return USAGE;
     }
-    for (size_t i = 0; i < found->count; i++)
-        status = examine_process(&found->list[i], &diagnosis->facts, status, &patients[i]);
+    for (size_t i = 0; i < found->count; i++) {
+        if (found_is_first(found, i))
+            status =
+                examine_process(found->list[i].pid, found_has_names_only(found, i),
+                                &diagnosis->facts, status, &patients.list[patients.count++]);
+    }
+    if (selection_name_without(&request->selection, found, is_protected_patient, &patients))
+        status = DOES_NOT;
     if (selection_say_missing(&request->selection, "doctor", found) > 0 && status == WORKS)
         status = USAGE;
-    good = request->json ? doctor_print_json(diagnosis, patients, found->count)
-                         : doctor_print_text(diagnosis, patients, found->count);
-    for (size_t i = 0; i < found->count; i++)
-        process_state_free(&patients[i].process);
-    free(patients);
+    good = request->json ? doctor_print_json(diagnosis, patients.list, patients.count)
+                         : doctor_print_text(diagnosis, patients.list, patients.count);
+    for (size_t i = 0; i < patients.count; i++)
+        process_state_free(&patients.list[i].process);
+    free(patients.list);
     return good ? status : USAGE;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "doctor/report.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/clean.h"
 #include "cli/json.h"
 #include "cli/message.h"
 
@@ -17,11 +17,14 @@ bool doctor_works(const struct diagnosis *diagnosis)
     return true;
 }
 
-/* Replaces control characters, because the text may contain names that the process chose. */
+/* The text may contain names that the process chose. */
 static void report_put(const char *text)
 {
-    for (; *text != '\0'; text++)
-        putchar(iscntrl((unsigned char)*text) ? '?' : *text);
+    char shown[sizeof(((struct check *)NULL)->found)];
+
+    snprintf(shown, sizeof(shown), "%s", text);
+    clean_text(shown);
+    fputs(shown, stdout);
 }
 
 static void print_check(const struct check *check, const char *name)

@@ -12,14 +12,11 @@
 #include "process/list.h"
 #include "process/start.h"
 
-/*
- * Comparing the lines of /proc needs no knowledge of where the hierarchy is mounted. root: as
- * from control_group_root().
- */
-static bool in_group(pid_t pid, const char *root, const char *group)
+/* Comparing the lines of /proc needs no knowledge of where the hierarchy is mounted. */
+static bool in_group(pid_t pid, const char *group)
 {
-    char *path = control_group_of(pid);
-    bool found = path != NULL && control_group_contains(group, root, path);
+    char *path = control_group_of(process_thread(pid));
+    bool found = path != NULL && control_group_contains(group, path);
 
     free(path);
     return found;
@@ -87,18 +84,16 @@ bool look_at(const char *control_group, struct look *look)
     DIR *directory = opendir("/proc");
     bool good = directory != NULL;
     const struct dirent *entry;
-    char *root = control_group_root();
 
     *look = (struct look){.count = 0};
     while (good && control_group[0] != '\0' && (entry = readdir(directory)) != NULL) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-        if (pid > 0 && in_group(pid, root, control_group))
+        if (pid > 0 && in_group(pid, control_group))
             good = look_add(look, pid);
     }
     if (directory != NULL)
         closedir(directory);
-    free(root);
     return good;
 }
 

@@ -19,10 +19,10 @@ static const char *path_in_line(const char *line)
     return path + 1;
 }
 
-char *control_group_of(pid_t pid)
+char *control_group_of(pid_t thread)
 {
     size_t size;
-    char *save, *text = process_read_file(pid, "cgroup", &size), *group = NULL;
+    char *save, *text = process_read_file(thread, "cgroup", &size), *group = NULL;
 
     for (char *line = text != NULL ? strtok_r(text, "\n", &save) : NULL;
          line != NULL && group == NULL; line = strtok_r(NULL, "\n", &save)) {
@@ -49,23 +49,38 @@ static bool has_end(const char *text, size_t length, const char *end)
     return length > end_length && strncmp(text + length - end_length, end, end_length) == 0;
 }
 
-char *control_group_root(void)
+/*
+ * Returns the control group that systemd calls "/". It is not the root if this process is
+ * outside of the namespace of systemd's control groups. Returns "" if it is the root.
+ */
+static const char *manager_root(void)
 {
     static const char scope[] = "/init.scope";
-    char *group = control_group_of(1);
+    static char *root;
 
-    if (group != NULL && has_end(group, strlen(group), scope)) {
-        group[strlen(group) - (sizeof(scope) - 1)] = '\0';
-        return group;
+    if (root != NULL)
+        return root;
+    root = control_group_of(1);
+    if (root != NULL && has_end(root, strlen(root), scope)) {
+        root[strlen(root) - (sizeof(scope) - 1)] = '\0';
+    } else {
+        free(root);
+        root = strdup("");
     }
-    free(group);
-    return NULL;
+    return root != NULL ? root : "";
 }
 
-bool control_group_contains(const char *group, const char *root, const char *path)
+/* Returns the path as systemd sees it. */
+static const char *below_manager(const char *path)
 {
-    return is_at_or_below(path, group) || (root != NULL && is_at_or_below(path, root) &&
-                                           is_at_or_below(path + strlen(root), group));
+    const char *root = manager_root();
+
+    return is_at_or_below(path, root) ? path + strlen(root) : path;
+}
+
+bool control_group_contains(const char *group, const char *path)
+{
+    return is_at_or_below(path, group) || is_at_or_below(below_manager(path), group);
 }
 
 /* A component of a path. systemd puts '_' before names that the kernel would misunderstand. */
@@ -84,31 +99,52 @@ static bool component_next(const char **path, struct component *component)
         component->name++;
         component->length--;
     }
-    return component->length > 0 || **path != '\0';
+    return component->length > 0;
+}
+
+static bool is_slice(const struct component *component)
+{
+    return has_end(component->name, component->length, ".slice");
+}
+
+/* Finds the unit of a path: the first component that is no slice. */
+static bool unit_find(const char *path, struct component *unit)
+{
+    path = below_manager(path);
+    while (component_next(&path, unit)) {
+        if (!is_slice(unit))
+            return has_end(unit->name, unit->length, ".service") ||
+                   has_end(unit->name, unit->length, ".scope");
+    }
+    return false;
 }
 
 void control_group_unit(const char *path, char unit[UNIT_NAME_ROOM])
 {
-    struct component component;
+    struct component found;
 
     unit[0] = '\0';
-    while (component_next(&path, &component)) {
-        if (component.length < UNIT_NAME_ROOM &&
-            (has_end(component.name, component.length, ".service") ||
-             has_end(component.name, component.length, ".scope"))) {
-            memcpy(unit, component.name, component.length);
-            unit[component.length] = '\0';
-        }
+    if (unit_find(path, &found) && found.length < UNIT_NAME_ROOM) {
+        memcpy(unit, found.name, found.length);
+        unit[found.length] = '\0';
     }
+}
+
+static bool is_called(const struct component *component, const char *name)
+{
+    return component->length == strlen(name) &&
+           strncmp(component->name, name, component->length) == 0;
 }
 
 bool control_group_is_in_unit(const char *path, const char *unit)
 {
     struct component component;
 
-    while (component_next(&path, &component)) {
-        if (component.length == strlen(unit) &&
-            strncmp(component.name, unit, component.length) == 0)
+    if (!has_end(unit, strlen(unit), ".slice"))
+        return unit_find(path, &component) && is_called(&component, unit);
+    path = below_manager(path);
+    while (component_next(&path, &component) && is_slice(&component)) {
+        if (is_called(&component, unit))
             return true;
     }
     return false;
@@ -116,17 +152,13 @@ bool control_group_is_in_unit(const char *path, const char *unit)
 
 bool control_group_is_in_service(const char *path, const char *name)
 {
-    struct component component;
+    struct component unit;
     size_t length = strlen(name);
 
-    while (component_next(&path, &component)) {
-        if (component.length > length && strncmp(component.name, name, length) == 0 &&
-            has_end(component.name, component.length, ".service") &&
-            (component.name[length] == '@' ||
-             component.length == length + sizeof(".service") - 1))
-            return true;
-    }
-    return false;
+    return unit_find(path, &unit) && unit.length > length &&
+           strncmp(unit.name, name, length) == 0 &&
+           has_end(unit.name, unit.length, ".service") &&
+           (unit.name[length] == '@' || unit.length == length + sizeof(".service") - 1);
 }
 
 bool is_unit_name(const char *name)

@@ -9,25 +9,23 @@
 /* As systemd's UNIT_NAME_MAX */
 enum { UNIT_NAME_ROOM = 256 };
 
-/* Returns the process's control group, or NULL. The caller frees the string. */
-char *control_group_of(pid_t pid);
-
 /*
- * Returns the control group that systemd calls "/". It is not the root if this process is
- * outside of the namespace of systemd's control groups. Returns NULL if it is the root. The
- * caller frees the string.
+ * Returns the control group of a process, or NULL. Of a process whose first thread has ended,
+ * another thread must be given: see process_thread(). The caller frees the string.
  */
-char *control_group_root(void);
+char *control_group_of(pid_t thread);
 
-/* Returns true if the path is the group, or below it. root: as from control_group_root(). */
-bool control_group_contains(const char *group, const char *root, const char *path);
+/* Returns true if the path is the group, or below it. */
+bool control_group_contains(const char *group, const char *path);
 
 /*
- * Sets unit to the name of the service or scope that the path belongs to, "" if there is none.
+ * Sets unit to the name of the service or scope of the machine's own systemd that the path
+ * belongs to, "" if there is none: the outermost one, because the names of those below are
+ * given by users and containers, whose own systemd can make any.
  */
 void control_group_unit(const char *path, char unit[UNIT_NAME_ROOM]);
 
-/* Returns true if the path is in the control group of a unit, or below it. */
+/* Returns true if the path belongs to this service or scope, or is below this slice. */
 bool control_group_is_in_unit(const char *path, const char *unit);
 
 /* The same for a service without ".service", and for all instances of a template of that name.

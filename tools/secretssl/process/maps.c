@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/maps.h"
-#include "process/list.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -12,18 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * Copies a name and replaces control characters, because the inspected process chooses the
- * names and could move a terminal's cursor.
- */
+#include "cli/clean.h"
+#include "process/list.h"
+
+/* The inspected process chooses the names. */
 static char *printable(const char *text)
 {
     char *copy = strdup(*text == '\0' ? "[anonymous]" : text);
 
-    for (char *c = copy; c != NULL && *c != '\0'; c++) {
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
-    }
+    if (copy != NULL)
+        clean_text(copy);
     return copy;
 }
 

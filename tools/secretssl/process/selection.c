@@ -15,6 +15,7 @@
 #include "cli/suggest.h"
 #include "process/control_group.h"
 #include "process/list.h"
+#include "process/maps.h"
 #include "process/start.h"
 
 enum { COMM_LENGTH = 15 }; /* The kernel keeps so many letters of a process's name. */
@@ -69,7 +70,10 @@ void selection_free(struct selection *selection)
     *selection = (struct selection){NULL, 0};
 }
 
-/* Returns false if the process has ended, or waits for its parent to look at its end. */
+/*
+ * Returns false if the process has ended, or is one of the kernel. thread: one that still runs,
+ * if the first thread has ended.
+ */
 static bool names_read(pid_t pid, struct names *names)
 {
     static const char deleted[] = " (deleted)";
@@ -77,15 +81,16 @@ static bool names_read(pid_t pid, struct names *names)
     const char *slash;
     size_t size;
     char *comm = process_read_file(pid, "comm", &size);
+    pid_t thread = process_thread(pid);
 
     *names = (struct names){.group = NULL};
     if (comm == NULL)
         return false;
     snprintf(names->comm, sizeof(names->comm), "%.*s", (int)strcspn(comm, "\n"), comm);
     free(comm);
-    names->group = control_group_of(pid);
+    names->group = control_group_of(thread);
 
-    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)thread);
     ssize_t length = readlink(path, program, sizeof(program) - 1);
 
     if (length < 0)
@@ -109,17 +114,17 @@ static bool has_program_name(const struct names *names, const char *text)
             strncmp(names->comm, text, COMM_LENGTH) == 0);
 }
 
-/* Whether a text is taken for the name of a program or unit, or for a service's short name. */
-enum reading { AS_NAME, AS_SERVICE };
-
-static bool is_meant(const struct names *names, const char *text, enum reading reading)
+/*
+ * Any process can take any name, so that a name that can be a unit's is a unit's only, and no
+ * program can hide a service of its name.
+ */
+static bool is_meant(const struct names *names, const char *text)
 {
     const char *group = names->group != NULL ? names->group : "";
 
-    if (reading == AS_SERVICE)
-        return control_group_is_in_service(group, text);
-    return has_program_name(names, text) ||
-           (is_unit_name(text) && control_group_is_in_unit(group, text));
+    if (is_unit_name(text))
+        return control_group_is_in_unit(group, text);
+    return has_program_name(names, text) || control_group_is_in_service(group, text);
 }
 
 static int starts_with_digit(const struct dirent *entry)
@@ -153,19 +158,25 @@ static bool for_each_process(const char *command,
     return good;
 }
 
-static bool found_add(struct found_list *found, pid_t pid, const struct wanted *by)
+static bool found_add(struct found_list *found, const char *command, pid_t pid,
+                      const struct wanted *by)
 {
-    struct found *more;
+    struct found *more = list_grown(found->list, found->count, sizeof(*more));
+    size_t at = found->count;
 
+    if (more == NULL) {
+        say("%s: out of memory", command);
+        return false;
+    }
+    found->list = more;
+    /* Behind what there is of the same process */
     for (size_t i = 0; i < found->count; i++) {
         if (found->list[i].pid == pid)
-            return true;
+            at = i + 1;
     }
-    more = list_grown(found->list, found->count, sizeof(*more));
-    if (more == NULL)
-        return false;
-    found->list = more;
-    found->list[found->count++] = (struct found){pid, by};
+    memmove(&more[at + 1], &more[at], (found->count - at) * sizeof(*more));
+    more[at] = (struct found){pid, by};
+    found->count++;
     return true;
 }
 
@@ -178,11 +189,47 @@ bool found_by(const struct found_list *found, const struct wanted *wanted)
     return false;
 }
 
+bool found_is_first(const struct found_list *found, size_t number)
+{
+    return number == 0 || found->list[number - 1].pid != found->list[number].pid;
+}
+
+bool found_has_names_only(const struct found_list *found, size_t number)
+{
+    pid_t pid = found->list[number].pid;
+
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->list[i].pid == pid && found->list[i].by->pid != 0)
+            return false;
+    }
+    return true;
+}
+
+const char *selection_name_without(const struct selection *selection,
+                                   const struct found_list *found,
+                                   bool (*has)(pid_t pid, const void *argument),
+                                   const void *argument)
+{
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct wanted *wanted = &selection->list[i];
+        bool any = false, good = false;
+
+        for (size_t k = 0; wanted->pid == 0 && k < found->count; k++) {
+            if (found->list[k].by == wanted) {
+                any = true;
+                good = good || has(found->list[k].pid, argument);
+            }
+        }
+        if (any && !good)
+            return wanted->text;
+    }
+    return NULL;
+}
+
 struct search {
     const struct selection *selection;
-    const bool *given_up; /* for each name: it is not looked for in this pass */
+    const char *command;
     struct found_list *found;
-    enum reading reading;
 };
 
 static bool search_one(pid_t pid, const struct names *names, void *argument)
@@ -192,55 +239,40 @@ static bool search_one(pid_t pid, const struct names *names, void *argument)
     for (size_t i = 0; i < search->selection->count; i++) {
         const struct wanted *wanted = &search->selection->list[i];
 
-        if (wanted->pid == 0 && !search->given_up[i] &&
-            is_meant(names, wanted->text, search->reading) &&
-            !found_add(search->found, pid, wanted)) {
-            say("out of memory");
+        if (wanted->pid == 0 && is_meant(names, wanted->text) &&
+            !found_add(search->found, search->command, pid, wanted))
             return false;
-        }
     }
     return true;
-}
-
-/* Looks for the names that no process has been found by. */
-static bool search_names(const struct selection *selection, const char *command,
-                         enum reading reading, struct found_list *found)
-{
-    bool *given_up = calloc(selection->count, sizeof(*given_up));
-    struct search search = {selection, given_up, found, reading};
-    bool any = false, good = given_up != NULL;
-
-    if (!good)
-        say("%s: out of memory", command);
-    for (size_t i = 0; good && i < selection->count; i++) {
-        given_up[i] = selection->list[i].pid != 0 || found_by(found, &selection->list[i]);
-        any |= !given_up[i];
-    }
-    good = good && (!any || for_each_process(command, search_one, &search));
-    free(given_up);
-    return good;
 }
 
 bool selection_find(const struct selection *selection, const char *command,
                     struct found_list *found)
 {
+    struct search search = {selection, command, found};
+
     *found = (struct found_list){NULL, 0};
     for (size_t i = 0; i < selection->count; i++) {
         if (selection->list[i].pid != 0 &&
-            !found_add(found, selection->list[i].pid, &selection->list[i])) {
-            say("%s: out of memory", command);
+            !found_add(found, command, selection->list[i].pid, &selection->list[i]))
             return false;
-        }
     }
-    return !selection_has_names(selection) ||
-           (search_names(selection, command, AS_NAME, found) &&
-            search_names(selection, command, AS_SERVICE, found));
+    return !selection_has_names(selection) || for_each_process(command, search_one, &search);
 }
 
 void found_list_free(struct found_list *found)
 {
     free(found->list);
     *found = (struct found_list){NULL, 0};
+}
+
+size_t selection_missing(const struct selection *selection, const struct found_list *found)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < selection->count; i++)
+        missing += !found_by(found, &selection->list[i]);
+    return missing;
 }
 
 /* The name like a text that a process has. kept: the memory of suggestion.best */
@@ -286,15 +318,12 @@ static bool near_add(pid_t pid, const struct names *names, void *argument)
 size_t selection_say_missing(const struct selection *selection, const char *command,
                              const struct found_list *found)
 {
-    size_t missing = 0;
-
     for (size_t i = 0; i < selection->count; i++) {
         const struct wanted *wanted = &selection->list[i];
         struct near near = {.suggestion = suggestion_begin(wanted->text)};
 
         if (wanted->pid != 0 || found_by(found, wanted))
             continue;
-        missing++;
         for_each_process(command, near_add, &near);
         if (near.suggestion.best != NULL)
             say("%s: no process has the program or unit '%s'; did you mean '%s'?", command,
@@ -304,5 +333,5 @@ size_t selection_say_missing(const struct selection *selection, const char *comm
                 "unit as 'systemctl status' shows it",
                 command, wanted->text);
     }
-    return missing;
+    return selection_missing(selection, found);
 }

@@ -17,14 +17,14 @@ struct selection {
     size_t count;
 };
 
-/* A process, and the element of the selection that it was found by. */
+/* A process, and an element of the selection that it was found by. It may have several. */
 struct found {
     pid_t pid;
     const struct wanted *by;
 };
 
 struct found_list {
-    struct found *list;
+    struct found *list; /* those of one process stand together */
     size_t count;
 };
 
@@ -38,24 +38,41 @@ bool selection_add(struct selection *selection, const char *command, const char 
 bool selection_has_names(const struct selection *selection);
 
 /*
- * Finds the processes, each once: those given by number, whether they exist or not, and then
- * those in order of their numbers whose program or unit has one of the names. The name of a
- * program is that of its file or the one that the process gave itself. This process and ended
- * ones are left out. A name that no program has is that of a service without ".service", or of
- * a template, whose instances are meant.
- * Returns false after a message if memory runs out or /proc cannot be read. The caller calls
- * found_list_free() in every case.
+ * Finds the processes: those given by number, whether they exist or not, and then those in
+ * order of their numbers that have one of the names. The name of a unit stands for the
+ * processes in its control group. Another name is that of a program (its file's, or the one
+ * that the process gave itself), and also that of a service without ".service" or of a
+ * template. This process and ended ones are left out. Returns false after a message if memory
+ * runs out or /proc cannot be read. The caller calls found_list_free() in every case.
  */
 bool selection_find(const struct selection *selection, const char *command,
                     struct found_list *found);
 void found_list_free(struct found_list *found);
 
-/* Returns true if one of the processes was found by this element. */
+/* Returns true for the first element of a process, so that each process is looked at once. */
+bool found_is_first(const struct found_list *found, size_t number);
+
+/* Returns true if the process of this element was found by names only. */
+bool found_has_names_only(const struct found_list *found, size_t number);
+
+/* Returns true if some process was found by this element of the selection. */
 bool found_by(const struct found_list *found, const struct wanted *wanted);
 
 /*
+ * Returns a name all of whose processes lack something, or NULL. has: says whether a process
+ * has it; argument: passed to it.
+ */
+const char *selection_name_without(const struct selection *selection,
+                                   const struct found_list *found,
+                                   bool (*has)(pid_t pid, const void *argument),
+                                   const void *argument);
+
+/* Returns the number of names that no process was found by. */
+size_t selection_missing(const struct selection *selection, const struct found_list *found);
+
+/*
  * Prints a message for each name that no process was found by, with the name that the user may
- * have meant. Returns the number of such names.
+ * have meant. Returns their number.
  */
 size_t selection_say_missing(const struct selection *selection, const char *command,
                              const struct found_list *found);

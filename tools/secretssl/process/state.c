@@ -57,7 +57,7 @@ static bool state_read_name(struct process_state *process, int directory)
 
 static void state_read_unit(struct process_state *process)
 {
-    char *group = control_group_of(process->pid);
+    char *group = control_group_of(process_thread(process->pid));
 
     if (group != NULL)
         control_group_unit(group, process->unit);

@@ -266,6 +266,15 @@ static unsigned *waited_for_user(pid_t pid)
     return &users[user_count++].waited;
 }
 
+void unreached_forget(void)
+{
+    free(known);
+    free(users);
+    known = NULL;
+    users = NULL;
+    known_count = user_count = 0;
+}
+
 static unsigned look_at_file(const struct job *at, unsigned patience,
                              struct unreached_list *found)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/clean.h"
 #include "cli/message.h"
 #include "process/mapped_file.h"
 #include "process/pagemap.h"
@@ -297,12 +298,9 @@ static void process_read_name(struct process_result *result)
     if (fd >= 0)
         close(fd);
     result->name[length > 0 ? length : 0] = '\0';
-    for (char *c = result->name; *c != '\0'; c++) {
-        if (*c == '\n' && c[1] == '\0')
-            *c = '\0';
-        else if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    }
+    if (length > 0 && result->name[length - 1] == '\n')
+        result->name[length - 1] = '\0';
+    clean_text(result->name);
 }
 
 static bool process_look(struct scan *scan)

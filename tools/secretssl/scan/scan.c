@@ -144,6 +144,19 @@ static int conclude(int status, bool searched, struct process_result *result,
     return status;
 }
 
+/*
+ * Returns false for a process that was searched already, and for one that a name stood for and
+ * that has ended since: servers that fork end processes all the time.
+ */
+static bool is_to_be_searched(const struct found_list *found, size_t number)
+{
+    if (!found_is_first(found, number))
+        return false;
+    if (!found_has_names_only(found, number))
+        return true;
+    return kill(found->list[number].pid, 0) == 0 || errno != ESRCH;
+}
+
 static int search_all(const struct request *request, struct searcher *searcher,
                       struct scan_report *report)
 {
@@ -152,6 +165,8 @@ static int search_all(const struct request *request, struct searcher *searcher,
     bool good;
 
     for (size_t i = 0; i < request->found.count && !stop_signal; i++) {
+        if (!is_to_be_searched(&request->found, i))
+            continue;
         good = process_scan(request->found.list[i].pid, searcher, &stop_signal, &result);
         status = conclude(status, good, &result, report);
     }
@@ -266,7 +281,7 @@ static int find_and_scan(struct request *request)
 
         if (request->found.count > 0 || request->kernel != NULL)
             status = protected_scan(request);
-        if (missing > 0 && status == NO_COPY)
+        if (missing > 0)
             status = COULD_NOT_LOOK;
     }
     found_list_free(&request->found);

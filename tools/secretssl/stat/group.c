@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stat/group.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/clean.h"
 #include "process/list.h"
 
 /*
@@ -17,12 +19,27 @@ static bool is_in_service(const struct process_state *process)
     return end != NULL && strcmp(end, ".service") == 0;
 }
 
-static struct group *group_find(struct group_list *groups, const char *unit,
-                                const char *program)
+/* The labels of a process's group. Equal ones must not occur twice, so that they are cleaned.
+ */
+static struct group labels_of(const struct process_state *process)
+{
+    struct group group = {.unit = ""};
+
+    if (is_in_service(process))
+        snprintf(group.unit, sizeof(group.unit), "%s", process->unit);
+    else
+        snprintf(group.program, sizeof(group.program), "%s",
+                 process->name[0] != '\0' ? process->name : "?");
+    clean_text(group.unit);
+    clean_text(group.program);
+    return group;
+}
+
+static struct group *group_find(struct group_list *groups, const struct group *labels)
 {
     for (size_t i = 0; i < groups->count; i++) {
-        if (strcmp(groups->list[i].unit, unit) == 0 &&
-            strcmp(groups->list[i].program, program) == 0)
+        if (strcmp(groups->list[i].unit, labels->unit) == 0 &&
+            strcmp(groups->list[i].program, labels->program) == 0)
             return &groups->list[i];
     }
 
@@ -31,7 +48,7 @@ static struct group *group_find(struct group_list *groups, const char *unit,
     if (more == NULL)
         return NULL;
     groups->list = more;
-    more[groups->count] = (struct group){.unit = unit, .program = program};
+    more[groups->count] = *labels;
     return &more[groups->count++];
 }
 
@@ -108,22 +125,27 @@ static bool group_add(struct group *group, const struct process_state *process)
     return true;
 }
 
-/* Those with figures first, then those of many processes. */
-static int by_weight(const void *one, const void *other)
-{
-    const struct group *first = one, *second = other;
-
-    if (first->has_figures != second->has_figures)
-        return first->has_figures ? -1 : 1;
-    return (first->processes < second->processes) - (first->processes > second->processes);
-}
-
 static int by_labels(const void *one, const void *other)
 {
     const struct group *first = one, *second = other;
     int order = strcmp(first->unit, second->unit);
 
     return order != 0 ? order : strcmp(first->program, second->program);
+}
+
+/* Services first, then those with figures, then those of many processes. */
+static int by_weight(const void *one, const void *other)
+{
+    const struct group *first = one, *second = other;
+    bool service = first->unit[0] != '\0';
+
+    if (service != (second->unit[0] != '\0'))
+        return service ? -1 : 1;
+    if (first->has_figures != second->has_figures)
+        return first->has_figures ? -1 : 1;
+    if (first->processes != second->processes)
+        return first->processes > second->processes ? -1 : 1;
+    return by_labels(one, other);
 }
 
 static bool group_merge(struct group *group, const struct group *other)
@@ -142,46 +164,50 @@ static bool group_merge(struct group *group, const struct group *other)
     return true;
 }
 
-/* Makes one group, without a name, of those that are too many. */
+/* Makes one group of those that are too many. */
 static bool merge_the_rest(struct group_list *groups)
 {
-    struct group rest = {.unit = "", .program = ""};
+    struct group rest = {.program = GROUP_OTHERS}, *others;
+    bool good = true;
 
     if (groups->count <= GROUPS_MOST)
         return true;
     qsort(groups->list, groups->count, sizeof(*groups->list), by_weight);
     groups->left = groups->count - (GROUPS_MOST - 1);
-    while (groups->count >= GROUPS_MOST) {
+    while (groups->count >= GROUPS_MOST && good) {
         struct group *last = &groups->list[--groups->count];
-        bool good = group_merge(&rest, last);
 
+        good = group_merge(&rest, last);
         free(last->unreached);
-        if (!good) {
-            free(rest.unreached);
-            return false;
-        }
     }
-    groups->list[groups->count++] = rest;
-    return true;
+    /* A process may have this very name. */
+    others = good ? group_find(groups, &(struct group){.program = GROUP_OTHERS}) : NULL;
+    good = others != NULL && group_merge(others, &rest);
+    free(rest.unreached);
+    return good;
+}
+
+static bool groups_add(struct group_list *groups, const struct process_state *process)
+{
+    struct group labels = labels_of(process);
+    struct group *group = group_find(groups, &labels);
+
+    return group != NULL && group_add(group, process);
 }
 
 bool groups_make(const struct stat_result *result, struct group_list *groups)
 {
-    *groups = (struct group_list){.list = NULL};
-    for (size_t i = 0; i < result->count; i++) {
-        const struct process_state *process = &result->list[i];
-        bool service = is_in_service(process);
-        struct group *group =
-            group_find(groups, service ? process->unit : "", service ? "" : process->name);
+    bool good = true;
 
-        if (group == NULL || !group_add(group, process))
-            return false;
-    }
-    if (!merge_the_rest(groups))
-        return false;
-    if (groups->count > 0)
+    *groups = (struct group_list){.list = NULL};
+    for (size_t i = 0; i < result->count && good; i++)
+        good = groups_add(groups, &result->list[i]);
+    for (size_t i = 0; i < result->unseen_count && good; i++)
+        good = groups_add(groups, &result->unseen[i]);
+    good = good && merge_the_rest(groups);
+    if (good && groups->count > 0)
         qsort(groups->list, groups->count, sizeof(*groups->list), by_labels);
-    return true;
+    return good;
 }
 
 void groups_free(struct group_list *groups)

@@ -10,8 +10,12 @@
 #include "stat/look.h"
 #include "stat/metrics.h"
 
-/* So many groups are kept apart; the others are one. A user can make any number of names. */
+/*
+ * So many groups are kept apart, services before programs, whose names any user can make. The
+ * others are one group with the program GROUP_OTHERS.
+ */
 enum { GROUPS_MOST = 100 };
+#define GROUP_OTHERS "(others)"
 
 /* A kind of TLS that is not reached, and the number of processes with it. */
 struct group_unreached {
@@ -20,8 +24,8 @@ struct group_unreached {
 };
 
 struct group {
-    /* The labels: one of them is "", both for the group of all that is left. */
-    const char *unit, *program;
+    /* The labels, as they are printed; one of them is "". */
+    char unit[UNIT_NAME_ROOM], program[64];
     size_t processes;
     size_t states[STATES];
     bool has_figures;
@@ -39,8 +43,8 @@ struct group_list {
 };
 
 /*
- * Makes the groups of a result, in the order of their names; the names stay those of the
- * result. Returns false if memory runs out. The caller calls groups_free() in every case.
+ * Makes the groups of a result, with the processes that could not be inspected, in the order of
+ * their names. Returns false if memory runs out. The caller calls groups_free() in every case.
  */
 bool groups_make(const struct stat_result *result, struct group_list *groups);
 void groups_free(struct group_list *groups);

@@ -27,8 +27,8 @@ static void print_group_states(const struct group_list *groups)
         }
     }
     metric_begin("groups_merged",
-                 "Services and programs that are counted in the sample without "
-                 "a unit and a program, because there are too many.");
+                 "Services and programs that are counted as the program " GROUP_OTHERS
+                 ", because there are too many.");
     printf("secretssl_groups_merged %zu\n", groups->left);
 }
 

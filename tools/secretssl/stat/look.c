@@ -14,45 +14,58 @@
 #include "process/judgement.h"
 #include "process/list.h"
 
-/* Makes room for one process more. Returns it, or NULL after a message. */
-static struct process_state *stat_room(struct stat_result *result)
+static bool say_no_memory(void)
 {
-    struct process_state *list = list_grown(result->list, result->count, sizeof(*list));
-    const struct wanted **by = NULL;
-
-    if (list != NULL) {
-        result->list = list;
-        by = list_grown(result->by, result->count, sizeof(*by));
-    }
-    if (by == NULL) {
-        say("stat: out of memory");
-        return NULL;
-    }
-    result->by = by;
-    return &list[result->count];
+    say("stat: out of memory");
+    return false;
 }
 
-/* by: what the process was found by; NULL: it is one of all */
-static bool stat_add(struct stat_result *result, pid_t pid, const struct wanted *by)
+/* Moves a process to the end of a list. */
+static bool list_append(struct process_state **list, size_t *count,
+                        const struct process_state *process)
 {
-    struct process_state *process = stat_room(result);
+    struct process_state *more = list_grown(*list, *count, sizeof(*more));
 
-    if (process == NULL)
-        return false;
-    process_state_read(pid, process);
+    if (more == NULL)
+        return say_no_memory();
+    *list = more;
+    more[(*count)++] = *process;
+    return true;
+}
+
+/* One of all processes: lists those that have to do with TLS, and no ended ones. */
+static bool stat_add_any(struct stat_result *result, pid_t pid)
+{
+    struct process_state process;
+
+    process_state_read(pid, &process);
+    result->states[process.state]++;
+    if (process.state < STATE_NO_TLS || process.stats.count > 0 ||
+        process.stats.other_version != 0)
+        return list_append(&result->list, &result->count, &process);
+    if (process.state == STATE_UNKNOWN)
+        return list_append(&result->unseen, &result->unseen_count, &process);
+    process_state_free(&process);
+    return true;
+}
+
+static bool stat_add_found(struct stat_result *result, size_t number)
+{
+    bool *named = list_grown(result->named, result->count, sizeof(*named));
+    struct process_state process;
+
+    if (named == NULL)
+        return say_no_memory();
+    result->named = named;
+    named[result->count] = found_has_names_only(&result->found, number);
+    process_state_read(result->found.list[number].pid, &process);
     /* What has ended meanwhile does not have the name any more. */
-    if (by != NULL && by->pid == 0 && process->state == STATE_GONE) {
-        process_state_free(process);
+    if (named[result->count] && process.state == STATE_GONE) {
+        process_state_free(&process);
         return true;
     }
-    result->states[process->state]++;
-    /* Of all processes, lists only those that have to do with TLS, and no ended ones. */
-    if (by != NULL || process->state < STATE_NO_TLS || process->stats.count > 0 ||
-        process->stats.other_version != 0)
-        result->by[result->count++] = by;
-    else
-        process_state_free(process);
-    return true;
+    result->states[process.state]++;
+    return list_append(&result->list, &result->count, &process);
 }
 
 static int is_number(const struct dirent *entry)
@@ -103,7 +116,7 @@ static bool add_all(struct stat_result *result)
          * application's keys.
          */
         if (good && pid != getpid() && !runs_this_tool(entries[i]->d_name))
-            good = stat_add(result, pid, NULL);
+            good = stat_add_any(result, pid);
         free(entries[i]);
     }
     if (count >= 0)
@@ -114,13 +127,16 @@ static bool add_all(struct stat_result *result)
 bool stat_look(const struct selection *selection, struct stat_result *result)
 {
     *result = (struct stat_result){.all = selection->count == 0};
+    unreached_forget(); /* Files may have changed since the last look. */
     if (result->all)
         return add_all(result);
 
     bool good = selection_find(selection, "stat", &result->found);
 
-    for (size_t i = 0; good && i < result->found.count; i++)
-        good = stat_add(result, result->found.list[i].pid, result->found.list[i].by);
+    for (size_t i = 0; good && i < result->found.count; i++) {
+        if (found_is_first(&result->found, i))
+            good = stat_add_found(result, i);
+    }
     return good;
 }
 
@@ -128,8 +144,11 @@ void stat_free(struct stat_result *result)
 {
     for (size_t i = 0; i < result->count; i++)
         process_state_free(&result->list[i]);
+    for (size_t i = 0; i < result->unseen_count; i++)
+        process_state_free(&result->unseen[i]);
     free(result->list);
-    free(result->by);
+    free(result->unseen);
+    free(result->named);
     found_list_free(&result->found);
     *result = (struct stat_result){.list = NULL};
 }
@@ -145,11 +164,6 @@ void stat_say_unknown(const struct stat_result *result)
     }
 }
 
-static bool is_one_of_several(const struct stat_result *result, size_t number)
-{
-    return result->by[number] == NULL || result->by[number]->pid == 0;
-}
-
 /*
  * Returns false for a process that has nothing to protect, and is one of all, or of several
  * that a name stands for. A service may have a shell that waits.
@@ -158,16 +172,17 @@ static bool counts(const struct stat_result *result, size_t number)
 {
     enum protection_state state = result->list[number].state;
 
-    return !is_one_of_several(result, number) ||
+    return (!result->all && !result->named[number]) ||
            (state != STATE_UNUSED && state != STATE_NO_TLS);
 }
 
-/* Returns true if a process that was found by this name is protected. */
-static bool has_protected(const struct stat_result *result, const struct wanted *wanted)
+static bool is_protected(pid_t pid, const void *argument)
 {
+    const struct stat_result *result = argument;
+
     for (size_t i = 0; i < result->count; i++) {
-        if (result->by[i] == wanted && result->list[i].state <= STATE_REFUSING)
-            return true;
+        if (result->list[i].pid == pid)
+            return result->list[i].state <= STATE_REFUSING;
     }
     return false;
 }
@@ -176,21 +191,14 @@ static bool has_protected(const struct stat_result *result, const struct wanted 
 static const char *name_without_protected(const struct stat_result *result,
                                           const struct selection *selection)
 {
-    for (size_t i = 0; i < selection->count; i++) {
-        const struct wanted *wanted = &selection->list[i];
-
-        if (wanted->pid == 0 && found_by(&result->found, wanted) &&
-            !has_protected(result, wanted))
-            return wanted->text;
-    }
-    return NULL;
+    return selection_name_without(selection, &result->found, is_protected, result);
 }
 
-static int strict_status(const struct stat_result *result, const struct selection *selection,
-                         size_t missing)
+static int strict_status(const struct stat_result *result, const struct selection *selection)
 {
     bool unseen = result->all && result->states[STATE_UNKNOWN] > 0;
-    int status = missing > 0 || unseen ? SOME_NOT : ALL_PROTECTED;
+    bool missing = selection_missing(selection, &result->found) > 0;
+    int status = missing || unseen ? SOME_NOT : ALL_PROTECTED;
     const char *lack, *name = name_without_protected(result, selection);
 
     for (size_t i = 0; i < result->count; i++) {
@@ -210,13 +218,13 @@ static int strict_status(const struct stat_result *result, const struct selectio
 }
 
 int stat_status(const struct stat_result *result, const struct selection *selection,
-                size_t missing, bool strict)
+                bool strict)
 {
     const size_t *states = result->states;
     bool some_not = name_without_protected(result, selection) != NULL;
 
     if (strict)
-        return strict_status(result, selection, missing);
+        return strict_status(result, selection);
     for (size_t i = 0; i < result->count; i++) {
         enum protection_state state = result->list[i].state;
 
@@ -224,7 +232,8 @@ int stat_status(const struct stat_result *result, const struct selection *select
     }
     if (some_not)
         return SOME_NOT;
-    if (missing > 0 || states[STATE_UNKNOWN] > 0 || (!result->all && states[STATE_GONE] > 0))
+    if (selection_missing(selection, &result->found) > 0 || states[STATE_UNKNOWN] > 0 ||
+        (!result->all && states[STATE_GONE] > 0))
         return COULD_NOT_LOOK;
     return ALL_PROTECTED;
 }
@@ -232,11 +241,10 @@ int stat_status(const struct stat_result *result, const struct selection *select
 bool stat_is_worth_waiting(const struct stat_result *result, const struct selection *selection,
                            bool strict)
 {
-    bool lacks_some = name_without_protected(result, selection) != NULL;
+    bool lacks_some = name_without_protected(result, selection) != NULL ||
+                      selection_missing(selection, &result->found) > 0;
     const char *lack;
 
-    for (size_t i = 0; i < selection->count; i++)
-        lacks_some |= !found_by(&result->found, &selection->list[i]);
     for (size_t i = 0; i < result->count; i++) {
         const struct process_state *process = &result->list[i];
 

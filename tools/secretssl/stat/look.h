@@ -18,7 +18,10 @@ struct stat_result {
     size_t states[STATES]; /* of all inspected processes, also those not in the list */
     bool all;              /* all processes of the machine; else the selected ones */
     struct found_list found;
-    const struct wanted **by; /* for each process in the list: what it was found by, or NULL */
+    bool *named; /* for each process in the list: it was found by names, and not by number */
+    /* With all: processes that could not be inspected, which are not in the list */
+    struct process_state *unseen;
+    size_t unseen_count;
 };
 
 /*
@@ -33,10 +36,10 @@ void stat_say_unknown(const struct stat_result *result);
 
 /*
  * Returns the exit status. With strict, prints a message for each process and name that is not
- * fully protected. missing: the number of names that no process was found by.
+ * fully protected.
  */
 int stat_status(const struct stat_result *result, const struct selection *selection,
-                size_t missing, bool strict);
+                bool strict);
 
 /*
  * Returns true if waiting can help: no process that was given by number has ended, and some are

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stat/prometheus.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/json.h"
+#include "cli/clean.h"
 
 void metric_begin(const char *metric, const char *help)
 {
@@ -18,20 +17,17 @@ void metric_begin(const char *metric, const char *help)
 
 void metric_label(const char *name, const char *value)
 {
-    json_t *string = json_text(value);
-    const char *at = string != NULL ? json_string_value(string) : "";
+    char shown[512];
 
+    snprintf(shown, sizeof(shown), "%s", value);
+    clean_text(shown);
     printf("%s=\"", name);
-    for (; *at != '\0'; at++) {
-        if (*at == '\n')
-            fputs("\\n", stdout);
-        else if (*at == '"' || *at == '\\')
-            printf("\\%c", *at);
-        else
-            putchar(iscntrl((unsigned char)*at) ? '?' : *at);
+    for (const char *at = shown; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\')
+            putchar('\\');
+        putchar(*at);
     }
     putchar('"');
-    json_decref(string);
 }
 
 void metrics_print_common(const struct stat_result *result)

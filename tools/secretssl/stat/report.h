@@ -26,8 +26,8 @@ struct table_form {
 /* Prints one line for each process, on stdout. Returns false on failure, after a message. */
 bool stat_print_table(const struct stat_result *result, const struct table_form *form);
 
-/* Prints the line that counts the processes by state. */
-void stat_print_sum(const struct stat_result *result);
+/* Prints the line that counts the processes by state, cut after columns characters unless 0. */
+void stat_print_sum(const struct stat_result *result, unsigned columns);
 
 /* Returns the colour of a state. */
 const char *state_colour(enum protection_state state);
@@ -39,7 +39,7 @@ struct size_text {
 
 struct size_text size_as_text(uint64_t bytes);
 
-/* Prints a text in which each control character becomes '?'. */
+/* Prints a text of others, at most 511 bytes, without what could confuse a terminal. */
 void put_name(const char *name);
 
 #endif

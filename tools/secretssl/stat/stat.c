@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/clock.h"
 #include "cli/command.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -52,30 +53,31 @@ static bool print_result(const struct request *request, const struct stat_result
     good =
         shows_all_figures(request) ? stat_print_text(result) : stat_print_table(result, &form);
     if (result->all)
-        stat_print_sum(result);
+        stat_print_sum(result, 0);
     return good && output_written();
 }
 
 /* A file that is there stays if this fails, so that its age shows the failure. */
 static bool print_to_file(const struct request *request, const struct stat_result *result)
 {
-    if (!output_file_begin("stat", request->output))
+    struct output_file file;
+
+    if (!output_file_begin(&file, "stat", request->output))
         return false;
 
     bool printed = print_result(request, result);
 
-    return output_file_end("stat", request->output, printed) && printed;
+    return output_file_end(&file, printed) && printed;
 }
 
 /* Waits until the processes are as they should be, if that is asked for. */
 static bool look_and_wait(const struct request *request, struct stat_result *result)
 {
+    double end = clock_seconds() + request->wait;
     bool good = stat_look(&request->selection, result);
 
-    for (unsigned tenths = 0;
-         good && tenths < 10 * request->wait &&
-         stat_is_worth_waiting(result, &request->selection, request->strict);
-         tenths++) {
+    while (good && clock_seconds() < end &&
+           stat_is_worth_waiting(result, &request->selection, request->strict)) {
         stat_free(result);
         usleep(100000);
         good = stat_look(&request->selection, result);
@@ -89,11 +91,10 @@ static int stat_once(const struct request *request)
     int status = COULD_NOT_LOOK;
 
     if (look_and_wait(request, &result)) {
-        size_t missing = selection_say_missing(&request->selection, "stat", &result.found);
-
+        selection_say_missing(&request->selection, "stat", &result.found);
         if (!request->strict || result.all)
             stat_say_unknown(&result);
-        status = stat_status(&result, &request->selection, missing, request->strict);
+        status = stat_status(&result, &request->selection, request->strict);
         if (!(request->output != NULL ? print_to_file : print_result)(request, &result))
             status = COULD_NOT_LOOK;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/clean.h"
 #include "cli/message.h"
 #include "cli/terminal.h"
 #include "stat/metrics.h"
@@ -31,8 +31,11 @@ struct size_text size_as_text(uint64_t bytes)
 
 void put_name(const char *name)
 {
-    for (; *name != '\0'; name++)
-        putchar(iscntrl((unsigned char)*name) ? '?' : *name);
+    char shown[512];
+
+    snprintf(shown, sizeof(shown), "%s", name);
+    clean_text(shown);
+    fputs(shown, stdout);
 }
 
 const char *state_colour(enum protection_state state)
@@ -125,13 +128,19 @@ bool stat_print_text(const struct stat_result *result)
     return output_written();
 }
 
-void stat_print_sum(const struct stat_result *result)
+void stat_print_sum(const struct stat_result *result, unsigned columns)
 {
     const size_t *states = result->states;
+    char text[320];
+    int length =
+        snprintf(text, sizeof(text),
+                 "%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, "
+                 "%zu not reached, %zu not looked at",
+                 states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
+                 states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
+                 states[STATE_UNKNOWN]);
 
-    printf("%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, %zu not "
-           "reached, %zu not looked at\n",
-           states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
-           states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
-           states[STATE_UNKNOWN]);
+    if (columns > 0 && length > (int)columns)
+        text[columns] = '\0';
+    puts(text);
 }
