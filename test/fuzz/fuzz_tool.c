@@ -8,6 +8,7 @@
 #include "doctor/check.h"
 #include "doctor/report.h"
 #include "fake_files.h"
+#include "process/known_files.h"
 #include "scan/kernel.h"
 #include "scan/report.h"
 #include "stat/report.h"
@@ -17,7 +18,6 @@
 
 enum record { MEMORY = FAKE_FILES, SECRET_MEMORY, OLD_KERNEL, RECORDS };
 
-void tls_libraries_forget(void);
 void __wrap_say(const char *format, ...);
 
 static struct searcher *searcher;
@@ -182,7 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, size};
 
     fake_begin();
-    tls_libraries_forget();
+    known_files_forget();
     read_records(&input);
     process_state_read(FAKE_PID, &process);
     show_state(&process);

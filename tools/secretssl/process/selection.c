@@ -70,15 +70,34 @@ void selection_free(struct selection *selection)
     *selection = (struct selection){NULL, 0};
 }
 
-/*
- * Returns false if the process has ended, or is one of the kernel. thread: one that still runs,
- * if the first thread has ended.
- */
-static bool names_read(pid_t pid, struct names *names)
+/* Returns false if the thread has no program: it has ended, or is the kernel's own. */
+static bool file_name_read(pid_t thread, char name[NAME_MAX + 1])
 {
     static const char deleted[] = " (deleted)";
     char path[32], program[PATH_MAX];
     const char *slash;
+    size_t end, shorter = sizeof(deleted) - 1;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)thread);
+    ssize_t length = readlink(path, program, sizeof(program) - 1);
+
+    if (length < 0)
+        return errno != ENOENT;
+    program[length] = '\0';
+    slash = strrchr(program, '/');
+    snprintf(name, NAME_MAX + 1, "%.*s", NAME_MAX, slash != NULL ? slash + 1 : program);
+    end = strlen(name);
+    if (end > shorter && strcmp(name + end - shorter, deleted) == 0)
+        name[end - shorter] = '\0';
+    return true;
+}
+
+/*
+ * Returns false for a process that has ended, or is the kernel's own. Where the first thread
+ * has ended, /proc has the program and the control group of another one only.
+ */
+static bool names_read(pid_t pid, struct names *names)
+{
     size_t size;
     char *comm = process_read_file(pid, "comm", &size);
     pid_t thread = process_thread(pid);
@@ -89,22 +108,7 @@ static bool names_read(pid_t pid, struct names *names)
     snprintf(names->comm, sizeof(names->comm), "%.*s", (int)strcspn(comm, "\n"), comm);
     free(comm);
     names->group = control_group_of(thread);
-
-    snprintf(path, sizeof(path), "/proc/%d/exe", (int)thread);
-    ssize_t length = readlink(path, program, sizeof(program) - 1);
-
-    if (length < 0)
-        return errno != ENOENT;
-    program[length] = '\0';
-    slash = strrchr(program, '/');
-    snprintf(names->file, sizeof(names->file), "%.*s", NAME_MAX,
-             slash != NULL ? slash + 1 : program);
-
-    size_t end = strlen(names->file), shorter = sizeof(deleted) - 1;
-
-    if (end > shorter && strcmp(names->file + end - shorter, deleted) == 0)
-        names->file[end - shorter] = '\0';
-    return true;
+    return file_name_read(thread, names->file);
 }
 
 static bool has_program_name(const struct names *names, const char *text)

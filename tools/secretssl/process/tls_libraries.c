@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "process/elf_search.h"
+#include "process/known_files.h"
 #include "process/list.h"
 #include "process/mapped_file.h"
 #include "process/try_in_child.h"
@@ -188,13 +189,6 @@ const char *unreached_copy(int fd)
     return NULL;
 }
 
-/* Results by file, kept because most processes of a machine map the same libraries. */
-static struct known {
-    uint64_t device, inode;
-    unsigned has;
-} *known;
-static size_t known_count;
-
 struct job {
     pid_t pid;
     const struct mapping *mapping;
@@ -219,75 +213,17 @@ static void look_in_child(void *has)
     *(unsigned *)has = open_and_look(&job);
 }
 
-static void remember(const struct mapping *mapping, unsigned has)
-{
-    struct known *more = list_grown(known, known_count, sizeof(*more));
-
-    if (more == NULL)
-        return;
-    known = more;
-    known[known_count++] = (struct known){mapping->device, mapping->inode, has};
-}
-
-/*
- * Timed-out waits by user. Their number is limited, because a user may delay this program on
- * purpose.
- */
-static struct user {
-    uid_t uid;
-    unsigned waited;
-} *users;
-static size_t user_count;
-
-/*
- * Returns the user's count of timed-out waits. If the user is unknown or memory runs out,
- * returns a count at the limit, so that the caller does not wait.
- */
-static unsigned *waited_for_user(pid_t pid)
-{
-    static unsigned none;
-    char path[32];
-    struct stat status;
-    struct user *more;
-
-    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-    none = STUCK_MOST_OF_USER;
-    if (stat(path, &status) != 0)
-        return &none;
-    for (size_t i = 0; i < user_count; i++) {
-        if (users[i].uid == status.st_uid)
-            return &users[i].waited;
-    }
-    more = list_grown(users, user_count, sizeof(*more));
-    if (more == NULL)
-        return &none;
-    users = more;
-    users[user_count] = (struct user){.uid = status.st_uid};
-    return &users[user_count++].waited;
-}
-
-void unreached_forget(void)
-{
-    free(known);
-    free(users);
-    known = NULL;
-    users = NULL;
-    known_count = user_count = 0;
-}
-
 static unsigned look_at_file(const struct job *at, unsigned patience,
                              struct unreached_list *found)
 {
-    unsigned has = 0, *waited = waited_for_user(at->pid);
+    unsigned has = known_file_find(at->mapping), *waited = waited_for_user_of(at->pid);
     int end = 0;
 
-    for (size_t i = 0; i < known_count; i++) {
-        if (known[i].inode == at->mapping->inode && known[i].device == at->mapping->device)
-            return known[i].has;
-    }
+    if (has != 0)
+        return has;
     if (patience == 0) {
         has = open_and_look(at);
-    } else if (found->waited < STUCK_MOST && *waited < STUCK_MOST_OF_USER) {
+    } else if (found->waited < STUCK_MOST && waited != NULL && *waited < STUCK_MOST_OF_USER) {
         job = *at;
         end = trial_within(patience, look_in_child, &has, sizeof(has));
     } else {
@@ -302,7 +238,7 @@ static unsigned look_at_file(const struct job *at, unsigned patience,
     }
     /* 0 is not remembered, because the file may be opened by way of another process. */
     if (has != 0)
-        remember(at->mapping, has);
+        known_file_add(at->mapping, has);
     return has;
 }
 

@@ -48,10 +48,4 @@ const char *unreached_copy(int fd);
 
 void unreached_free(struct unreached_list *found);
 
-/*
- * Forgets what was found in files, and how long was waited for them. What is looked at from
- * then on is read anew.
- */
-void unreached_forget(void);
-
 #endif

@@ -19,8 +19,7 @@ static bool is_in_service(const struct process_state *process)
     return end != NULL && strcmp(end, ".service") == 0;
 }
 
-/* The labels of a process's group. Equal ones must not occur twice, so that they are cleaned.
- */
+/* The labels of a process. Equal ones must not occur twice, so that they are cleaned. */
 static struct group labels_of(const struct process_state *process)
 {
     struct group group = {.unit = ""};

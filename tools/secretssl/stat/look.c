@@ -12,6 +12,7 @@
 
 #include "cli/message.h"
 #include "process/judgement.h"
+#include "process/known_files.h"
 #include "process/list.h"
 
 static bool say_no_memory(void)
@@ -127,7 +128,7 @@ static bool add_all(struct stat_result *result)
 bool stat_look(const struct selection *selection, struct stat_result *result)
 {
     *result = (struct stat_result){.all = selection->count == 0};
-    unreached_forget(); /* Files may have changed since the last look. */
+    known_files_forget(); /* Files may have changed since the last look. */
     if (result->all)
         return add_all(result);
 
