@@ -118,8 +118,10 @@ def scenario_unit(env, rep):
 
 def scenario_overlap(env, rep):
     """A process may be meant by several arguments, and each of them has found it."""
-    child = figures.seclude(env, env.preloaded(), "plain", name="meant-twice")
-    for arguments in (["meant-twice", child.pid], [child.pid, "meant-twice"], ["meant-twice", "seclude"],
+    # Other tests may run programs of this one's file meanwhile.
+    path = shutil.copy(env.helper("seclude"), env.path("file-of-its-own"))
+    child = figures.seclude(env, env.preloaded(), "plain", name="meant-twice", path=path)
+    for arguments in (["meant-twice", child.pid], [child.pid, "meant-twice"], ["meant-twice", "file-of-its-own"],
                       ["meant-twice", "meant-twice"]):
         result = tool(env, "stat", "--strict", *arguments)
         rep.ok(result.status == 0 and result.err == "" and pids(result.out) == [child.pid], f"{arguments}", result)

@@ -128,7 +128,7 @@ static int examine_found(const struct request *request, struct diagnosis *diagno
 static int examine(const struct request *request)
 {
     static struct diagnosis diagnosis;
-    struct found_list found;
+    struct found_list found = {NULL, 0};
     int status = USAGE;
 
     raise_memlock_limit();

@@ -255,7 +255,6 @@ bool selection_find(const struct selection *selection, const char *command,
 {
     struct search search = {selection, command, found};
 
-    *found = (struct found_list){NULL, 0};
     for (size_t i = 0; i < selection->count; i++) {
         if (selection->list[i].pid != 0 &&
             !found_add(found, command, selection->list[i].pid, &selection->list[i]))

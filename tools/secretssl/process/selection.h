@@ -42,8 +42,9 @@ bool selection_has_names(const struct selection *selection);
  * order of their numbers that have one of the names. The name of a unit stands for the
  * processes in its control group. Another name is that of a program (its file's, or the one
  * that the process gave itself), and also that of a service without ".service" or of a
- * template. This process and ended ones are left out. Returns false after a message if memory
- * runs out or /proc cannot be read. The caller calls found_list_free() in every case.
+ * template. This process and ended ones are left out. The list is empty before. Returns false
+ * after a message if memory runs out or /proc cannot be read. The caller calls
+ * found_list_free() in every case.
  */
 bool selection_find(const struct selection *selection, const char *command,
                     struct found_list *found);

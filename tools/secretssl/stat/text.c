@@ -132,15 +132,14 @@ void stat_print_sum(const struct stat_result *result, unsigned columns)
 {
     const size_t *states = result->states;
     char text[320];
-    int length =
-        snprintf(text, sizeof(text),
-                 "%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, "
-                 "%zu not reached, %zu not looked at",
-                 states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
-                 states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
-                 states[STATE_UNKNOWN]);
+    int shown = columns > 0 ? (int)columns : (int)sizeof(text);
 
-    if (columns > 0 && length > (int)columns)
-        text[columns] = '\0';
-    puts(text);
+    snprintf(text, sizeof(text),
+             "%zu protected, %zu degraded, %zu refusing, %zu not used, %zu unprotected, "
+             "%zu not reached, %zu not looked at",
+             states[STATE_PROTECTED], states[STATE_DEGRADED], states[STATE_REFUSING],
+             states[STATE_UNUSED], states[STATE_UNPROTECTED], states[STATE_UNREACHED],
+             states[STATE_UNKNOWN]);
+
+    printf("%.*s\n", shown, text);
 }
