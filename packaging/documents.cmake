@@ -16,9 +16,11 @@ if(SECRETSSL_TOOLS)
   set(completion ${PROJECT_SOURCE_DIR}/tools/secretssl/completion)
   install(FILES ${completion}/secretssl.bash RENAME secretssl
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tool)
-  # Debian's zsh looks there, also for packages of others; zsh's own default is site-functions.
+  # Debian's zsh looks there, also for packages of others.
+  set(SECRETSSL_ZSH_DIRECTORY share/zsh/vendor-completions CACHE STRING
+    "Directory of completions for zsh; elsewhere share/zsh/site-functions")
   install(FILES ${completion}/_secretssl
-    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions COMPONENT tool)
+    DESTINATION ${SECRETSSL_ZSH_DIRECTORY} COMPONENT tool)
   install(FILES ${completion}/secretssl.fish
     DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT tool)
 
