@@ -33,8 +33,8 @@ new_console_log()
 }
 
 # An emulated processor may stand still for longer than the kernel waits for ten ticks of its timer,
-# and that would be a panic: it is told that the timer works.
-readonly kernel_args='console=ttyS0 log_buf_len=4M no_timer_check'
+# and that would be a panic: it is told that the timer works. After a panic the guest ends at once.
+readonly kernel_args='console=ttyS0 log_buf_len=4M no_timer_check panic=-1'
 
 # list_nodes MEMORY: adds two NUMA nodes to QEMU's arguments in $more, $cpus_given, $memory_given.
 list_nodes()
