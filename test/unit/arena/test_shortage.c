@@ -91,8 +91,8 @@ static void mappings(void)
     start_heap_of(64 * SM_MIB);
     sm_malloc(1000, SM_PART_KEY);
     do
-        m = mmap(NULL, 2 * SM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    while (m != MAP_FAILED && mprotect(m, SM_PAGE, PROT_READ) == 0);
+        m = mmap(NULL, 2 * sm_os_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    while (m != MAP_FAILED && mprotect(m, sm_os_page, PROT_READ) == 0);
     for (int i = 0; i < 100; i++)
         sm_malloc(100000, SM_PART_KEY);
 }
