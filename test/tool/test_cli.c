@@ -59,8 +59,8 @@ Test(cli, what_is_missing)
 
 Test(cli, bad_process_numbers)
 {
-    static const char *const bad[] = {
-        "0", "nginx", "12x", "-5", "", "99999999999999999999", "4294967297"};
+    static const char *const bad[] = {"0", "no-such-program",      "12x",       "-5",
+                                      "",  "99999999999999999999", "4294967297"};
 
     write_key(make_key("ED25519"), "key.pem");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
