@@ -11,17 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from packages import run
+
 EXPECTED = {"libsecretssl", "libsecretmem", "libsecretmem-devel", "secretssl"}
-
-
-def run(*command, **extra):
-    done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False, **extra)
-    print("$", *command)
-    print(done.stdout, end="")
-    if done.returncode != 0:
-        sys.exit(f"{command[0]}: exit status {done.returncode}")
-    return done.stdout
 
 
 def build(source, work, version):
