@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 struct character {
@@ -54,4 +55,13 @@ void clean_text(char *text)
             memset(text, '?', length);
         text += length;
     }
+}
+
+void put_clean(const char *text)
+{
+    char shown[512];
+
+    snprintf(shown, sizeof(shown), "%s", text);
+    clean_text(shown);
+    fputs(shown, stdout);
 }

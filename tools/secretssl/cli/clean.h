@@ -10,4 +10,7 @@
  */
 void clean_text(char *text);
 
+/* Prints a text, at most 511 bytes of it, on stdout in this way. */
+void put_clean(const char *text);
+
 #endif

@@ -17,20 +17,10 @@ bool doctor_works(const struct diagnosis *diagnosis)
     return true;
 }
 
-/* The text may contain names that the process chose. */
-static void report_put(const char *text)
-{
-    char shown[sizeof(((struct check *)NULL)->found)];
-
-    snprintf(shown, sizeof(shown), "%s", text);
-    clean_text(shown);
-    fputs(shown, stdout);
-}
-
 static void print_check(const struct check *check, const char *name)
 {
     printf("%-8s %-14s ", verdict_names[check->verdict], name);
-    report_put(check->found);
+    put_clean(check->found);
     putchar('\n');
     for (size_t i = 0; i < check->remedy_count; i++)
         printf("         %s%s:\n             %s\n", i == 0 ? "-> " : "or ",
@@ -46,7 +36,7 @@ static void print_patient(const struct patient *patient)
     print_check(&patient->check, name);
     for (size_t i = 0; i < tls->count; i++) {
         printf("         cannot be reached: %s, in ", tls->list[i].what);
-        report_put(tls->list[i].mapping->name);
+        put_clean(tls->list[i].mapping->name);
         putchar('\n');
     }
 }

@@ -57,7 +57,7 @@ static bool state_read_name(struct process_state *process, int directory)
 
 static void state_read_unit(struct process_state *process)
 {
-    char *group = control_group_of(process_thread(process->pid));
+    char *group = control_group_of(process->thread);
 
     if (group != NULL)
         control_group_unit(group, process->unit);
@@ -176,7 +176,6 @@ static void state_look(struct process_state *process, int directory)
     char again[64], path[32];
     int mem;
 
-    process->thread = process_thread(process->pid);
     if (!process_map_read_short(process->thread, &process->map) && errno != ESRCH &&
         errno != ENOENT) {
         judgement_set(process, STATE_UNKNOWN, "it cannot be examined: %s; %s", strerror(errno),
@@ -227,6 +226,7 @@ void process_state_read(pid_t pid, struct process_state *process)
                       access("/proc/self", F_OK) == 0 ? "there is no such process"
                                                       : "/proc is not mounted");
     } else {
+        process->thread = process_thread(process->pid);
         state_read_unit(process);
         state_look(process, directory);
     }

@@ -334,6 +334,15 @@ bool unreached_find(pid_t pid, const struct process_map *map, unsigned patience,
     return good;
 }
 
+bool unreached_is_repeated(const struct unreached_list *found, size_t number)
+{
+    for (size_t i = 0; i < number; i++) {
+        if (strcmp(found->list[i].what, found->list[number].what) == 0)
+            return true;
+    }
+    return false;
+}
+
 void unreached_free(struct unreached_list *found)
 {
     free(found->list);

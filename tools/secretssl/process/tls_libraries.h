@@ -48,4 +48,7 @@ const char *unreached_copy(int fd);
 
 void unreached_free(struct unreached_list *found);
 
+/* Returns true if an earlier element has the same text: two files may have the same TLS. */
+bool unreached_is_repeated(const struct unreached_list *found, size_t number);
+
 #endif

@@ -88,16 +88,6 @@ static bool add_unreached(struct group *group, const char *what, size_t processe
     return true;
 }
 
-/* Two files with the same TLS count once for a process. */
-static bool is_named_before(const struct unreached_list *tls, size_t number)
-{
-    for (size_t i = 0; i < number; i++) {
-        if (strcmp(tls->list[i].what, tls->list[number].what) == 0)
-            return true;
-    }
-    return false;
-}
-
 static bool group_add(struct group *group, const struct process_state *process)
 {
     group->processes++;
@@ -117,7 +107,7 @@ static bool group_add(struct group *group, const struct process_state *process)
             group->arena_used = used;
     }
     for (size_t i = 0; i < process->tls.count; i++) {
-        if (!is_named_before(&process->tls, i) &&
+        if (!unreached_is_repeated(&process->tls, i) &&
             !add_unreached(group, process->tls.list[i].what, 1))
             return false;
     }

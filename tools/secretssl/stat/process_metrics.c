@@ -41,19 +41,6 @@ static void print_partitions(const struct stat_result *result)
     }
 }
 
-/*
- * Returns true if an earlier entry has the same text. Two files with the same TLS make one
- * sample, because the same labels may not occur twice.
- */
-static bool named_before(const struct unreached_list *tls, size_t number)
-{
-    for (size_t i = 0; i < number; i++) {
-        if (strcmp(tls->list[i].what, tls->list[number].what) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void print_unreached(const struct stat_result *result)
 {
     metric_begin("not_reached",
@@ -62,7 +49,7 @@ static void print_unreached(const struct stat_result *result)
         const struct unreached_list *tls = &result->list[i].tls;
 
         for (size_t k = 0; k < tls->count; k++) {
-            if (named_before(tls, k))
+            if (unreached_is_repeated(tls, k))
                 continue;
             begin_sample("not_reached", &result->list[i]);
             putchar(',');

@@ -39,7 +39,4 @@ struct size_text {
 
 struct size_text size_as_text(uint64_t bytes);
 
-/* Prints a text of others, at most 511 bytes, without what could confuse a terminal. */
-void put_name(const char *name);
-
 #endif

@@ -104,27 +104,18 @@ static int stat_once(const struct request *request)
 
 enum { ALL = 256, STRICT, WAIT, WATCH, JSON, PROMETHEUS, PER_PROCESS, OUTPUT, COLOUR };
 
-static error_t set_wait(struct request *request, const char *text)
+/* option: for the message. The value is kept if the text is NULL, as the option needs none. */
+static error_t set_seconds(const char *option, const char *text, int most, unsigned *value)
 {
     uint64_t seconds;
 
-    if (!parse_size(text, 1, WAIT_MOST, &seconds)) {
-        say("stat: --wait '%s' is not a time; give 1 to %d, in seconds", text, WAIT_MOST);
+    if (text == NULL)
+        return 0;
+    if (!parse_size(text, 1, (uint64_t)most, &seconds)) {
+        say("stat: %s '%s' is not a time; give 1 to %d, in seconds", option, text, most);
         return EINVAL;
     }
-    request->wait = (unsigned)seconds;
-    return 0;
-}
-
-static error_t set_watch(struct request *request, const char *text)
-{
-    uint64_t seconds = WATCH_USUAL;
-
-    if (text != NULL && !parse_size(text, 1, WATCH_MOST, &seconds)) {
-        say("stat: --watch '%s' is not a time; give 1 to %d, in seconds", text, WATCH_MOST);
-        return EINVAL;
-    }
-    request->watch = (unsigned)seconds;
+    *value = (unsigned)seconds;
     return 0;
 }
 
@@ -172,9 +163,10 @@ static error_t stat_option(int key, char *argument, struct argp_state *state)
         request->strict = true;
         return 0;
     case WAIT:
-        return set_wait(request, argument);
+        return set_seconds("--wait", argument, WAIT_MOST, &request->wait);
     case WATCH:
-        return set_watch(request, argument);
+        request->watch = WATCH_USUAL;
+        return set_seconds("--watch", argument, WATCH_MOST, &request->watch);
     case JSON:
         request->json = true;
         return 0;

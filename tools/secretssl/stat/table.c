@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/clean.h"
 #include "cli/message.h"
 #include "cli/terminal.h"
 #include "stat/metrics.h"
@@ -172,7 +173,7 @@ static void print_row(const struct row *row, const size_t widths[COLUMN_COUNT],
         left -= width_of(text);
         if (coloured)
             fputs(state, stdout);
-        put_name(text);
+        put_clean(text);
         if (coloured)
             fputs(colour(PLAIN), stdout);
     }

@@ -29,15 +29,6 @@ struct size_text size_as_text(uint64_t bytes)
     return result;
 }
 
-void put_name(const char *name)
-{
-    char shown[512];
-
-    snprintf(shown, sizeof(shown), "%s", name);
-    clean_text(shown);
-    fputs(shown, stdout);
-}
-
 const char *state_colour(enum protection_state state)
 {
     static const enum colour colours[STATES] = {
@@ -103,12 +94,12 @@ static void print_figures(const struct process_state *process)
 static void print_process(const struct process_state *process)
 {
     printf("%d (", (int)process->pid);
-    put_name(process->name);
+    put_clean(process->name);
     printf("): %s%s%s", state_colour(process->state), state_names[process->state],
            colour(PLAIN));
     if (process->reason[0] != '\0') {
         fputs(": ", stdout);
-        put_name(process->reason);
+        put_clean(process->reason);
     }
     putchar('\n');
     if (process_state_has_figures(process))
