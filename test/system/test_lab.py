@@ -3,6 +3,7 @@
 TLS, AF_ALG. CTest knows these by -C lab only; scripts/lib/kernel.sh runs them in guests of Debian's
 kernels."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import sys
 
 from harness import figures, keys, memory, ninep, pinned, process, report, tls
 from harness.nginx import Nginx
+from test_against_root import SECRET, held
 from test_key_file import check_reading, forms
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -26,6 +28,7 @@ Options = KTLS
 """
 # Of several records
 PAGE = b"".join(b"%d\n" % number for number in range(10000))
+PROCESS_MADVISE, PAGE_OUT = 440, 21
 REFUSED = "kernel TLS is refused"
 PLAIN_STREAM = "a file system cannot read into secret memory"
 # Since 6.8 the file system pins the pages; before, the transport does it, and that of a socket does not.
@@ -44,6 +47,48 @@ def scenario_paths(env, rep):
         for name, answer in pinned.ANSWERS.items():
             rep.equal(said.get(name), ("0", answer if protected else "0"),
                       f"{name}, {'secret' if protected else 'ordinary'} memory")
+
+
+def page_out(pid, address):
+    """Asks the kernel to swap a page of another process out, at once. It passes over what cannot leave, and a page
+    that was touched a moment ago and waits on the list of a processor: dropping caches empties those."""
+    class Range(ctypes.Structure):
+        _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+        file.write("1")
+    page, libc = os.sysconf("SC_PAGESIZE"), ctypes.CDLL(None)
+    pidfd = os.pidfd_open(pid)
+    libc.syscall(PROCESS_MADVISE, pidfd, ctypes.byref(Range(address & -page, page)), 1, PAGE_OUT, 0)
+    os.close(pidfd)
+
+
+def on_disk(secret):
+    """How often the disk has it, and not the kernel's cache of the disk."""
+    content = subprocess.run(["dd", f"if={DISK}", "bs=1M", "iflag=direct", "status=none"], check=True, timeout=60,
+                             capture_output=True).stdout
+    return content.count(secret)
+
+
+def scenario_swap(env, rep):
+    """A page of ordinary memory is found on the disk that the machine swaps to, one of secret memory is not."""
+    subprocess.run(["mkswap", DISK], check=True, timeout=60, capture_output=True)
+    subprocess.run(["swapon", DISK], check=True, timeout=60)
+    try:
+        # What was swapped out stays on the disk, so the control comes last.
+        for protected in True, False:
+            child, address, writer = held(env, protected)
+            kind = "secret" if protected else "ordinary"
+
+            def found(pid=child.pid, at=address):
+                page_out(pid, at)
+                return on_disk(SECRET)
+            there = process.wait_until(found, 3 if protected else 20)
+            rep.equal(bool(there), not protected, f"whether {kind} memory is found on the disk")
+            os.close(writer)
+            child.wait(10)
+    finally:
+        subprocess.run(["swapoff", DISK], check=True, timeout=60)
 
 
 def mounted(env, files, cache):
