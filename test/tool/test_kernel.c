@@ -168,6 +168,22 @@ Test(kernel, cannot_look)
     check_failure("--kernel=core", "cut short");
 }
 
+/* A dump whose segment lies behind the last place of any file, and is larger than any memory */
+Test(kernel, nowhere)
+{
+    Elf64_Phdr segment = {.p_type = PT_LOAD,
+                          .p_vaddr = 4096,
+                          .p_offset = UINT64_MAX / 8 * 7,
+                          .p_filesz = UINT64_MAX / 16};
+    int fd;
+
+    write_core("core", NULL);
+    fd = open("core", O_RDWR);
+    put(fd, &segment, sizeof(segment), sizeof(Elf64_Ehdr) + sizeof(segment));
+    close(fd);
+    check_failure("--kernel=core", "cut short");
+}
+
 /* A process with that library: what the scan says of it. */
 static char *said_with(const char *library)
 {

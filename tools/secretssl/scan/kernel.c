@@ -145,7 +145,8 @@ static bool scan_segment(struct kernel *kernel, const struct mapping *mapping)
             searcher_take(kernel->searcher, (size_t)got);
             kernel->result->searched += (uint64_t)got;
             at += (uint64_t)got;
-        } else if (got == 0) {
+        } else if (got == 0 || errno == EINVAL) {
+            /* EINVAL: a segment of a broken dump lies where no file reaches. */
             return kernel_fail(kernel, "it is cut short", "");
         } else if (errno != EINTR) {
             uint64_t next = (at / kernel->page + 1) * kernel->page;
