@@ -21,6 +21,7 @@ class Block:
     def __init__(self, line, language, lines, scenario, marker):
         self.line, self.language, self.lines = line, language, lines
         self.scenario = scenario
+        self.marker = marker
         self.shown = bool(marker and SHOWN.match(marker))
         self.file = self.where = None
         if language != "console" and not self.shown:

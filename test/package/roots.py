@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Root file systems that packages are installed in, made once and kept.
 
-"base" is a minimal Debian with openssl, "build" is the same with compilers. Both can install the
+"base" is a minimal Debian with openssl and nginx, "build" is the same with compilers. Both can install the
 packages without the network: what those depend on is in a repository inside. They are kept in the
 project's cache, under a name that says what they were made from.
 """
@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-KEPT = ["openssl"]
+KEPT = ["openssl", "nginx-light"]
 COMPILERS = ["gcc", "g++", "cmake", "make", "pkg-config"]
 DEPENDS = "var/local/depends"
 # A crash of the machine may spoil them: they are only for tests.
