@@ -8,6 +8,8 @@ usage: installed.py roots CACHE WORK
 
 import hashlib
 import os
+import re
+import shutil
 import socket
 import ssl
 import stat
@@ -24,6 +26,7 @@ from packages import OLDER, PACKAGES, debs_in
 # What apt, dpkg and ldconfig write about themselves
 JOURNALS = ("var/log/", "var/lib/dpkg/", "var/lib/apt/", "var/cache/apt/", "var/cache/ldconfig/",
             "var/cache/debconf/", "root/packages", "tmp/", "proc/", "dev/")
+SOURCE = Path(__file__).resolve().parents[2]
 PORT = 4433
 MARK = 8640073  # seconds: nothing else sleeps as long
 EXAMPLE_SAYS = "contains 1\nversion 0.1\n"
@@ -205,6 +208,31 @@ def scenario_find_package(place, debs):
     place.run("cmake", "-S", "/root/examples", "-B", "/root/without", status=1)
 
 
+def scenario_light(place, _debs):
+    """README's build from the source, by a user without rights, with no more than what README names."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=SOURCE, check=True, stdout=subprocess.PIPE).stdout
+    tree = place.path("/home/user/source")
+    for name in listed.decode().split("\0"):
+        if name and (SOURCE / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SOURCE / name, tree / name)
+    place.run("chown", "-R", "1000:1000", "/home/user")
+    commands = re.findall(r"^cmake (?:-B build|--install build).*$", (tree / "README.md").read_text(), re.M)
+    if len(commands) != 2:
+        sys.exit(f"README builds by {commands}")
+    prefix = "/home/user/installed"
+    user = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "sh", "-ec"]
+    before = time.monotonic()
+    place.run(*user, f"cd /home/user/source; {commands[0]}")
+    print(f"# built in {time.monotonic() - before:.0f} s")
+    place.run(*user, f"cd /home/user/source; {commands[1].replace('/usr/local', prefix)}")
+    said = place.run(*user, f"{prefix}/bin/secretssl run --require --stats openssl version")
+    if "OpenSSL" not in said or "summary: " not in said:
+        sys.exit("openssl did not run under what was installed")
+    if [path for path in tree.glob("build/**/*") if "criterion" in path.name or path.name.startswith("test_")]:
+        sys.exit("the build has tests")
+
+
 class Client(threading.Thread):
     """Asks the server again and again, and counts."""
 
@@ -301,7 +329,7 @@ def killed(cache, work):
         sys.exit("a mount was left")
 
 
-BUILDS = {"pkg_config", "find_package"}
+BUILDS = {"pkg_config", "find_package", "light"}
 
 
 def main():

@@ -17,6 +17,8 @@ from pathlib import Path
 
 KEPT = ["openssl", "nginx-light"]
 COMPILERS = ["gcc", "g++", "cmake", "make", "pkg-config"]
+# What README says that a build needs, beside these
+LIGHT = ["ninja-build", "libssl-dev", "libjansson-dev"]
 DEPENDS = "var/local/depends"
 # A crash of the machine may spoil them: they are only for tests.
 FAST = "force-unsafe-io"
@@ -101,7 +103,7 @@ def make(work, debs, lines):
     run("mmdebstrap", "--mode=root", "--variant=apt", f"--dpkgopt={FAST}", "--skip=cleanup/apt",
         f"--include={','.join(KEPT)}", "", base, sources)
     run("cp", "-a", base, build)
-    for root, packages in [(base, []), (build, COMPILERS)]:
+    for root, packages in [(base, []), (build, COMPILERS + LIGHT)]:
         shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
         with mounted(root):
             if packages:

@@ -20,7 +20,7 @@ def build(source, work, version):
     """Fails also if something was installed that no package has."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "SOURCES").mkdir(parents=True)
-    run("tar", "--create", "--gzip", "--file", work / f"SOURCES/libsecretssl-{version}.tar.gz",
+    run("tar", "--create", "--xz", "--file", work / f"SOURCES/libsecretssl-{version}.tar.xz",
         "--exclude=./build", "--exclude=./.git", f"--transform=s,^[.],libsecretssl-{version},",
         "--directory", source, ".")
     run("rpmbuild", "-bb", "--nodeps", "--define", f"_topdir {work}", "--define", f"project_version {version}",
