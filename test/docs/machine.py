@@ -80,7 +80,7 @@ class Machine:
 
     def run(self, line, seconds=60):
         return process.run(self.env, self.enter(["bash", "-c", line]),
-                           self.env.plain(HOME="/root"), seconds=seconds)
+                           self.env.plain(HOME="/root", LC_ALL="C.UTF-8"), seconds=seconds)
 
     def write(self, path, text, where="whole"):
         """A file in the machine: the whole of it, or its first or last lines."""

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(ROOT, "test", "system"))
 
 OPERATIONS = "docs/operations"
 # In the order in which their commands are run
-PARTS = ("README", "machine", "enable", "nginx", "apache", "haproxy", "postgresql", "containers", "ld-so-preload", "at-secure",
+PARTS = ("README", "machine", "enable", "ansible", "nginx", "apache", "haproxy", "postgresql", "containers", "ld-so-preload", "at-secure",
          "key-at-rest", "sizing", "monitoring", "messages", "limits", "removal")
 
 

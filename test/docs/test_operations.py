@@ -5,6 +5,7 @@ protection the same service without it."""
 import json
 import os
 import re
+import shutil
 import sys
 
 import blocks
@@ -12,7 +13,7 @@ import machine
 import messages
 import pages
 import scenario
-from harness import report
+from harness import process, report
 
 PAGE = pages.OPERATIONS
 DROP_IN = "/etc/systemd/system/nginx.service.d/secretssl.conf"
@@ -133,6 +134,47 @@ def scenario_enable(env, rep):
     def checks(scratch):
         rep.ok(copies(scratch, "nginx")[1] > 0, "disabled: copies are found")
     scenario.run(env, rep, PAGE, "enable", NGINX, checks)
+
+
+ANSIBLE = NGINX + f"""
+mkdir -p /root/ansible
+cp -r {pages.ROOT}/packaging/ansible/roles /root/ansible/
+"""
+PLAY = "ansible-playbook --inventory /root/ansible/hosts /root/ansible/{}.yml"
+
+
+def play(scratch, name, services, *options):
+    """Runs a play of these services."""
+    scratch.write(f"/root/ansible/{name}.yml", json.dumps([{"hosts": "web", "roles": [
+        {"role": "libsecretssl", "libsecretssl_services": services}]}]))
+    return scratch.run(" ".join([PLAY.format(name), *options]))
+
+
+def scenario_ansible(env, rep):
+    # It writes beside what it looks at.
+    roles = env.path("ansible")
+    shutil.copytree(f"{pages.ROOT}/packaging/ansible", roles)
+    done = process.run(env, ["ansible-lint", "--offline", "--nocolor", "--profile=production", roles],
+                       env.plain(HOME=env.directory, LC_ALL="C.UTF-8"), seconds=120)
+    rep.ok(done.status == 0 and "0 failure(s)" in done.out + done.err, "ansible-lint finds nothing", done)
+
+    def checks(scratch):
+        count, found = copies(scratch, "nginx")
+        rep.ok(count >= 2 and found == 0, "nginx has no copies of its key", found)
+        done = play(scratch, "check", [{"name": "nginx", "state": "absent"}], "--check")
+        rep.ok(done.status == 0 and copies(scratch, "nginx")[1] == 0, "--check changes nothing", done)
+        done = play(scratch, "absent", [{"name": "nginx", "state": "absent"}])
+        rep.ok(done.status == 0 and "changed=1" in done.out, "the protection is taken away", done)
+        rep.ok(copies(scratch, "nginx")[1] > 0, "the control: without it copies are found")
+        done = play(scratch, "absent", [{"name": "nginx", "state": "absent"}])
+        rep.ok(done.status == 0 and "changed=0" in done.out, "taken away again: nothing is changed", done)
+        done = play(scratch, "wrong", [{"name": "nginx", "state": "gone"}])
+        rep.ok(done.status != 0 and "accepted are present and absent" in done.out, "a wrong state: a line", done)
+        # A service that cannot come up protected
+        done = play(scratch, "small", [{"name": "nginx", "memlock": "1K"}])
+        rep.ok(done.status != 0 and "1M to 1T" in done.out, "a limit that is none: the tool's line", done)
+        rep.equal(scratch.run(f"cat {DROP_IN}").status, 1, "and no drop-in")
+    scenario.run(env, rep, PAGE, "ansible", ANSIBLE, checks)
 
 
 def scenario_nginx(env, rep):

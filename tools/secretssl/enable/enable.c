@@ -173,7 +173,8 @@ static int enable_opened(const struct request *request, struct opened *opened)
         if (request->dry_run) {
             printf("# %s\n%s", opened->path, plan.text);
             status = UNIT_DONE;
-        } else if (same && look_is_good(&look) && request->key_count == 0) {
+        } else if (same && look_is_good(&look) &&
+                   (request->key_count == 0 || keys_absent(request, &look))) {
             printf("%s: protected already\n", opened->name);
             status = UNIT_DONE;
         } else {
