@@ -322,6 +322,35 @@ def scenario_refused(env, rep):
         rep.ok(done.status == 0 and not text_of(scratch, "later"), "a unit that is gone is disabled", done)
 
 
+PREPARED = """
+printf "LD_PRELOAD = '/usr/lib/x86_64-linux-gnu/libsecretssl.so'\\nSECRETSSL_REQUIRE = '1'\\n" \
+    >>/etc/postgresql/15/main/environment
+"""
+# A server, a line for its configuration, and what the limit is for then
+CONFIGURED = (
+    ("nginx", operations.NGINX, "sed -i 's/worker_connections [0-9]*/worker_connections 30000/' /etc/nginx/nginx.conf",
+     lambda processes: (30000 * (processes - 1), 1)),
+    ("apache2", operations.APACHE, "echo 'MaxRequestWorkers 12345' >>/etc/apache2/conf-enabled/name.conf",
+     lambda _: (12345, 1)),
+    ("haproxy", operations.HAPROXY, "sed -i 's/^global/&\\n    maxconn 2345/' /etc/haproxy/haproxy.cfg",
+     lambda _: (2345, 1)),
+    ("postgresql@15-main", operations.POSTGRESQL + PREPARED, "pg_conftool 15 main set max_connections 777", lambda _: (777, 10)))
+
+
+def scenario_configured(env, rep):
+    """The limit is for as many connections and certificates as the server's own configuration allows."""
+    for unit, prepare, change, wanted in CONFIGURED:
+        with machine.Machine(env, scenario.staged(env)) as scratch:
+            done = scratch.run(f"{prepare}\n{change}\n systemctl start {unit}; sleep 1; "
+                               f"secretssl enable --dry-run {unit}")
+            found = re.search("is for ([0-9]+) processes, ([0-9]+) connections and ([0-9]+) certificates", done.out)
+            if rep.ok(found, f"{unit}: says what the limit is for", done):
+                processes, *load = map(int, found.groups())
+                rep.equal(tuple(load), wanted(processes), f"{unit}: as configured")
+            done = scratch.run(f"secretssl enable --dry-run --connections 5 --certificates 6 {unit}")
+            rep.ok("5 connections and 6 certificates" in done.out, f"{unit}: as asked for", done)
+
+
 def scenario_sizes(_env, rep):
     """The sizes in the tool are those of the table, rounded up: of the process that takes most."""
     rows = re.findall(r'\{"?(\w+)"?, (\d+), (\d+), (\d+)\}', pages.page("tools/secretssl/enable/sizing.c"))

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "enable/config_text.h"
 #include "enable/drop_in.h"
 #include "enable/sizing.h"
 #include "enable/unit.h"
@@ -59,6 +60,23 @@ Test(enable, names)
 }
 
 /* By hand, from the formula of docs/operations/sizing.md */
+Test(enable, configurations)
+{
+    static const char text[] = "worker_connections 10;\n"
+                               "events{worker_connections 768;} # worker_connections 9999;\n"
+                               "  # worker_connections 8888;\n"
+                               "my_worker_connections 7777; worker_connections_of 6666;\n"
+                               "\tWORKER_CONNECTIONS\t70;\n"
+                               "worker_connections -5555; worker_connections many;\n"
+                               "worker_connections\n";
+
+    cr_expect_eq(config_most(text, "worker_connections"), 768);
+    cr_expect_eq(config_count(text, "worker_connections"), 5);
+    cr_expect_eq(config_most(text, "maxconn"), 0);
+    cr_expect_eq(config_count("", "maxconn"), 0);
+    cr_expect_eq(config_most("maxconn 18446744073709551615", "maxconn"), UINT64_MAX);
+}
+
 Test(enable, limits)
 {
     struct load small = {.processes = 5, .certificates = 10, .connections = 1000};

@@ -18,7 +18,7 @@
 #include "enable/processes.h"
 #include "enable/service.h"
 
-enum { CONNECTIONS = 1000, CERTIFICATES = 10, COUNT_MOST = 10000000 };
+enum { COUNT_MOST = 10000000 };
 
 static const uint64_t memlock_least = UINT64_C(1) << 20, memlock_most = UINT64_C(1) << 40;
 
@@ -171,7 +171,10 @@ static int enable_opened(const struct request *request, struct opened *opened)
         bool same = opened->before != NULL && strcmp(opened->before, plan.text) == 0;
 
         if (request->dry_run) {
-            printf("# %s\n%s", opened->path, plan.text);
+            printf("# %s\n# LimitMEMLOCK= is for %u processes, %" PRIu64
+                   " connections and %u certificates.\n%s",
+                   opened->path, plan.load.processes, plan.load.connections,
+                   plan.load.certificates, plan.text);
             status = UNIT_DONE;
         } else if (same && look_is_good(&look) &&
                    (request->key_count == 0 || keys_absent(request, &look))) {
@@ -271,9 +274,7 @@ static error_t enable_option(int key, char *argument, struct argp_state *state)
 
 static int enable_main(const struct command *self, int argc, char **argv)
 {
-    struct request request = {
-        .wish = {.connections = CONNECTIONS, .certificates = CERTIFICATES},
-        .keys = calloc((size_t)argc, sizeof(*request.keys))};
+    struct request request = {.keys = calloc((size_t)argc, sizeof(*request.keys))};
     struct opened opened = {.owner = DROP_IN_ABSENT};
     int status = UNIT_USAGE;
 
@@ -296,9 +297,11 @@ static const struct argp_option options[] = {
      "With --now: also search the processes for this private key; may be given several times",
      0},
     {"memlock", MEMLOCK, "S", 0, "LimitMEMLOCK=, 1M to 1T, instead of the formula's result", 0},
-    {"connections", CONNECTION_COUNT, "N", 0, "Connections at one time, for the formula (1000)",
+    {"connections", CONNECTION_COUNT, "N", 0,
+     "Connections at one time, for the formula (as many as the server's configuration allows)",
      0},
-    {"certificates", CERTIFICATE_COUNT, "N", 0, "Certificates, for the formula (10)", 0},
+    {"certificates", CERTIFICATE_COUNT, "N", 0,
+     "Certificates, for the formula (those of the server's configuration)", 0},
     {"dry-run", DRY_RUN, NULL, 0, "Print the drop-in, and change nothing", 0},
     {0},
 };

@@ -13,11 +13,13 @@
 #include "enable/obstacles.h"
 #include "enable/postgresql.h"
 #include "enable/program.h"
-#include "enable/sizing.h"
+#include "enable/server_config.h"
 #include "enable/text.h"
 
 #define CALL   "memfd_secret"
 #define FILTER "SystemCallFilter="
+
+enum { USUAL_CONNECTIONS = 1000, USUAL_CERTIFICATES = 10 };
 
 /* Returns true if the unit's filter of system calls, as far as there is one, has no CALL. */
 static bool filter_refuses(const struct unit *unit)
@@ -56,24 +58,39 @@ static bool needs_call(const struct opened *opened)
     return filter_refuses(&opened->unit);
 }
 
-static uint64_t limit_of(const struct opened *opened, const struct wish *wish,
-                         const struct look *look)
+/* What was asked for; else what the server's configuration says; else what is usual. */
+static struct load load_of(const struct opened *opened, const struct wish *wish,
+                           const struct look *look, const char *program)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    struct load load = {.processes =
-                            look->count > 0 ? (unsigned)look->count : (unsigned)processors + 1,
+    struct load load = {.processes = look->count > 0
+                                         ? (unsigned)look->count
+                                         : (unsigned)sysconf(_SC_NPROCESSORS_ONLN) + 1,
                         .certificates = wish->certificates,
                         .connections = wish->connections};
+    struct server_config config = server_config_of(opened, program, load.processes);
+
+    if (load.connections == 0)
+        load.connections = config.connections > 0 ? config.connections : USUAL_CONNECTIONS;
+    if (load.certificates == 0)
+        load.certificates = config.certificates > 0 ? config.certificates : USUAL_CERTIFICATES;
+    return load;
+}
+
+static void find_limit(const struct opened *opened, const struct wish *wish,
+                       const struct look *look, struct plan *plan)
+{
     char program[PATH_MAX] = "";
     const char *slash;
 
-    if (wish->memlock_mib > 0)
-        return wish->memlock_mib;
-    if (postgresql_starts(&opened->unit))
-        return sizing_limit("postgres", &load);
     program_of_unit(&opened->unit, program);
     slash = strrchr(program, '/');
-    return sizing_limit(slash != NULL ? slash + 1 : program, &load);
+    plan->load = load_of(opened, wish, look, program);
+    plan->memlock_mib = wish->memlock_mib;
+    if (plan->memlock_mib == 0)
+        plan->memlock_mib = sizing_limit(postgresql_starts(&opened->unit) ? "postgres"
+                                         : slash != NULL                  ? slash + 1
+                                                                          : program,
+                                         &plan->load);
 }
 
 /* Returns the value of LD_PRELOAD: the object, and then what the unit preloads itself. */
@@ -116,7 +133,8 @@ bool plan_make(const struct opened *opened, const struct wish *wish, const char 
     char tool[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", tool, sizeof(tool) - 1);
 
-    *plan = (struct plan){.memlock_mib = limit_of(opened, wish, look)};
+    *plan = (struct plan){.text = NULL};
+    find_limit(opened, wish, look, plan);
     if (length <= 0) {
         say("enable: /proc/self/exe cannot be read; mount /proc");
         return false;

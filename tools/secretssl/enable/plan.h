@@ -8,17 +8,19 @@
 
 #include "enable/open.h"
 #include "enable/processes.h"
+#include "enable/sizing.h"
 
 struct wish {
-    uint64_t memlock_mib; /* 0: by the formula */
-    uint64_t connections;
-    unsigned certificates;
+    uint64_t memlock_mib;  /* 0: by the formula */
+    uint64_t connections;  /* 0: by the server's own configuration */
+    unsigned certificates; /* 0: the same */
 };
 
 struct plan {
     char *preload; /* the value of LD_PRELOAD */
     char *text;    /* of the drop-in */
     uint64_t memlock_mib;
+    struct load load; /* that the limit is for */
 };
 
 /*

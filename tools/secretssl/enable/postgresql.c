@@ -19,8 +19,8 @@ bool postgresql_starts(const struct unit *unit)
     return starts;
 }
 
-/* The file of postgresql@15-main.service is /etc/postgresql/15/main/environment. */
-static bool environment_file(const char *unit, char path[PATH_MAX])
+bool postgresql_cluster(const char *unit, char *version, size_t version_room, char *cluster,
+                        size_t cluster_room)
 {
     const char *instance = strchr(unit, '@'), *end = strrchr(unit, '.');
     const char *dash = instance != NULL ? strchr(instance, '-') : NULL;
@@ -28,8 +28,20 @@ static bool environment_file(const char *unit, char path[PATH_MAX])
     if (dash == NULL || end == NULL || end < dash)
         return false;
     instance++;
-    snprintf(path, PATH_MAX, "/etc/postgresql/%.*s/%.*s/environment", (int)(dash - instance),
-             instance, (int)(end - dash - 1), dash + 1);
+    return (size_t)snprintf(version, version_room, "%.*s", (int)(dash - instance), instance) <
+               version_room &&
+           (size_t)snprintf(cluster, cluster_room, "%.*s", (int)(end - dash - 1), dash + 1) <
+               cluster_room;
+}
+
+/* The file of postgresql@15-main.service is /etc/postgresql/15/main/environment. */
+static bool environment_file(const char *unit, char path[PATH_MAX])
+{
+    char version[32], cluster[128];
+
+    if (!postgresql_cluster(unit, version, sizeof(version), cluster, sizeof(cluster)))
+        return false;
+    snprintf(path, PATH_MAX, "/etc/postgresql/%s/%s/environment", version, cluster);
     return true;
 }
 

@@ -14,7 +14,8 @@ static const uid_t some_user = 65534; /* one that is not root, and owns nothing 
 
 bool program_of_unit(const struct unit *unit, char program[PATH_MAX])
 {
-    pid_t pid = unit_main_pid(unit);
+    /* A service that starts may still be systemd's own program, before it executes another. */
+    pid_t pid = unit_is(unit, "ActiveState", "activating") ? 0 : unit_main_pid(unit);
     char link[40], *path;
     ssize_t length;
 
