@@ -1,108 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public functions, as thin wrappers. */
 #include "secretmem.h"
+#include "api/library.h"
+#include "api/own_arena.h"
+#include "api/own_malloc.h"
 #include "base/counters.h"
 #include "base/settings.h"
-#include "fork/fork.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
-#include "log/log.h"
 #include "os/valgrind.h"
-#include "process/exit_report.h"
-#include "stacktrace/load_library.h"
-#include "stacktrace/unwind.h"
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
-
-extern char **environ;
-
-static bool used;
-
-/* Applies settings that take effect at once. Called where no allocation is in progress. */
-static void library_apply(void)
-{
-    sm_exit_report_init(&used);
-    if (sm_settings.trace)
-        sm_unwind_load();
-}
-
-/*
- * Keeps the object loaded, because the atfork handlers and the thread-end handler are never
- * removed. The shared library is linked so that it is not unloaded. A plugin that contains the
- * static archive could be unloaded, and the next fork would jump to unmapped code.
- */
-static void stay_loaded(void)
-{
-    Dl_info info;
-
-    if (dladdr(&used, &info) != 0 && info.dli_fname && *info.dli_fname)
-        dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-    dlerror(); /* A statically linked program has no such object. */
-}
-
-/*
- * A wrong value in the environment is reported and ignored, because this library must not end a
- * program for it.
- */
-static void read_environment(void)
-{
-    static sm_flag done;
-    char error[256];
-
-    if (__atomic_exchange_n(&done, true, __ATOMIC_RELAXED))
-        return;
-    sm_log_init("libsecretmem");
-    sm_library_init();
-    if (!getauxval(AT_SECURE) && sm_settings_from_env(environ, error, sizeof(error)) != 0)
-        sm_log("%s: ignored", error);
-}
-
-/*
- * Runs before main, so that the atfork handlers are the outermost, and while there is one
- * thread. Where malloc itself is made from this library, dlopen is the first to use it.
- */
-__attribute__((constructor)) static void library_start(void)
-{
-    read_environment();
-    stay_loaded();
-    sm_heap_start();
-    sm_fork_init();
-    library_apply();
-}
-
-static void first_use(void)
-{
-    static sm_flag begun;
-
-    if (sm_unlikely(!__atomic_load_n(&used, __ATOMIC_RELAXED)) &&
-        !__atomic_exchange_n(&begun, true, __ATOMIC_RELAXED)) {
-        __atomic_store_n(&used, true, __ATOMIC_RELAXED);
-        read_environment(); /* for what runs before library_start */
-        sm_heap_start();
-        sm_fork_init();
-        sm_fork_start();
-        sm_heap_seal();
-    }
-}
-
-SM_EXPORT int secretmem_configure(const char *name, const char *value)
-{
-    char error[256];
-
-    if (__atomic_load_n(&used, __ATOMIC_RELAXED))
-        return SECRETMEM_E_LATE;
-    switch (sm_settings_set(name, value, error, sizeof(error))) {
-    case 0:
-        library_apply();
-        return SECRETMEM_OK;
-    case -2:
-        return SECRETMEM_E_NAME;
-    default:
-        return SECRETMEM_E_VALUE;
-    }
-}
 
 SM_EXPORT const char *secretmem_strerror(int error)
 {
@@ -129,7 +37,7 @@ static void *answer(void *p)
 
 SM_EXPORT void *secretmem_malloc(size_t size)
 {
-    first_use();
+    sm_library_use();
     return answer(sm_malloc(size, SM_PART_KEY));
 }
 
@@ -159,6 +67,8 @@ SM_EXPORT void *secretmem_realloc(void *p, size_t size)
         secretmem_free(p);
         return NULL;
     }
+    if (sm_own_arena_of(p))
+        return sm_own_realloc(p, size);
     return answer(sm_realloc(p, size));
 }
 
@@ -168,7 +78,7 @@ SM_EXPORT void *secretmem_aligned_alloc(size_t alignment, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    first_use();
+    sm_library_use();
     return answer(sm_aligned_malloc(alignment, size, SM_PART_KEY));
 }
 
@@ -176,19 +86,25 @@ SM_EXPORT void secretmem_free(void *p)
 {
     int error = errno;
 
-    if (p)
+    if (sm_own_arena_of(p))
+        sm_own_free(p);
+    else if (p)
         sm_free(p);
     errno = error;
 }
 
 SM_EXPORT size_t secretmem_usable_size(const void *p)
 {
+    if (sm_own_arena_of(p))
+        return sm_own_usable_size(p);
     return p ? sm_usable_size(p) : 0;
 }
 
 SM_EXPORT int secretmem_contains(const void *p)
 {
-    return sm_is_secret(p);
+    const struct secretmem_arena *arena = sm_own_arena_of(p);
+
+    return arena ? arena->kind == SM_KIND_SECRET : sm_is_secret(p);
 }
 
 SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
@@ -213,11 +129,4 @@ SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
     now.forks = sm_counted(&sm_stats.forks);
     now.forks_failed = sm_counted(&sm_stats.fork_failed);
     memcpy(stats, &now, sm_min(size, sizeof(now)));
-}
-
-/* Reports for STATS=1 and TRACE=1, as in the preload library. */
-__attribute__((destructor)) static void library_end(void)
-{
-    if (used)
-        sm_exit_report_register();
 }

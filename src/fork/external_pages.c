@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define RANGES 16
+#define RANGES 80 /* 64 of them for arenas of libsecretmem's users */
 
 static struct range {
     char *address; /* NULL: none */
@@ -17,6 +17,8 @@ static struct range {
     char *copy;  /* where a child's copy is made */
     bool locked; /* locked memory: this child had no secret memory for the range */
 } ranges[RANGES];
+void (*sm_external_unseal)(void);
+
 static struct sm_lock lock; /* taken inside the allocator, so never held at fork */
 
 static int present(char *pages, size_t length, volatile uint32_t *progress)
@@ -68,7 +70,7 @@ static int external_take(char *address, size_t length)
     int error;
 
     if (!range)
-        return -ENOMEM;
+        return -ENOSPC;
     sm_pages_raise_limit(2 * length);
     error = duplicate(address, length, &copy, NULL);
     if (error)
@@ -209,6 +211,8 @@ bool sm_external_inherit(bool inherit)
 
 const char *sm_external_fork_copy(volatile uint32_t *progress)
 {
+    if (sm_external_unseal)
+        sm_external_unseal();
     for (int i = 0; i < RANGES; i++) {
         struct range *range = &ranges[i];
         int error;
@@ -243,6 +247,15 @@ const char *sm_external_fork_install(void)
         range->copy = NULL;
     }
     return NULL;
+}
+
+bool sm_external_is_locked(const void *address)
+{
+    for (int i = 0; i < RANGES; i++) {
+        if (ranges[i].address == address)
+            return ranges[i].locked;
+    }
+    return false;
 }
 
 bool sm_external_fork_withhold(void)

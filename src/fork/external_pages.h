@@ -10,7 +10,8 @@
 
 /*
  * Replaces a range of pages by secret pages and keeps the contents. Returns 0, or a negative
- * errno value if nothing changed. No other thread may write to the range meanwhile.
+ * errno value if nothing changed; -ENOSPC if there are too many ranges already. No other thread
+ * may write to the range meanwhile.
  */
 int sm_external_adopt(void *address, size_t length);
 
@@ -29,5 +30,17 @@ const char *
 sm_external_fork_copy(volatile uint32_t *progress); /* progress counts pages, for the parent */
 const char *sm_external_fork_install(void);
 bool sm_external_fork_withhold(void);
+
+/*
+ * Whether the range that begins at an address is locked memory, because this child had no
+ * secret memory for it.
+ */
+bool sm_external_is_locked(const void *address);
+
+/*
+ * Set by the layer that takes access from ranges; NULL: all can be read. Called in a child
+ * before the copy, makes them readable there.
+ */
+extern SM_LOCAL void (*sm_external_unseal)(void);
 
 #endif

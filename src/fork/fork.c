@@ -42,6 +42,8 @@ static struct {
     int error;  /* errno before the fork */
 } forking;
 
+void (*sm_fork_after)(bool child);
+
 static bool innermost; /* no handler of the program runs between this library's and clone */
 
 /* The atfork handlers below handle this thread's fork. */
@@ -167,12 +169,14 @@ static void fork_prepare(void)
     prepare_for(true);
 }
 
-static void finish(void)
+static void finish(bool in_child)
 {
     void *block;
 
     sm_window_close();
     sm_gate_open();
+    if (sm_fork_after)
+        sm_fork_after(in_child);
     while ((block = sm_window_take_deferred()))
         sm_free(block);
 }
@@ -214,8 +218,8 @@ static void after_in_parent(void)
         sm_count(&sm_stats.fork_failed, 1);
         sm_lapse_count(SM_LAPSE_CHILD); /* The child writes the line. */
     }
+    finish(false);
     errno = failure ? failure : forking.error;
-    finish();
 }
 
 /* Whether the handlers are called for a fork that fork_prepare() ignored. */
@@ -311,7 +315,7 @@ static void after_in_child(void)
     sm_fork_start();
     sm_thread_cache_after_fork(blocks, 0, bytes);
     sm_helper_alone(false);
-    finish();
+    finish(true);
 }
 
 static void child(void)

@@ -54,6 +54,12 @@ bool sm_fork_holds(void);
 bool sm_fork_stop_threads(void);
 void sm_fork_let_threads_go(void);
 
+/*
+ * Set by the layer above; NULL: none. Called in the parent and in the child at the end of an
+ * announced fork, when the child has its copy.
+ */
+extern SM_LOCAL void (*sm_fork_after)(bool child);
+
 /* fork_copy.c makes the copy, in the child, while the parent waits. */
 struct sm_fork_copy {
     char *temp[SM_PARTS];        /* where the copy of a partition is made; NULL: none */

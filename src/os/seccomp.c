@@ -60,6 +60,8 @@ static const struct {
     [SM_CALL_SHMGET] = {SYS_shmget, {IPC_PRIVATE, 0, 0600}},
     [SM_CALL_SHMAT] = {SYS_shmat, {(uint64_t)-1}},
     [SM_CALL_SHMCTL] = {SYS_shmctl, {(uint64_t)-1, IPC_STAT}},
+    [SM_CALL_PKEY_ALLOC] = {SYS_pkey_alloc, {(uint64_t)-1, 0}},
+    [SM_CALL_PKEY_MPROTECT] = {SYS_pkey_mprotect, {0, 0, PROT_READ | PROT_WRITE, 1}},
 };
 
 /* A limit of 1 byte prevents dumps, also where dumps go to a program. */

@@ -42,6 +42,8 @@ enum sm_call {
     SM_CALL_SHMGET,
     SM_CALL_SHMAT,
     SM_CALL_SHMCTL,
+    SM_CALL_PKEY_ALLOC,
+    SM_CALL_PKEY_MPROTECT,
     SM_CALLS
 };
 

@@ -22,7 +22,7 @@ SPEAKS = {
     "src/process/exit_report.c": "the summary, and the report of SECRETSSL_TRACE",
     "src/stacktrace/fatal.c": "the end of the process",
     "src/fork/fork_shared.c": "a child that is given up, with its counter",
-    "src/api/secretmem.c": "a wrong setting, which is ignored",
+    "src/api/library.c": "a wrong setting, which is ignored",
 }
 SAYS = re.compile(r"\bsm_v?log(?:_once)?\(")
 USE = re.compile(r"\bsm_lapse(?:_each|_count)?\(\s*SM_LAPSE_(\w+)")

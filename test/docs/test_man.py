@@ -76,18 +76,19 @@ def scenario_settings(_env, rep):
 
 
 def scenario_functions(_env, rep):
-    """Each function and error of secretmem.h is in secretmem(3), and no other."""
-    header, manual = pages.page("include/secretmem.h"), pages.page("docs/secretmem.3")
+    """Each function and error of secretmem.h is in a page of section 3, and no other."""
+    found = sorted(glob.glob(os.path.join(pages.ROOT, "docs", "*.3")))
+    header, manual = pages.page("include/secretmem.h"), "".join(map(pages.page, found))
     pattern = r"^[a-z].*?\b(secretmem_\w+)\(([^)]*)\);"
     functions = dict(re.findall(pattern, header, re.M))
     rep.ok(len(functions) >= 10, f"{len(functions)} functions")
     for name, arguments in functions.items():
         quoted = " ".join(f'"{one.strip()}"' for one in arguments.split(","))
-        rep.ok(f".Fn {name} {quoted}\n" in manual, f"secretmem(3) has {name} as it is declared")
-    named = set(re.findall(r"secretmem_\w+", manual)) - {"secretmem_stats"}
+        rep.ok(f".Fn {name} {quoted}\n" in manual, f"section 3 has {name} as it is declared")
+    named = set(re.findall(r"^\.(?:Fn|Nm) (secretmem_\w+)", manual, re.M))
     rep.equal(named - set(functions), set(), "and no function that there is not")
-    for error in re.findall(r"SECRETMEM_(?:OK|E_\w+)", header):
-        rep.ok(error in manual, f"secretmem(3) has {error}")
+    for error in set(re.findall(r"SECRETMEM_(?:OK|E_\w+|FILE_\w+|ARENA_\w+)", header)):
+        rep.ok(error in manual, f"section 3 has {error}")
 
 
 MEMFD_SECRET = "/usr/share/man/man2/memfd_secret.2.gz"

@@ -47,6 +47,8 @@ static const struct {
     {SM_CALL_SHMGET, SYS_shmget},
     {SM_CALL_SHMAT, SYS_shmat},
     {SM_CALL_SHMCTL, SYS_shmctl},
+    {SM_CALL_PKEY_ALLOC, SYS_pkey_alloc},
+    {SM_CALL_PKEY_MPROTECT, SYS_pkey_mprotect},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
