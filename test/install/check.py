@@ -45,7 +45,7 @@ def files(prefix, libdir, includedir, version):
                  lib / f"{so}.{version}", lib / "pkgconfig/secretmem.pc",
                  lib / "cmake/secretmem/secretmemConfig.cmake",
                  lib / "cmake/secretmem/secretmemConfigVersion.cmake",
-                 Path(prefix, includedir, "secretmem.h")]:
+                 Path(prefix, includedir, "secretmem.h"), Path(prefix, includedir, "secretmem.hpp")]:
         if not path.exists():
             sys.exit(f"{path} was not installed")
     if f"soname: [{so}.0]" not in run("readelf", "-d", lib / so):
@@ -79,6 +79,10 @@ def use_cmake(cmake, prefix, sources, examples, work):
     work = Path(work, "examples")
     for program in ["c_secretmem", "cc_secretmem", "c_secretmem_static", "cc_secretmem_static"]:
         expect(run(Path(work, program)))
+    for standard in "11", "17":
+        said = run(Path(work.parent, f"types_{standard}"))
+        if said != "all types work\n":
+            sys.exit(f"types_{standard} said {said!r}")
     linked = run("readelf", "-d", Path(work, "c_secretmem"), Path(work, "c_secretmem_static"))
     if linked.count("[libsecretmem.so.0]") != 1:
         sys.exit("one program should need libsecretmem.so.0")
@@ -98,9 +102,9 @@ def use_pkg_config(prefix, libdir, examples, work, cc, cxx):
         expect(run(program, env=dict(env, LD_LIBRARY_PATH=str(lib))))
     # The header alone, as C11 and as C++11, pedantically
     for compiler, language in [(cc, ["-std=c11", "-xc"]), (cxx, ["-std=c++11", "-xc++"])]:
+        header = "secretmem.hpp" if language[-1] == "-xc++" else "secretmem.h"
         run(compiler, *language, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only",
-            *[flag for flag in flags if flag.startswith("-I")], "-include", "secretmem.h",
-            "/dev/null")
+            *[flag for flag in flags if flag.startswith("-I")], "-include", header, "/dev/null")
 
 
 if __name__ == "__main__":

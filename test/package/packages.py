@@ -21,7 +21,7 @@ OLDER = "0.0.9"
 EXPECTED = {
     "libsecretssl0": ["lib/{triplet}/libsecretssl.so"],
     "libsecretmem0": ["lib/{triplet}/libsecretmem.so.0", "lib/{triplet}/libsecretmem.so.{version}"],
-    "libsecretmem-dev": ["include/secretmem.h", "lib/{triplet}/libsecretmem.a",
+    "libsecretmem-dev": ["include/secretmem.h", "include/secretmem.hpp", "lib/{triplet}/libsecretmem.a",
                          "lib/{triplet}/libsecretmem.so", "lib/{triplet}/pkgconfig/secretmem.pc",
                          "lib/{triplet}/cmake/secretmem/secretmemConfig.cmake",
                          "share/doc/libsecretmem-dev/examples/secret.c"],
