@@ -9,7 +9,8 @@ install_manual(3 development)
 install_manual(7 preload)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libsecretmem-dev COMPONENT development)
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libsecretmem-dev COMPONENT development USE_SOURCE_PERMISSIONS
+  PATTERN __pycache__ EXCLUDE PATTERN *.so EXCLUDE)
 
 if(SECRETSSL_TOOLS)
   install_manual(1 tool)

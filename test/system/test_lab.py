@@ -4,14 +4,16 @@ TLS, AF_ALG. CTest knows these by -C lab only; scripts/lib/kernel.sh runs them i
 kernels."""
 
 import ctypes
+import json
 import os
 import shutil
 import subprocess
 import sys
 
-from harness import figures, keys, memory, ninep, pinned, process, report, tls
+from harness import figures, guest, keys, memory, ninep, pinned, process, report, tls
 from harness.nginx import Nginx
 from test_against_root import SECRET, held
+from test_guest import secret_of
 from test_key_file import check_reading, forms
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -346,6 +348,43 @@ def scenario_afalg(env, rep):
         process.expect_messages(
             rep, [line for line in result.messages if line.startswith("libsecretssl")],
             ["OpenSSL's engine afalg is refused"] if protected else [], title)
+
+
+def scenario_guest_kcore(env, rep):
+    """Two guests of QEMU in this guest, each with a secret of its own: the kernel's view of all memory has what
+    the ordinary one holds, and nothing of the other one's."""
+    keys_of, running = [], []
+    for secret_memory in False, True:
+        key, masked = secret_of(env, f"key-{secret_memory}.pem")
+        with open(env.path(f"firmware-{secret_memory}"), "wb") as file:
+            file.write(guest.firmware(masked))
+        running.append(guest.Guest(env, secret_memory, [*guest.TCG, "-bios", file.name], seconds=150))
+        keys_of.append(key)
+    options = [part for key in keys_of for part in ("--key", key)]
+    done = process.run(env, [env.tool, "scan", "--json", *options, "--kernel"], env.plain(), seconds=200)
+    kernel = json.loads(done.out)["processes"][0]
+    rep.ok(kernel["searched_bytes"] > 64 << 20, "all of memory was searched", kernel["error"])
+    found = [[int(copy["address"], 16) for copy in kernel["copies"]
+              if (copy["key"], copy["encoding"]) == (key, "little-endian")] for key in keys_of]
+    # The guest has its copies one behind the other. One that stands alone is of whoever searches: a register or a
+    # stack, as it is not there without a search.
+    rows = [sum(address + 32 in there for address in there) for there in map(set, found)]
+    rep.ok(rows[0] >= guest.COPIES - 8, f"the control: {len(found[0])} copies of the ordinary guest's secret")
+    rep.equal(rows[1], 0, "copies of the secret of the guest in secret memory")
+    rep.ok(len(found[1]) <= 2, f"{len(found[1])} copies elsewhere", found[1])
+    for one in running:
+        one.stop()
+
+
+def scenario_guest_kvm(env, rep):
+    """KVM takes secret memory for a guest, and does not run there: get_user_pages() refuses it (EFAULT).
+    Ordinary and shared memory run."""
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        need("kvm_amd" if " svm" in file.read() else "kvm_intel")
+    done = process.run(env, [env.helper("kvm_guest")], env.plain())
+    rep.equal(done.out.splitlines(), ["ordinary taken runs", "shared taken runs", "secret taken EFAULT"],
+              "what KVM says of each kind of memory")
+    rep.note(done.err)
 
 
 if __name__ == "__main__":
