@@ -18,9 +18,9 @@ enum sm_own_seal { SM_OWN_NOT_SEALED, SM_OWN_SEALED_BY_MPROTECT, SM_OWN_SEALED_B
 struct secretmem_arena {
     char *start;   /* NULL: unused. Written last, and cleared first */
     size_t length; /* bytes, without the inaccessible page on either side */
-    struct sm_lock lock;
     struct sm_own_blocks blocks;
     size_t blocks_memory; /* bytes of the bitmaps; 0: a descriptor's memory, no arena */
+    struct sm_lock lock;
     enum sm_kind kind;
     enum sm_own_seal seal;
     int key;         /* of SM_OWN_SEALED_BY_KEY */

@@ -40,8 +40,8 @@ int sm_secret_file_open(size_t length)
 
 int64_t sm_secret_file_size(int fd)
 {
-    struct statfs in;
-    struct stat st;
+    struct statfs in = {0};
+    struct stat st = {0};
     long error = sm_sys(SYS_fstatfs, fd, &in);
 
     if (error == 0)

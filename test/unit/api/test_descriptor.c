@@ -211,6 +211,33 @@ Test(descriptor, mistakes)
     cr_assert_eq(errno, EFBIG);
 }
 
+/* At the limit: an error, no SIGBUS, and nothing that stays taken. */
+Test(descriptor, limit)
+{
+    int large, small;
+    char *p;
+
+    become_limited();
+    large = secretmem_fd_create(131072);
+    small = secretmem_fd_create(16384);
+    for (int i = 0; i < 50; i++) {
+        errno = 0;
+        cr_assert_null(secretmem_fd_map(large, NULL));
+        cr_assert_eq(errno, ENOMEM);
+    }
+    close(large);
+    p = secretmem_fd_map(small, NULL);
+    cr_assert_not_null(p);
+    memset(p, 1, 16384);
+}
+
+Test(descriptor, refused)
+{
+    refuse_call(SYS_memfd_secret);
+    cr_assert_eq(secretmem_fd_create(1), -1);
+    cr_assert_eq(errno, EPERM);
+}
+
 Test(descriptor, freed_as_a_block, .signal = SIGABRT)
 {
     secretmem_free(secretmem_fd_map(secretmem_fd_create(1), NULL));

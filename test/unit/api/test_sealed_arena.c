@@ -294,6 +294,52 @@ Test(sealed_arena, fork_by_mprotect)
     check_fork();
 }
 
+/* A filter that the program installs later: no access, and what cannot be cleared ends the
+ * process. */
+Test(sealed_arena, mprotect_refused)
+{
+    char *p;
+
+    take_keys();
+    other.arena = secretmem_arena_create(4096, SEALED);
+    p = secret_in(other.arena);
+    refuse_call(SYS_mprotect);
+    errno = 0;
+    cr_assert_eq(secretmem_begin(other.arena), -1);
+    cr_assert_eq(errno, EPERM);
+    cr_assert_null(secretmem_arena_malloc(other.arena, 1));
+    cr_assert_eq(errno, EPERM);
+    cr_assert_eq(secretmem_arena_destroy(other.arena), -1);
+    cr_assert_eq(errno, EPERM);
+    cr_assert_not(readable(p));
+}
+
+Test(sealed_arena, mprotect_refused_to_end)
+{
+    char *p;
+
+    take_keys();
+    other.arena = secretmem_arena_create(4096, SEALED);
+    p = secret_in(other.arena);
+    cr_assert_eq(secretmem_begin(other.arena), 0);
+    refuse_call(SYS_mprotect);
+    cr_assert_eq(secretmem_end(other.arena), -1);
+    cr_assert_eq(errno, EPERM);
+    cr_assert_eq(state_of(other.arena).opened, 1, "the access goes on");
+    cr_assert_str_eq(p, "a secret");
+}
+
+Test(sealed_arena, mprotect_refused_to_free, .signal = SIGABRT)
+{
+    char *p;
+
+    take_keys();
+    other.arena = secretmem_arena_create(4096, SEALED);
+    p = secret_in(other.arena);
+    refuse_call(SYS_mprotect);
+    secretmem_free(p);
+}
+
 static void child_denied(void *arg)
 {
     EXPECT(!readable(arg));
