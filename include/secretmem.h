@@ -152,15 +152,16 @@ struct secretmem_arena_stats {
 
 /**
  * Makes an arena: memory apart from the heap's, between inaccessible pages. All of it is mapped
- * and resident at once, so that no later allocation fails for lack of memory of the machine.
- * @param size   bytes, 1 to 1 TiB, rounded up to whole pages: the cap of the arena. A block of
- * n bytes takes n + 8 bytes, rounded up to 16
+ * and resident at once, and does not count towards ARENA_SIZE, so that no later allocation
+ * fails for lack of memory of the machine.
+ * @param size  bytes, 1 to 1 TiB, rounded up to whole pages: the cap of the arena. A block of n
+ *              bytes takes n + 8 bytes, rounded up to 16
  * @param flags  SECRETMEM_ARENA_… or 0
  * @return the arena, or NULL with errno: EINVAL size or a flag is wrong; ENOMEM no memory, or
  *         RLIMIT_MEMLOCK is reached; ENOSPC the process has 256 arenas and mapped descriptors,
- * or 64 arenas that children get; EBUSY called in a fork by a handler that was registered
- * before this library; ENOSYS, EPERM and others as of memfd_secret(2), if secret memory is
- * required
+ *         or 64 arenas that children get; EBUSY called in a fork by a handler that was
+ *         registered before this library; ENOSYS, EPERM and others as of memfd_secret(2), if
+ *         secret memory is required
  *
  * Without SECRETMEM_ARENA_REQUIRE and REQUIRE=1 the arena may lie in locked or unlocked memory;
  * secretmem_arena_get_stats() tells. A child of fork(2) gets a copy of the arena at the same
@@ -171,8 +172,8 @@ secretmem_arena *secretmem_arena_create(size_t size, unsigned flags);
 /**
  * Clears and unmaps an arena with all its blocks. arena may be NULL.
  * @return 0, or -1 with errno: EINVAL this is no arena; EBUSY a thread has not ended its
- * access, or called in a fork by a handler that was registered before this library; EPERM
- * access cannot be given (sealed)
+ *         access, or called in a fork by a handler that was registered before this library;
+ *         EPERM access cannot be given (sealed)
  *
  * No thread may use the arena or its blocks any more.
  */
@@ -200,7 +201,8 @@ int secretmem_arena_get_stats(const secretmem_arena *arena, struct secretmem_are
  * Gives access to a sealed arena. Calls nest, up to 255 deep in a thread; each needs a
  * secretmem_end() by the same thread.
  * @return 0, or -1 with errno: EINVAL no arena, or not sealed; EACCES this child of fork(2)
- * does not have the arena; EOVERFLOW 255 calls deep; EPERM, ENOMEM mprotect(2) is refused
+ *         does not have the arena; EOVERFLOW 255 calls deep; EPERM, ENOMEM mprotect(2) is
+ *         refused
  *
  * With protection keys (seal of struct secretmem_arena_stats) only the calling thread gets
  * access, and threads that it creates before it ends the access, which keep it; system calls of
@@ -229,13 +231,14 @@ enum secretmem_file {
  * Reads a regular file into secret memory, with no copy of it in other memory of the process,
  * and drops the kernel's copy (page cache).
  * @param arena  where the block is allocated; NULL: in the heap
- * @param path   the file's name
- * @param most   bytes that are accepted; a longer file is refused before it is read
+ * @param path  the file's name
+ * @param most  bytes that are accepted; a longer file is refused before it is read
  * @param block  receives the block, with a zero byte behind the contents
- * @param size   receives the number of bytes read
+ * @param size  receives the number of bytes read
  * @return an enum secretmem_file: the file was read, and what became of the kernel's copy; or
- * -1 with errno, and neither *block nor *size is changed: EINVAL no regular file, or no arena;
- * EFBIG longer than most; ENOMEM no room; others as of open(2), read(2), secretmem_begin()
+ *         -1 with errno, and neither *block nor *size is changed: EINVAL no regular file, or no
+ *         arena; EFBIG longer than most; ENOMEM no room; others as of open(2), read(2),
+ *         secretmem_begin()
  *
  * Whoever must not leave the file in memory treats any result but SECRETMEM_FILE_DROPPED as a
  * failure, and frees the block. Pages that the kernel drops are not cleared before they are
@@ -247,9 +250,10 @@ int secretmem_read_file(secretmem_arena *arena, const char *path, size_t most, v
 /**
  * Makes secret memory for other processes: a descriptor, close-on-exec, not mapped in this
  * process. size is in bytes, 1 to 1 TiB, and cannot change. Close it by close(2); the memory is
- * freed when no process has the descriptor or a mapping.
+ * freed when no process has the descriptor or a mapping. Close it soon:
+ * root can take an open descriptor (pidfd_getfd(2)) and map it, and a mapping it cannot.
  * @return the descriptor, or -1 with errno: EINVAL size; EFBIG RLIMIT_FSIZE; EPERM a filter
- * forbids it; others as of memfd_secret(2)
+ *         forbids it; others as of memfd_secret(2)
  */
 int secretmem_fd_create(size_t size);
 
@@ -259,8 +263,8 @@ int secretmem_fd_create(size_t size);
  * not get the mapping: an access there is SIGSEGV.
  * @param size  receives the size in bytes; may be NULL
  * @return the memory, all of it resident, or NULL with errno: EBADF, EINVAL no secret memory
- * (of at least a byte); ENOMEM no address space, or RLIMIT_MEMLOCK is reached; ENOSPC, EBUSY as
- * secretmem_arena_create(); EPERM a filter forbids it
+ *         (of at least a byte); ENOMEM no address space, or RLIMIT_MEMLOCK is reached; ENOSPC,
+ *         EBUSY as secretmem_arena_create(); EPERM a filter forbids it
  *
  * The descriptor may be closed afterwards. secretmem_free() of the memory ends the process.
  */
@@ -277,15 +281,15 @@ int secretmem_fd_unmap(void *p);
  * Sends a descriptor of secret memory over a Unix socket, with one byte (SCM_RIGHTS). The
  * memory need not be mapped here.
  * @return 0, or -1 with errno: EINVAL fd is no secret memory, and nothing was sent; others as
- * of sendmsg(2)
+ *         of sendmsg(2)
  */
 int secretmem_fd_send(int socket, int fd);
 
 /**
  * Receives a descriptor of secret memory, which is close-on-exec and not mapped here.
  * @return the descriptor, or -1 with errno: EINVAL the peer sent a descriptor of something
- * else, which is closed; EPROTO the peer sent no descriptor, or several, which are closed;
- *         ECONNRESET the peer closed the socket; others as of recvmsg(2)
+ *         else, which is closed; EPROTO the peer sent no descriptor, or several, which are
+ *         closed; ECONNRESET the peer closed the socket; others as of recvmsg(2)
  */
 int secretmem_fd_receive(int socket);
 

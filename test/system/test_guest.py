@@ -32,6 +32,9 @@ def check_guest(env, rep, secret_memory, arguments, key, masked, title, megabyte
         rep.note(str(scan))
     rep.equal(memory.secret_bytes(running.pid), megabytes << 20 if secret_memory else 0,
               f"{title}: bytes of secret memory")
+    # Root could take a descriptor of the memory (pidfd_getfd) and map it.
+    open_ones = [os.readlink(f"/proc/{running.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{running.pid}/fd")]
+    rep.ok(len(open_ones) > 3 and not any("secretmem" in one for one in open_ones), f"{title}: none is open", open_ones)
     running.stop()
 
 

@@ -238,6 +238,58 @@ Test(descriptor, refused)
     cr_assert_eq(errno, EPERM);
 }
 
+static int answers[2];
+
+static void holds_open(void *arg)
+{
+    int fd = secretmem_fd_create(100);
+    char byte, *p = secretmem_fd_map(fd, NULL);
+
+    EXPECT(p != NULL);
+    strcpy(p, "left open");
+    if (arg)
+        close(fd);
+    EXPECT(write(pair[1], &fd, sizeof(fd)) == sizeof(fd));
+    EXPECT(read(answers[0], &byte, 1) == 1);
+}
+
+/* What root can do while a descriptor is open, and cannot once it is closed. */
+static void check_taken(bool closed)
+{
+    int fd, taken, status, process;
+    pid_t pid;
+
+    pair_up();
+    cr_assert_eq(pipe(answers), 0);
+    pid = fork();
+    if (pid == 0) {
+        holds_open(closed ? answers : NULL);
+        _exit(0);
+    }
+    cr_assert_eq(read(pair[0], &fd, sizeof(fd)), (ssize_t)sizeof(fd));
+    process = (int)syscall(SYS_pidfd_open, pid, 0);
+    taken = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+    if (closed) {
+        cr_assert_eq(taken, -1);
+        cr_assert_eq(errno, EBADF);
+    } else {
+        cr_assert_str_eq(secretmem_fd_map(taken, NULL), "left open");
+    }
+    cr_assert_eq(write(answers[1], "x", 1), 1);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+}
+
+Test(descriptor, taken_while_open)
+{
+    check_taken(false);
+}
+
+Test(descriptor, not_taken_when_closed)
+{
+    check_taken(true);
+}
+
 Test(descriptor, freed_as_a_block, .signal = SIGABRT)
 {
     secretmem_free(secretmem_fd_map(secretmem_fd_create(1), NULL));
