@@ -158,10 +158,9 @@ struct secretmem_arena_stats {
  *              bytes takes n + 8 bytes, rounded up to 16
  * @param flags  SECRETMEM_ARENA_… or 0
  * @return the arena, or NULL with errno: EINVAL size or a flag is wrong; ENOMEM no memory, or
- *         RLIMIT_MEMLOCK is reached; ENOSPC the process has 256 arenas and mapped descriptors,
- *         or 64 arenas that children get; EBUSY called in a fork by a handler that was
- *         registered before this library; ENOSYS, EPERM and others as of memfd_secret(2), if
- *         secret memory is required
+ *         RLIMIT_MEMLOCK is reached; ENOSPC the process has 256 arenas and mapped descriptors;
+ *         EBUSY called in a fork by a handler that was registered before this library; ENOSYS,
+ *         EPERM and others as of memfd_secret(2), if secret memory is required
  *
  * Without SECRETMEM_ARENA_REQUIRE and REQUIRE=1 the arena may lie in locked or unlocked memory;
  * secretmem_arena_get_stats() tells. A child of fork(2) gets a copy of the arena at the same

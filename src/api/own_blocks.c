@@ -48,13 +48,12 @@ static size_t skip_unused(const struct sm_own_blocks *blocks, size_t at, size_t 
     return end;
 }
 
-static size_t find_room(const struct sm_own_blocks *blocks, size_t from, size_t granules,
-                        size_t align)
+static size_t find_room(const struct sm_own_blocks *blocks, size_t from, size_t granules)
 {
     size_t at = from, end;
 
     while (at < blocks->granules) {
-        at = sm_round_up(skip_used(blocks, at), align);
+        at = skip_used(blocks, at);
         if (at >= blocks->granules || granules > blocks->granules - at)
             return SM_OWN_NO_BLOCK;
         end = skip_unused(blocks, at, at + granules);
@@ -76,12 +75,12 @@ static void set_used(struct sm_own_blocks *blocks, size_t at, size_t granules, b
     }
 }
 
-size_t sm_own_blocks_take(struct sm_own_blocks *blocks, size_t granules, size_t align)
+size_t sm_own_blocks_take(struct sm_own_blocks *blocks, size_t granules)
 {
-    size_t at = find_room(blocks, blocks->next, granules, align);
+    size_t at = find_room(blocks, blocks->next, granules);
 
     if (at == SM_OWN_NO_BLOCK)
-        at = find_room(blocks, 0, granules, align);
+        at = find_room(blocks, 0, granules);
     if (at == SM_OWN_NO_BLOCK)
         return at;
     set_used(blocks, at, granules, true);

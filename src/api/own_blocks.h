@@ -25,11 +25,8 @@ struct sm_own_blocks {
 size_t sm_own_blocks_memory(size_t granules);
 void sm_own_blocks_init(struct sm_own_blocks *blocks, void *memory, size_t granules);
 
-/*
- * Takes consecutive granules, of which the first is a multiple of align. Returns its number, or
- * SM_OWN_NO_BLOCK.
- */
-size_t sm_own_blocks_take(struct sm_own_blocks *blocks, size_t granules, size_t align);
+/* Takes consecutive granules. Returns the number of the first one, or SM_OWN_NO_BLOCK. */
+size_t sm_own_blocks_take(struct sm_own_blocks *blocks, size_t granules);
 
 /* Returns the number of granules of the block that begins at one, 0 if none does. */
 size_t sm_own_blocks_extent(const struct sm_own_blocks *blocks, size_t at);

@@ -55,9 +55,9 @@ static void keep_arena(struct secretmem_arena *arena)
     if (was_secret && sm_external_is_locked(arena->start))
         arena->kind = SM_KIND_LOCKED;
     if (!was_secret) {
-        /* A child does not inherit locks. */
-        arena->kind = sm_pages_lock(arena->start, arena->length, false) == 0 ? SM_KIND_LOCKED
-                                                                             : SM_KIND_PLAIN;
+        /* A child does not inherit locks. A sealed arena forbids to fault its pages in. */
+        arena->kind = sm_pages_lock(arena->start, arena->length, true) == 0 ? SM_KIND_LOCKED
+                                                                            : SM_KIND_PLAIN;
         count_kept(arena->kind, arena->length);
     }
     sm_own_seal_restore(arena);

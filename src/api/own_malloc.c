@@ -81,7 +81,7 @@ static void *take_block(struct secretmem_arena *arena, size_t granules, int *err
     *error = arena->withheld ? -EACCES : sm_own_open(arena);
     if (*error)
         return NULL;
-    at = sm_own_blocks_take(&arena->blocks, granules, 1);
+    at = sm_own_blocks_take(&arena->blocks, granules);
     if (at == SM_OWN_NO_BLOCK)
         *error = -ENOMEM;
     else

@@ -41,14 +41,14 @@ static int open_at_most(const char *path, size_t most, size_t *size)
 static ssize_t read_whole(int fd, char *to, size_t size)
 {
     size_t had = 0;
-    ssize_t got;
+    long got;
 
     while (had < size) {
-        got = pread(fd, to + had, size - had, (off_t)had);
-        if (got < 0 && errno == EINTR)
+        got = sm_sys(SYS_pread64, fd, to + had, size - had, had);
+        if (got == -EINTR)
             continue;
         if (got < 0)
-            return -errno;
+            return got;
         if (got == 0)
             break; /* The file is shorter by now. */
         had += (size_t)got;

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define RANGES 80 /* 64 of them for arenas of libsecretmem's users */
+#define RANGES 272 /* 256 of them for arenas of libsecretmem's users */
 
 static struct range {
     char *address; /* NULL: none */

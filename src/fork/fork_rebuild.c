@@ -108,6 +108,6 @@ void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
         *blocks += sm_empty_blocks(p);
         sm_partition_rebuild(p);
     }
-    if (sm_arena.span)
+    if (sm_arena.span || sm_arena.external)
         count_pages();
 }

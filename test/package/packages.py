@@ -10,6 +10,7 @@ usage: packages.py cpack BUILD WORK          makes them, and the ones of an olde
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def check_library(tree, deb, symbols):
             cwd=empty)
     said = Path(tree, "DEBIAN/symbols").read_text(encoding="ascii")
     for name in Path(symbols).read_text(encoding="ascii").split():
-        if f" {name}@SECRETMEM_0 " not in said:
+        if not re.search(rf"^ {name}@SECRETMEM_\d+ ", said, re.M):
             sys.exit(f"the symbols file has no {name}")
     if "SONAME               libsecretmem.so.0" not in run("objdump", "-p", library):
         sys.exit("the SONAME is not libsecretmem.so.0")
