@@ -1,68 +1,134 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interposes mlock() and its family. A libcrypto whose CRYPTO_secure_malloc_init() the preload
- * does not replace (node's own copy) locks its secure heap: by mlock, or mlock2 through
- * syscall(). The preload puts secret pages, which are always locked, under the heap. The
- * program may be in the same object as libcrypto, and lock other memory: the heap is recognised
- * by its guard pages and its contents (mlock_secure_heap.h).
+ * Interposes mlock() and its family. Whoever locks memory of its own keeps secrets in it: a
+ * libcrypto whose CRYPTO_secure_malloc_init() the preload does not replace (node's own copy),
+ * libgcrypt, libsodium, Botan. The preload puts secret pages, which are always locked, under
+ * the memory. A libcrypto's heap is recognised by its guard pages and its contents
+ * (mlock_secure_heap.h), other memory by the rule of mlock_rule.h.
  */
 #include "exports/mlock.h"
 #include "arena/shortage.h"
 #include "base/common.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include "exports/mlock_rule.h"
 #include "exports/mlock_secure_heap.h"
 #include "fork/external_pages.h"
 #include "heap/thread_cache.h"
+#include "hooks/own_maps.h"
 #include "hooks/own_secure_heap.h"
 #include "libcrypto/registry.h"
 #include "loader/real.h"
+#include "log/lapse.h"
 #include "log/log.h"
+#include "os/page_access.h"
+#include "os/pages.h"
+#include "os/zero.h"
 #include "start.h"
 #include <errno.h>
+#include <sys/single_threaded.h>
 
 int mlock(const void *address, size_t length);
 int mlock2(const void *address, size_t length, unsigned flags);
 int mlockall(int flags);
-int munmap(void *address, size_t length);
+int munlock(const void *address, size_t length);
 
-bool memlock_take(const void *caller, const void *address, size_t length)
+static bool is_outside_allocator(void)
 {
-    int error;
+    return start_ready() && !sm_is_rawfork_child() && !sm_inside_now();
+}
 
-    if (!libcrypto_contains(caller) || !start_ready() || sm_is_rawfork_child() ||
-        sm_inside_now())
-        return false;
-    error = guarded_heap(address, length);
-    if (error == -EINVAL)
-        return false;
-    own_secure_heap_seen();
-    if (error == 0)
-        error = sm_external_adopt((void *)address, length);
-    if (error == 0)
-        return true;
+/* If the kernel does not lock the memory either, the program is told, as without the preload.
+ */
+int memlock_left(int error, size_t length, int result)
+{
+    if (sm_likely(error >= 0) || result != 0)
+        return result;
     if (sm_settings.require)
-        sm_exit_refused("SECRETSSL_REQUIRE=1: no secret memory for OpenSSL's secure heap (%s)",
+        sm_exit_refused("SECRETSSL_REQUIRE=1: no secret memory for memory that the program "
+                        "locks (%s)",
                         sm_errno_name(error));
-    sm_count(&sm_stats.degraded, length / 4096);
+    sm_count(&sm_stats.degraded, length / SM_PAGE);
     sm_short_degraded(SM_KIND_LOCKED, error);
-    return false;
+    return result;
+}
+
+static int lock_leave(enum lock_rule why)
+{
+    static const char *const reasons[] = {
+        [LOCK_LARGE] = "it is too large (16 MiB, 4,096 pieces, SECRETSSL_ARENA_SIZE)",
+        [LOCK_BUSY] = "other threads may be writing to it",
+    };
+
+    sm_count(&sm_stats.mlocks_left, 1);
+    if (why != LOCK_OTHERS)
+        sm_lapse(SM_LAPSE_MLOCK, "memory that the program locked is not secret: %s",
+                 reasons[why]);
+    return MEMLOCK_LEFT;
+}
+
+static int lock_adopt(char *address, size_t length)
+{
+    int error = sm_external_adopt(address, length);
+
+    if (error == -EBUSY)
+        return lock_leave(LOCK_BUSY);
+    if (error == -ENOSPC)
+        return lock_leave(LOCK_LARGE);
+    if (error)
+        return error;
+    sm_count(&sm_stats.mlocks, 1);
+    return MEMLOCK_TAKEN;
+}
+
+static int lock_by_rule(const void *address, size_t length, const void *stack)
+{
+    char *from = (char *)((uintptr_t)address & ~(uintptr_t)(sm_os_page - 1));
+    char *to = (char *)sm_round_up((uintptr_t)address + length, sm_os_page);
+    enum lock_rule rule;
+
+    if (sm_settings.mlock == SM_MLOCK_OFF || length == 0 || to < from)
+        return MEMLOCK_LEFT;
+    if (sm_external_any() && sm_external_contains(from, (size_t)(to - from)))
+        return MEMLOCK_TAKEN;
+    /* This comes first, because other programs are not to start the allocator. */
+    if (!own_maps_has(from, (size_t)(to - from)) || !is_outside_allocator())
+        return lock_leave(LOCK_OTHERS);
+    rule = lock_judge(from, (size_t)(to - from), stack);
+    return rule == LOCK_MEANT ? lock_adopt(from, (size_t)(to - from)) : lock_leave(rule);
+}
+
+int memlock_take(const void *caller, const void *address, size_t length, const void *stack)
+{
+    int error = -EINVAL;
+
+    if (libcrypto_contains(caller) && is_outside_allocator())
+        error = guarded_heap(address, length);
+    if (error == -EINVAL)
+        return lock_by_rule(address, length, stack);
+    own_secure_heap_seen();
+    return error == 0 ? lock_adopt((char *)address, length) : error;
 }
 
 /* As mlock(2). */
 SM_EXPORT int mlock(const void *address, size_t length)
 {
-    if (memlock_take(__builtin_return_address(0), address, length))
-        return 0;
-    return REAL(mlock)(address, length);
+    int taken =
+        memlock_take(__builtin_return_address(0), address, length, __builtin_frame_address(0));
+
+    return taken == MEMLOCK_TAKEN ? 0
+                                  : memlock_left(taken, length, REAL(mlock)(address, length));
 }
 
 /* As mlock2(2). */
 SM_EXPORT int mlock2(const void *address, size_t length, unsigned flags)
 {
-    if (memlock_take(__builtin_return_address(0), address, length))
-        return 0;
-    return REAL(mlock2)(address, length, flags);
+    int taken =
+        memlock_take(__builtin_return_address(0), address, length, __builtin_frame_address(0));
+
+    return taken == MEMLOCK_TAKEN
+               ? 0
+               : memlock_left(taken, length, REAL(mlock2)(address, length, flags));
 }
 
 /*
@@ -79,9 +145,25 @@ SM_EXPORT int mlockall(int flags)
     return result;
 }
 
-/* As munmap(2). */
-SM_EXPORT int munmap(void *address, size_t length)
+static bool is_clear(const char *from, const char *to)
 {
-    sm_external_release(address, length);
-    return REAL(munmap)(address, length);
+    for (; from < to; from += sm_os_page) {
+        if (sm_page_access((char *)from) == SM_ACCESS_NONE || !sm_is_zero(from, sm_os_page))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * As munlock(2). Pages become ordinary again if no other thread can be writing to them.
+ */
+SM_EXPORT int munlock(const void *address, size_t length)
+{
+    const char *from = (const char *)((uintptr_t)address & ~(uintptr_t)(sm_os_page - 1));
+    const char *to = (const char *)sm_round_up((uintptr_t)address + length, sm_os_page);
+
+    if (sm_external_any() && sm_external_contains(from, (size_t)(to - from)) &&
+        is_outside_allocator() && (__libc_single_threaded || is_clear(from, to)))
+        sm_external_restore(from, (size_t)(to - from), false);
+    return REAL(munlock)(address, length);
 }

@@ -56,16 +56,20 @@ long preload_filtering_syscall(long nr, long a, long b, long c, long d, long e, 
     const struct sock_fprog *program;
     struct sm_seal seal;
     bool seals = filters(nr, a, &program, b, c);
+    int taken = MEMLOCK_LEFT;
     long result;
 
-    if ((nr == SYS_mlock || nr == SYS_mlock2) &&
-        memlock_take(__builtin_return_address(0), (const void *)a, (size_t)b))
+    if (nr == SYS_mlock || nr == SYS_mlock2)
+        taken = memlock_take(__builtin_return_address(0), (const void *)a, (size_t)b,
+                             __builtin_frame_address(0));
+    if (taken == MEMLOCK_TAKEN)
         return 0;
     if (seals)
         sm_sandbox_prepare(&seal, program);
     result = sm_sys6(nr, a, b, c, d, e, f);
     if (seals)
         sm_sandbox_confirm(&seal, result >= 0);
+    memlock_left(taken, (size_t)b, (int)result);
     return checked(result);
 }
 

@@ -60,6 +60,11 @@ void *real_function(enum real which)
     return function;
 }
 
+bool real_is_resolved(void)
+{
+    return __atomic_load_n(&resolved, __ATOMIC_RELAXED);
+}
+
 void real_resolve(void)
 {
     for (unsigned i = 0; i < REAL_NUMBER; i++)

@@ -3,13 +3,16 @@
 #ifndef PRELOAD_LOADER_REAL_H
 #define PRELOAD_LOADER_REAL_H
 
+#include <stdbool.h>
+
 #define REAL_FUNCTIONS(entry)                                                                  \
     entry(_dl_find_object) /* glibc 2.35 */                                                    \
         entry(dlmopen) entry(dlopen) entry(dlvsym) entry(fclose) entry(fgets) entry(fopen)     \
             entry(fopen64) entry(fread) entry(freopen) entry(freopen64) entry(fwrite)          \
-                entry(makecontext) entry(mlock) entry(mlock2) entry(mlockall) entry(munmap)    \
-                    entry(pclose) entry(prlimit) entry(prlimit64) entry(setrlimit)             \
-                        entry(setrlimit64) entry(setsockopt)
+                entry(madvise) entry(makecontext) entry(mlock) entry(mlock2) entry(mlockall)   \
+                    entry(mmap) entry(mmap64) entry(mremap) entry(munlock) entry(munmap)       \
+                        entry(pclose) entry(prlimit) entry(prlimit64) entry(setrlimit)         \
+                            entry(setrlimit64) entry(setsockopt)
 
 #define REAL_NUMBER_OF(name) REAL_##name,
 enum real { REAL_FUNCTIONS(REAL_NUMBER_OF) REAL_NUMBER };
@@ -19,6 +22,9 @@ enum real { REAL_FUNCTIONS(REAL_NUMBER_OF) REAL_NUMBER };
  * deadlock when a library's constructor waits for the thread that looks up.
  */
 void real_resolve(void);
+
+/* Whether all functions are found, so that none is looked up. */
+bool real_is_resolved(void);
 
 /*
  * Returns the next definition after the preload's, never NULL for a function of the C library.

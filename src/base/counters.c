@@ -9,10 +9,15 @@ struct sm_stats sm_stats = {
 
 void sm_stats_pages(unsigned part, enum sm_kind kind, long n)
 {
+    sm_count(&sm_stats.part_pages[part], (uint64_t)n);
+    sm_stats_kind(kind, n);
+}
+
+void sm_stats_kind(enum sm_kind kind, long n)
+{
     uint64_t now = 0, peak = sm_counted(&sm_stats.pages_peak);
 
     sm_count(&sm_stats.pages[kind], (uint64_t)n);
-    sm_count(&sm_stats.part_pages[part], (uint64_t)n);
     for (int k = 0; k < SM_KINDS; k++)
         now += sm_counted(&sm_stats.pages[k]);
     while (now > peak && !__atomic_compare_exchange_n(&sm_stats.pages_peak, &peak, now, false,

@@ -49,6 +49,9 @@ struct sm_stats {
     uint64_t forks_recycled; /* copies made in pages of a child that has ended */
     uint64_t returned_bytes; /* given back to the kernel, ever */
     uint64_t quarantined;    /* bytes of freed blocks that are held back now */
+    uint64_t mlock_bytes;    /* of pages under memory that the program locked, now */
+    uint64_t mlocks;         /* locks answered with secret pages, ever */
+    uint64_t mlocks_left;    /* locks left to the kernel, ever */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;
@@ -65,5 +68,8 @@ static inline uint64_t sm_counted(const uint64_t *counter)
 
 /* Counts n pages that became resident (n negative: that are no longer resident). */
 void sm_stats_pages(unsigned part, enum sm_kind kind, long n);
+
+/* The same for pages of no partition. */
+void sm_stats_kind(enum sm_kind kind, long n);
 
 #endif

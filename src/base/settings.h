@@ -9,6 +9,7 @@ enum sm_uncached { SM_UNCACHED_OFF, SM_UNCACHED_PREFER, SM_UNCACHED_REQUIRE };
 enum sm_route { SM_ROUTE_ALL, SM_ROUTE_KEYS };
 enum sm_fork { SM_FORK_COPY, SM_FORK_DENY };
 enum sm_sessions { SM_SESSIONS_PLAIN, SM_SESSIONS_SEALED };
+enum sm_mlock { SM_MLOCK_AUTO, SM_MLOCK_OFF };
 enum sm_functions { SM_FUNCTIONS_REFUSE, SM_FUNCTIONS_IGNORE };
 enum sm_log { SM_LOG_STDERR, SM_LOG_SYSLOG, SM_LOG_FILE, SM_LOG_NONE };
 
@@ -27,6 +28,7 @@ struct sm_settings {
     int drop_cache;
     int sessions;  /* enum sm_sessions */
     int functions; /* enum sm_functions */
+    int mlock;     /* enum sm_mlock */
     int log;       /* enum sm_log */
     int stats;
     int trace;

@@ -1,89 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fork/external_pages.h"
-#include "arena/shortage.h"
 #include "base/counters.h"
-#include "base/settings.h"
+#include "fork/external_move.h"
+#include "fork/external_ranges.h"
 #include "heap/thread_cache.h"
-#include "log/lapse.h"
 #include "os/pages.h"
+#include "os/seccomp_calls.h"
 #include <errno.h>
-#include <string.h>
 
-#define RANGES 272 /* 256 of them for arenas of libsecretmem's users */
-
-static struct range {
-    char *address; /* NULL: none */
-    size_t length;
-    char *copy;  /* where a child's copy is made */
-    bool locked; /* locked memory: this child had no secret memory for the range */
-} ranges[RANGES];
-void (*sm_external_unseal)(void);
-
-static struct sm_lock lock; /* taken inside the allocator, so never held at fork */
-
-static int present(char *pages, size_t length, volatile uint32_t *progress)
+static char *end_of(const void *address, size_t length)
 {
-    int error = 0;
+    return (char *)sm_round_up((uintptr_t)address + length, sm_os_page);
+}
 
-    for (size_t at = 0; at < length && !error; at += sm_os_page) {
-        error = sm_pages_populate(pages + at);
-        if (progress)
-            ++*progress;
-    }
-    return error;
+static char *start_of(const void *address)
+{
+    return (char *)((uintptr_t)address & ~(uintptr_t)(sm_os_page - 1));
 }
 
 /*
- * Makes secret pages with the same contents, which are not in their place yet. progress: counts
- * pages, or NULL.
+ * The contents are compared after they were copied: if they changed meanwhile, another thread
+ * writes, and the pages cannot be exchanged.
  */
-static int duplicate(const char *from, size_t length, char **to, volatile uint32_t *progress)
+static int exchange_with(char *copy, char *address, size_t length)
 {
-    struct sm_secret_map map = {.length = length, .to_move = true};
+    int changed = sm_external_populate(copy, length, NULL);
 
-    sm_pages_map_secret(&map);
-    if (map.error)
-        return map.error;
-    map.error = present(map.address, length, progress);
-    if (map.error) {
-        sm_pages_unmap(map.address, length);
-        return map.error;
-    }
-    memcpy(map.address, from, length);
-    *to = map.address;
-    return 0;
-}
-
-static struct range *unused(void)
-{
-    for (int i = 0; i < RANGES; i++) {
-        if (!ranges[i].address)
-            return &ranges[i];
-    }
-    return NULL;
+    if (changed == 0)
+        changed = sm_external_refresh(copy, address, length);
+    if (changed >= 0)
+        changed = sm_external_refresh(copy, address, length);
+    if (changed != 0)
+        return changed < 0 ? changed : -EBUSY;
+    return sm_pages_move(copy, address, length);
 }
 
 static int external_take(char *address, size_t length)
 {
-    struct range *range = unused();
-    char *copy;
-    int error;
+    struct sm_secret_map map = {.length = length, .to_move = true};
+    struct sm_external_range *range =
+        sm_external_add(&(struct sm_external_range){.address = address, .length = length});
 
     if (!range)
         return -ENOSPC;
     sm_pages_raise_limit(2 * length);
-    error = duplicate(address, length, &copy, NULL);
-    if (error)
-        return error;
-    error = sm_pages_move(copy, address, length);
-    if (error) {
-        sm_pages_unmap(copy, length);
-        return error;
+    sm_pages_map_secret(&map);
+    if (map.error == 0) {
+        map.error = exchange_with(map.address, address, length);
+        if (map.error)
+            sm_pages_unmap(map.address, length);
     }
-    *range = (struct range){.address = address, .length = length};
-    __atomic_fetch_add(&sm_arena.external, 1, __ATOMIC_RELAXED);
-    sm_count(&sm_stats.pages[SM_KIND_SECRET], length >> SM_PAGE_SHIFT);
-    return 0;
+    if (map.error)
+        sm_external_drop(range);
+    return map.error;
 }
 
 int sm_external_adopt(void *address, size_t length)
@@ -100,174 +69,140 @@ int sm_external_adopt(void *address, size_t length)
      */
     sm_external_release(address, length);
     cache = sm_enter();
-    sm_lock_take(&lock);
+    sm_lock_take(&sm_external_lock);
     error = external_take(address, length);
-    sm_lock_drop(&lock);
+    sm_lock_drop(&sm_external_lock);
     sm_leave(cache);
     return error;
 }
 
-static void count_less(const struct range *range, size_t length)
+bool sm_external_overlap(const void *address, size_t length)
 {
-    sm_count(&sm_stats.pages[range->locked ? SM_KIND_LOCKED : SM_KIND_SECRET],
-             0 - (length >> SM_PAGE_SHIFT));
-}
+    const char *from = start_of(address), *to = end_of(address, length);
+    unsigned used = __atomic_load_n(&sm_external_used, __ATOMIC_ACQUIRE);
 
-static void drop(struct range *range)
-{
-    count_less(range, range->length);
-    range->address = NULL;
-    __atomic_fetch_sub(&sm_arena.external, 1, __ATOMIC_RELAXED);
-}
-
-/* Takes no lock, because a fork may hold the lock while it waits for the caller. */
-static bool overlaps(const struct range *range, const char *from, const char *to)
-{
-    const char *at = __atomic_load_n(&range->address, __ATOMIC_RELAXED);
-
-    return at && at < to && from < at + __atomic_load_n(&range->length, __ATOMIC_RELAXED);
-}
-
-/* Keeps the rest of a range when the part between from and to is unmapped. */
-static void external_cut(struct range *range, char *from, char *to)
-{
-    struct range tail = *range, *other;
-    char *end = range->address + range->length;
-
-    if (from > range->address) {
-        count_less(range, (size_t)(end - from));
-        range->length = (size_t)(from - range->address);
-    } else {
-        drop(range);
-    }
-    if (to >= end)
-        return;
-    tail.address = to;
-    tail.length = (size_t)(end - to);
-    other = unused();
-    if (other) {
-        *other = tail;
-        sm_count(&sm_stats.pages[tail.locked ? SM_KIND_LOCKED : SM_KIND_SECRET],
-                 tail.length >> SM_PAGE_SHIFT);
-        __atomic_fetch_add(&sm_arena.external, 1, __ATOMIC_RELAXED);
-    } else {
-        sm_lapse(
-            SM_LAPSE_HEAP_PIECES,
-            "OpenSSL's secure heap has more than %d pieces: forked children do not get the "
-            "others; report it",
-            RANGES);
-    }
-}
-
-void sm_external_release(const void *address, size_t length)
-{
-    struct sm_thread_cache *cache;
-    char *from = (char *)address, *to = from + sm_round_up(length, sm_os_page);
-    bool any = false;
-
-    if (sm_likely(__atomic_load_n(&sm_arena.external, __ATOMIC_RELAXED) == 0))
-        return;
-    for (int i = 0; i < RANGES && !any; i++)
-        any = overlaps(&ranges[i], from, to);
-    if (!any)
-        return;
-    cache = sm_enter();
-    sm_lock_take(&lock);
-    for (int i = 0; i < RANGES; i++) {
-        if (overlaps(&ranges[i], from, to))
-            external_cut(&ranges[i], from, to);
-    }
-    sm_lock_drop(&lock);
-    sm_leave(cache);
-}
-
-size_t sm_external_pages(void)
-{
-    size_t pages = 0;
-
-    for (int i = 0; i < RANGES; i++)
-        pages += ranges[i].address ? ranges[i].length >> SM_PAGE_SHIFT : 0;
-    return pages;
-}
-
-bool sm_external_inherit(bool inherit)
-{
-    bool good = true;
-
-    for (int i = 0; i < RANGES; i++) {
-        struct range *range = &ranges[i];
-        if (!range->address || range->locked || (inherit && sm_settings.fork == SM_FORK_DENY))
-            continue;
-        if (sm_pages_inherit(range->address, range->length, inherit) == 0)
-            continue;
-        /* The range was unmapped without notice, so there is nothing to copy. */
-        if (inherit)
-            drop(range);
-        else
-            good = false;
-    }
-    return good;
-}
-
-const char *sm_external_fork_copy(volatile uint32_t *progress)
-{
-    if (sm_external_unseal)
-        sm_external_unseal();
-    for (int i = 0; i < RANGES; i++) {
-        struct range *range = &ranges[i];
-        int error;
-        if (!range->address || range->locked)
-            continue;
-        error = duplicate(range->address, range->length, &range->copy, progress);
-        if (!error)
-            continue;
-        if (sm_settings.require)
-            return "no secret memory for a child's copy of OpenSSL's secure heap";
-        sm_short_degraded(SM_KIND_LOCKED, error);
-        sm_count(&sm_stats.degraded, range->length >> SM_PAGE_SHIFT);
-        range->copy = sm_pages_reserve_anywhere(range->length);
-        if (!range->copy || sm_pages_map_anonymous(range->copy, range->length) != 0)
-            return "no memory for a child's copy of OpenSSL's secure heap";
-        memcpy(range->copy, range->address, range->length);
-        range->locked = true;
-        error = sm_pages_lock(range->copy, range->length, false);
-        if (error)
-            sm_short_degraded(SM_KIND_PLAIN, error);
-    }
-    return NULL;
-}
-
-const char *sm_external_fork_install(void)
-{
-    for (int i = 0; i < RANGES; i++) {
-        struct range *range = &ranges[i];
-        if (range->address && range->copy &&
-            sm_pages_move(range->copy, range->address, range->length) != 0)
-            return "a child's copy of OpenSSL's secure heap could not be put in place";
-        range->copy = NULL;
-    }
-    return NULL;
-}
-
-bool sm_external_is_locked(const void *address)
-{
-    for (int i = 0; i < RANGES; i++) {
-        if (ranges[i].address == address)
-            return ranges[i].locked;
+    for (unsigned i = 0; i < used && sm_external_any(); i++) {
+        if (sm_external_has(&sm_external_ranges[i], from, to))
+            return true;
     }
     return false;
 }
 
-bool sm_external_fork_withhold(void)
+bool sm_external_contains(const void *address, size_t length)
 {
-    bool good = true;
+    const char *from = start_of(address), *to = end_of(address, length);
+    unsigned used = __atomic_load_n(&sm_external_used, __ATOMIC_ACQUIRE);
 
-    for (int i = 0; i < RANGES; i++) {
-        struct range *range = &ranges[i];
-        if (range->address && !range->locked) {
-            good = sm_pages_discard(range->address, range->length) == 0 && good;
-            drop(range);
+    for (unsigned i = 0; i < used && sm_external_any(); i++) {
+        const struct sm_external_range *range = &sm_external_ranges[i];
+        const char *at = __atomic_load_n(&range->address, __ATOMIC_ACQUIRE);
+        if (at && at <= from && to <= at + __atomic_load_n(&range->length, __ATOMIC_RELAXED))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Calls a function with the lock held for each range that overlaps, with the part between from
+ * and to that belongs to it. Returns the first error. A child of a raw fork has no such range
+ * any more, and may not enter the allocator.
+ */
+typedef int part_function(struct sm_external_range *range, char *from, char *to, bool argument);
+
+static int for_parts(const void *address, size_t length, part_function *function, bool argument)
+{
+    char *from = start_of(address), *to = end_of(address, length);
+    struct sm_thread_cache *cache;
+    unsigned used;
+    int error = 0;
+
+    if (!sm_external_any() || !sm_external_overlap(address, length) || sm_is_rawfork_child())
+        return 0;
+    cache = sm_enter();
+    sm_lock_take(&sm_external_lock);
+    used = sm_external_used; /* What the function adds is done. */
+    for (unsigned i = 0; i < used; i++) {
+        struct sm_external_range *range = &sm_external_ranges[i];
+        if (sm_external_has(range, from, to)) {
+            char *end = range->address + range->length;
+            int result = function(range, from > range->address ? from : range->address,
+                                  to < end ? to : end, argument);
+            error = error ? error : result;
         }
     }
-    return good;
+    sm_lock_drop(&sm_external_lock);
+    sm_leave(cache);
+    return error;
+}
+
+static int part_release(struct sm_external_range *range, char *from, char *to, bool argument)
+{
+    (void)argument;
+    sm_external_cut(range, from, to);
+    return 0;
+}
+
+void sm_external_release(const void *address, size_t length)
+{
+    for_parts(address, length, part_release, false);
+}
+
+static int part_restore(struct sm_external_range *range, char *from, char *to, bool lock)
+{
+    size_t length = (size_t)(to - from), moved = 0;
+    char *pages;
+    int error;
+
+    if (sm_seccomp_forbids(SM_CALL_MMAP) || sm_pages_move_is_refused())
+        return -EPERM;
+    pages = sm_pages_private(length, false);
+    if (!pages)
+        return -ENOMEM;
+    error = sm_external_refresh(pages, from, length);
+    if (error >= 0) {
+        moved = sm_external_place(pages, from, length);
+        error = moved == length ? 0 : -ENOMEM;
+    }
+    if (moved < length)
+        sm_pages_unmap(pages + moved, length - moved);
+    if (moved)
+        sm_external_cut(range, from, from + moved);
+    if (moved && lock)
+        sm_pages_lock(from, moved, false);
+    return error;
+}
+
+int sm_external_restore(const void *address, size_t length, bool lock)
+{
+    return for_parts(address, length, part_restore, lock);
+}
+
+static int part_keep(struct sm_external_range *range, char *from, char *to, bool keep)
+{
+    struct sm_external_range part = *range;
+
+    part.address = from;
+    part.length = (size_t)(to - from);
+    part.parental = keep;
+    sm_external_cut(range, from, to);
+    /* The kernel's own mark stays, for children of raw forks. */
+    sm_pages_inherit(from, part.length, false);
+    return sm_external_add(&part) ? 0 : -ENOSPC;
+}
+
+void sm_external_keep_from_children(const void *address, size_t length, bool keep)
+{
+    for_parts(address, length, part_keep, keep);
+}
+
+size_t sm_external_pages(enum sm_kind kind)
+{
+    size_t pages = 0;
+
+    for (unsigned i = 0; i < sm_external_used; i++) {
+        const struct sm_external_range *range = &sm_external_ranges[i];
+        if (range->address && (range->locked ? SM_KIND_LOCKED : SM_KIND_SECRET) == kind)
+            pages += range->length >> SM_PAGE_SHIFT;
+    }
+    return pages;
 }

@@ -131,6 +131,7 @@ static void prepare_for(bool by_libc)
     forking.shared = NULL;
     forking.kept = sm_own ? sm_own->spare : NULL;
     forking.inherits = false;
+    sm_external_fork_prepare();
     forking.copying = sm_fork_has_secrets();
     forking.ahead = forking.copying && sm_fork_ahead_make(innermost || !by_libc);
     if (forking.ahead) {

@@ -110,7 +110,7 @@ static void ahead_drop(void)
 static bool ahead_is_possible(bool alone)
 {
     return alone && __libc_single_threaded && sm_settings.fork_reserve != 0 &&
-           !sm_on_valgrind() && !sm_seccomp_forbids_any(CALLS) && sm_external_pages() == 0 &&
+           !sm_on_valgrind() && !sm_seccomp_forbids_any(CALLS) && !sm_external_any() &&
            !sm_pages_move_is_refused();
 }
 

@@ -29,7 +29,7 @@ bool sm_fork_has_secrets(void)
         if (part_has_secrets(p))
             return true;
     }
-    return sm_external_pages() != 0;
+    return sm_external_pages(SM_KIND_SECRET) != 0;
 }
 
 static size_t part_length(unsigned p)
@@ -238,7 +238,7 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy)
             return "no secret memory for a child's copy of the secrets";
     }
     copy_all(passes, copy);
-    return copy->deny ? NULL : sm_external_fork_copy(copy->progress);
+    return copy->deny ? NULL : sm_external_fork_copy(copy->progress, copy->threads);
 }
 
 static bool move_range(uint32_t page, uint32_t end, char *temp)

@@ -88,8 +88,11 @@ static void count_pages(void)
             now += page->present;
         }
     }
-    sm_stats.pages[SM_KIND_SECRET] += sm_external_pages();
-    sm_stats.pages_peak = now + sm_external_pages();
+    for (int kind = 0; kind < SM_KINDS; kind++) {
+        sm_stats.pages[kind] += sm_external_pages(kind);
+        now += sm_external_pages(kind);
+    }
+    sm_stats.pages_peak = now;
     sm_stats.mapped = sm_arena.mapped;
 }
 

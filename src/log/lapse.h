@@ -33,7 +33,7 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(FILE_CACHED, LESSER, "a key file stays in the kernel's page cache") \
     entry(FILE_LARGE, LESSER, "a large key file stays in the kernel's page cache") \
     entry(CHILD, REFUSED, "a forked child was abandoned") \
-    entry(HEAP_PIECES, REFUSED, "a child does not have all of OpenSSL's secure heap") \
+    entry(HEAP_PIECES, REFUSED, "a child does not have all of the memory that the program locked") \
     entry(KTLS, LESSER, "kernel TLS was refused") \
     entry(FUNCTIONS, LESSER, "the program's own memory functions were refused") \
     entry(DEFERRED, LESSER, "blocks that were freed in fork handlers stay allocated") \
@@ -48,7 +48,8 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(AFALG, LESSER, "the engine afalg was refused") \
     entry(SECURE_HEAP, EXPOSED, "OpenSSL's secure heap is in ordinary memory") \
     entry(WITHHELD, EXPOSED, "key bytes are not withheld from children, because libcrypto names no files") \
-    entry(QUARANTINE, LESSER, "freed blocks are reused at once, because there is no memory to list them")
+    entry(QUARANTINE, LESSER, "freed blocks are reused at once, because there is no memory to list them") \
+    entry(MLOCK, LESSER, "memory that the program locked is not secret")
 /* clang-format on */
 
 #define SM_LAPSE_ENUM(name, harm, what) SM_LAPSE_##name,

@@ -303,7 +303,7 @@ def scenario_limits_passed_on(env, rep):
     other = env.helper("libother_preload.so")
     for kind, preload in ("ordinary", other), ("secret", f"{env.preload} {other}"):
         process.run_checks(env, rep, "limits", [kind, "passed_on"],
-                           {**env.plain(), "LD_PRELOAD": preload},
+                           {**env.plain(), "LD_PRELOAD": preload, "SECRETSSL_MLOCK": "off"},
                            title="passed on, " + ("without" if kind == "ordinary" else "with"))
 
 

@@ -125,6 +125,7 @@ static const struct choice {
     {"DROP_CACHE", &sm_settings.drop_cache, {"0", "1"}, "0 or 1"},
     {"SESSIONS", &sm_settings.sessions, {"plain", "sealed"}, "plain or sealed"},
     {"FUNCTIONS", &sm_settings.functions, {"refuse", "ignore"}, "refuse or ignore"},
+    {"MLOCK", &sm_settings.mlock, {"auto", "off"}, "auto or off"},
 };
 #define CHOICES (sizeof(choices) / sizeof(choices[0]))
 

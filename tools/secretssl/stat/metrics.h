@@ -65,6 +65,12 @@
           "Forked children whose copy was made in pages that an ended child had.") \
     entry(QUARANTINED, "quarantined_bytes", "quarantined_bytes", sum->quarantined, \
           "Bytes of freed blocks that are held back.") \
+    entry(MLOCK_BYTES, "mlock_bytes", "mlock_bytes", sum->mlock_bytes, \
+          "Bytes of pages that libsecretssl has put under memory that the program locked.") \
+    entry(MLOCKS, "mlocks", "mlocks_total", sum->mlocks, \
+          "Locks of the program that were answered with secret memory.") \
+    entry(MLOCKS_LEFT, "mlocks_left", "mlocks_left_total", sum->mlocks_left, \
+          "Locks of the program that were left to the kernel.") \
     entry(HOOKS, "hooks", "hooks", sum->hooks, \
           "Copies of libcrypto that are hooked.") \
     entry(HOOKS_FAILED, "hooks_failed", "hooks_failed", sum->hooks_late, \

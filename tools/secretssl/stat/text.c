@@ -85,6 +85,10 @@ static void print_figures(const struct process_state *process)
         printf("; %" PRIu64 " in recycled pages, %s reserved", v[FIGURE_RECYCLED],
                size_as_text(v[FIGURE_FORK_RESERVE]).text);
     putchar('\n');
+    if (v[FIGURE_MLOCKS] + v[FIGURE_MLOCKS_LEFT] > 0)
+        printf("  locked by it %s under %" PRIu64 " locks, %" PRIu64 " left to the kernel\n",
+               size_as_text(v[FIGURE_MLOCK_BYTES]).text, v[FIGURE_MLOCKS],
+               v[FIGURE_MLOCKS_LEFT]);
     printf("  hooks        %" PRIu64 " libcrypto hooked, %" PRIu64 " not\n", v[FIGURE_HOOKS],
            v[FIGURE_HOOKS_FAILED]);
     if (process->stats.cut_short)
