@@ -5,9 +5,11 @@
  * ordinary memory at once. The stack of one that does not (OPENSSL_NO_FILENAMES) is known when
  * it becomes one: it is replaced here, before anything is written to it. libcrypto frees the
  * stack that it finds in the context. Without memory for another stack, the job keeps its own.
+ * A stack that the program has locked is not to be secret either.
  */
 #include "arena/arena.h"
 #include "base/common.h"
+#include "exports/mmap.h"
 #include "heap/fallback.h"
 #include "hooks/job_stack.h"
 #include "hooks/mem_hooks.h"
@@ -28,6 +30,7 @@ struct interposed preload_makecontext(ucontext_t *context, void (*function)(void
     void *stack = context->uc_stack.ss_sp, *other = NULL;
 
     (void)function, (void)count;
+    locked_is_stack(stack, context->uc_stack.ss_size, "makecontext");
     if (sm_unlikely(partition_nameless) && sm_arena_owns(stack) && libcrypto_contains(caller))
         other = job_stack(&sm_own_library, context->uc_stack.ss_size);
     if (other) {

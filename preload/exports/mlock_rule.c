@@ -9,17 +9,25 @@
 #include "os/zero.h"
 #include <sys/single_threaded.h>
 
+#define FRESH_MOST 8 /* words */
+
 /*
  * The program knows memory that it has mapped only now, and no other thread does unless it was
- * told. Such memory is zero but for what an allocator puts at its beginning or its end.
+ * told. Such memory is zero but for the few words that an allocator puts at its beginning or
+ * its end. A stack has more, even if it was hardly used.
  */
 static bool is_fresh(const char *address, size_t length)
 {
     unsigned used = 0;
 
-    for (size_t at = 0; at < length && used < 2; at += sm_os_page)
-        used += !sm_is_zero(address + at, sm_os_page);
-    return used < 2;
+    for (size_t at = 0; at < length && used <= FRESH_MOST; at += sm_os_page) {
+        const uint64_t *words = (const uint64_t *)(address + at);
+        if (sm_is_zero(words, sm_os_page))
+            continue;
+        for (size_t i = 0; i < sm_os_page / sizeof(*words); i++)
+            used += words[i] != 0;
+    }
+    return used <= FRESH_MOST;
 }
 
 static bool is_accessible(char *address, size_t length)

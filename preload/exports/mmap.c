@@ -4,6 +4,7 @@
  * memory the program has mapped for itself, and what it does with secret pages that the preload
  * has put under it.
  */
+#include "exports/mmap.h"
 #include "base/common.h"
 #include "base/settings.h"
 #include "exports/mlock.h"
@@ -107,7 +108,7 @@ SM_EXPORT int munmap(void *address, size_t length)
     return REAL(munmap)(address, length);
 }
 
-static void give_up(const void *address, size_t length, const char *call)
+void locked_give_up(const void *address, size_t length, const char *call)
 {
     if (!sm_external_any() || !sm_external_overlap(address, length) || sm_is_rawfork_child() ||
         sm_inside_now())
@@ -117,6 +118,12 @@ static void give_up(const void *address, size_t length, const char *call)
              "memory that the program locked is ordinary locked memory from now on, because of "
              "%s",
              call);
+}
+
+void locked_is_stack(const void *address, size_t length, const char *call)
+{
+    own_maps_remove(address, length);
+    locked_give_up(address, length, call);
 }
 
 /* As mremap(2). Secret pages become ordinary ones first, because their file cannot grow. */
@@ -134,7 +141,7 @@ SM_EXPORT void *mremap(void *address, size_t length, size_t new_length, int flag
         if (sm_external_any())
             sm_external_release(new_address, new_length);
     }
-    give_up(address, length, "mremap");
+    locked_give_up(address, length, "mremap");
     own_maps_remove(address, length);
     place = REAL(mremap)(address, length, new_length, flags, new_address);
     if (own)
@@ -153,7 +160,7 @@ SM_EXPORT int madvise(void *address, size_t length, int advice)
     int result;
 
     if (any && advice == MADV_WIPEONFORK)
-        give_up(address, length, "MADV_WIPEONFORK");
+        locked_give_up(address, length, "MADV_WIPEONFORK");
     if (any &&
         (advice == MADV_FREE || advice == MADV_POPULATE_READ ||
          advice == MADV_POPULATE_WRITE) &&

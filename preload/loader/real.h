@@ -11,8 +11,9 @@
             entry(fopen64) entry(fread) entry(freopen) entry(freopen64) entry(fwrite)          \
                 entry(madvise) entry(makecontext) entry(mlock) entry(mlock2) entry(mlockall)   \
                     entry(mmap) entry(mmap64) entry(mremap) entry(munlock) entry(munmap)       \
-                        entry(pclose) entry(prlimit) entry(prlimit64) entry(setrlimit)         \
-                            entry(setrlimit64) entry(setsockopt)
+                        entry(pclose) entry(prlimit) entry(prlimit64)                          \
+                            entry(pthread_attr_setstack) entry(setrlimit) entry(setrlimit64)   \
+                                entry(setsockopt)
 
 #define REAL_NUMBER_OF(name) REAL_##name,
 enum real { REAL_FUNCTIONS(REAL_NUMBER_OF) REAL_NUMBER };

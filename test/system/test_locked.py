@@ -56,7 +56,8 @@ def scenario_fork(env, rep):
 
 
 def scenario_stack(env, rep):
-    both(env, rep, "locks_shared", "stack", ["a stack that the program has locked is ordinary locked memory"])
+    both(env, rep, "locks_shared", "stack", ["ordinary locked memory from now on, because of pthread_attr_setstack"])
+    both(env, rep, "locks_shared", "signal", ["a stack that the program has locked is ordinary locked memory"])
 
 
 def scenario_threads(env, rep):

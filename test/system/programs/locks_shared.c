@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Locked memory, and forks and threads.
  *
- *   locks_shared KIND fork|access|many|stack|writers|threads|raw|large */
+ *   locks_shared KIND fork|access|many|stack|signal|writers|threads|raw|large */
 #include "common.h"
 
 #include <pthread.h>
@@ -137,7 +137,7 @@ static void *fork_here(void *unused)
     return NULL;
 }
 
-/* A thread whose stack the program has mapped and locked forks. */
+/* A thread whose stack the program has mapped and locked forks, and is waited for. */
 static void on_stack(void)
 {
     char *stack = mapped(STACK);
@@ -150,7 +150,30 @@ static void on_stack(void)
     if (pthread_attr_setstack(&attributes, stack, STACK) != 0 ||
         pthread_create(&thread, &attributes, fork_here, NULL) != 0)
         broken("pthread_create");
-    pthread_join(thread, NULL);
+    check(pthread_join(thread, NULL) == 0 && kind_of(stack) == MEMORY_ORDINARY,
+          "a thread has it, and ends");
+    check(mlock(stack, STACK) == 0 && kind_of(stack) == MEMORY_ORDINARY,
+          "it is locked again, and stays");
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    fork_here(NULL);
+}
+
+/* A signal handler on such a stack forks. */
+static void on_signal_stack(void)
+{
+    stack_t stack = {.ss_sp = mapped(STACK), .ss_size = STACK};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
+
+    check(mlock(stack.ss_sp, STACK) == 0, "memory for a stack is locked");
+    check_kind(stack.ss_sp, "it");
+    if (sigaltstack(&stack, NULL) != 0 || sigaction(SIGUSR1, &action, NULL) != 0)
+        broken("sigaltstack");
+    raise(SIGUSR1);
+    check(kind_of(stack.ss_sp) == MEMORY_ORDINARY, "it is ordinary memory then");
 }
 
 static atomic_int stop;
@@ -285,9 +308,16 @@ static void large(void)
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
-        {"fork", in_fork},   {"access", access_kept}, {"many", many},
-        {"stack", on_stack}, {"writers", writers},    {"threads", threads},
-        {"raw", raw},        {"large", large},        {NULL, NULL},
+        {"fork", in_fork},
+        {"access", access_kept},
+        {"many", many},
+        {"stack", on_stack},
+        {"signal", on_signal_stack},
+        {"writers", writers},
+        {"threads", threads},
+        {"raw", raw},
+        {"large", large},
+        {NULL, NULL},
     };
     return run_case(cases, argc, argv);
 }
