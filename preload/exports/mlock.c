@@ -18,6 +18,7 @@
 #include "hooks/own_maps.h"
 #include "hooks/own_secure_heap.h"
 #include "libcrypto/registry.h"
+#include "libcrypto/toolkit.h"
 #include "loader/real.h"
 #include "log/lapse.h"
 #include "log/log.h"
@@ -102,6 +103,7 @@ int memlock_take(const void *caller, const void *address, size_t length, const v
 {
     int error = -EINVAL;
 
+    toolkit_locks(caller);
     if (libcrypto_contains(caller) && is_outside_allocator())
         error = guarded_heap(address, length);
     if (error == -EINVAL)

@@ -52,6 +52,7 @@ struct sm_stats {
     uint64_t mlock_bytes;    /* of pages under memory that the program locked, now */
     uint64_t mlocks;         /* locks answered with secret pages, ever */
     uint64_t mlocks_left;    /* locks left to the kernel, ever */
+    uint64_t toolkits;       /* other crypto libraries whose allocator was replaced */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

@@ -49,7 +49,8 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(SECURE_HEAP, EXPOSED, "OpenSSL's secure heap is in ordinary memory") \
     entry(WITHHELD, EXPOSED, "key bytes are not withheld from children, because libcrypto names no files") \
     entry(QUARANTINE, LESSER, "freed blocks are reused at once, because there is no memory to list them") \
-    entry(MLOCK, LESSER, "memory that the program locked is not secret")
+    entry(MLOCK, LESSER, "memory that the program locked is not secret") \
+    entry(TOOLKIT, EXPOSED, "a crypto library allocates in ordinary memory")
 /* clang-format on */
 
 #define SM_LAPSE_ENUM(name, harm, what) SM_LAPSE_##name,

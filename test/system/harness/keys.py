@@ -12,7 +12,7 @@ class Identity:
         self.kind = kind
         self.key, self.certificate = env.path(f"{kind}.key"), env.path(f"{kind}.crt")
         algorithm = {"rsa": ["rsa:2048"], "ecdsa": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
-                     "ml-dsa-65": ["ML-DSA-65"]}
+                     "ml-dsa-65": ["ML-DSA-65"], "ed25519": ["ed25519"]}
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", *algorithm[kind], "-nodes", "-days", "2",
              "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",

@@ -38,6 +38,9 @@ static void judge_without_library(struct process_state *process)
     else if (process->tls.openssl != NULL)
         judgement_set(process, STATE_UNPROTECTED, "OpenSSL without libsecretssl, in %s",
                       process->tls.openssl->name);
+    else if (process->tls.hooked != NULL)
+        judgement_set(process, STATE_UNPROTECTED, "TLS without libsecretssl, in %s",
+                      process->tls.hooked->name);
     else if (process->tls.count > 0)
         judgement_set(process, STATE_UNREACHED, "TLS that libsecretssl cannot reach: %s",
                       process->tls.list[0].what);
@@ -48,6 +51,11 @@ static void judge_without_library(struct process_state *process)
         judgement_set(process, STATE_UNKNOWN,
                       "%u of its files could not be read, the first is %s", process->tls.closed,
                       process->tls.closed_first->name);
+    else if (process->tls.locking != NULL)
+        judgement_set(process, STATE_NO_TLS,
+                      "no TLS library was found in it; if it has keys in %s, libsecretssl can "
+                      "protect them",
+                      process->tls.locking);
     else
         judgement_set(process, STATE_NO_TLS,
                       "no TLS library was found in it, so there is nothing to protect");

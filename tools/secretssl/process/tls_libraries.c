@@ -56,20 +56,30 @@ static const char sought_symbol[] = "OPENSSL_memory_alloc";
 static const char *const shared_symbols[] = {"SSL_CTX_new", "ERR_clear_error",
                                              "EVP_DigestInit_ex"};
 
-/* Libraries recognised by the end of their paths, before any version. */
-static const struct {
+/*
+ * Libraries recognised by the end of their paths, before any version. UNREACHED: has TLS that
+ * libsecretssl does not reach. HOOKED: has TLS whose allocator libsecretssl replaces. LOCKING:
+ * has no TLS, and libsecretssl protects the memory that it locks or allocates.
+ */
+enum reach { UNREACHED, HOOKED, LOCKING };
+static const struct known_library {
     const char *name, *what;
+    enum reach reach;
 } libraries[] = {
-    {"/libgnutls.so", "GnuTLS"},
-    {"/libnss3.so", "NSS"},
-    {"/libjvm.so", "a Java virtual machine (its own TLS)"},
-    {"/libmbedtls.so", "Mbed TLS"},
-    {"/libwolfssl.so", "wolfSSL"},
+    {"/libgnutls.so", "GnuTLS", UNREACHED},
+    {"/libnss3.so", "NSS", UNREACHED},
+    {"/libjvm.so", "a Java virtual machine (its own TLS)", UNREACHED},
+    {"/libmbedtls.so", "Mbed TLS", UNREACHED},
+    {"/libwolfssl.so", "wolfSSL", HOOKED},
+    {"/libgcrypt.so", "libgcrypt", LOCKING},
+    {"/libsodium.so", "libsodium", LOCKING},
+    {"/libbotan-2.so", "Botan", LOCKING},
+    {"/libbotan-3.so", "Botan", LOCKING},
     /*
      * Erlang has its own TLS, with libcrypto's primitives. Keys and secrets are terms on
      * Erlang's heaps.
      */
-    {"/priv/lib/crypto.so", "Erlang/OTP (its own TLS, if it uses TLS)"},
+    {"/priv/lib/crypto.so", "Erlang/OTP (its own TLS, if it uses TLS)", UNREACHED},
 };
 
 static bool tls_add(struct unreached_list *found, const struct mapping *mapping,
@@ -255,13 +265,13 @@ static const char *path_end(const char *path, const char *like)
     return slashes == 0 ? end : NULL;
 }
 
-static const char *known_library(const char *path)
+static const struct known_library *known_library(const char *path)
 {
     for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
         const char *end = path_end(path, libraries[i].name);
 
         if (end != NULL && strncmp(end, libraries[i].name, strlen(libraries[i].name)) == 0)
-            return libraries[i].what;
+            return &libraries[i];
     }
     return NULL;
 }
@@ -292,12 +302,18 @@ static bool tls_look_at(const struct job *at, const struct process_map *map, uns
                         struct unreached_list *found)
 {
     const struct mapping *mapping = at->mapping;
-    const char *what = known_library(mapping->name);
+    const struct known_library *library = known_library(mapping->name);
     unsigned has;
     bool good = true;
 
-    if (what != NULL)
-        return tls_add(found, mapping, what);
+    if (library != NULL && library->reach == UNREACHED)
+        return tls_add(found, mapping, library->what);
+    if (library != NULL && library->reach == HOOKED)
+        found->hooked = mapping;
+    if (library != NULL && library->reach == LOCKING)
+        found->locking = library->what;
+    if (library != NULL)
+        return true;
     has = look_at_file(at, patience, found);
     found->stuck += (has & STUCK) != 0;
     if (has == 0 && process_map_runs(map, mapping)) {

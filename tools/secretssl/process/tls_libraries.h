@@ -23,8 +23,10 @@ struct unreached_list {
     const struct mapping *openssl; /* the first reachable one; NULL: none found */
     const struct mapping **copies; /* code mappings of reachable copies of OpenSSL */
     size_t copy_count;
-    const struct mapping *named; /* the first file with a name of OpenSSL's */
-    unsigned closed;             /* files with code that could not be opened */
+    const struct mapping *hooked; /* a TLS library that is reachable and not OpenSSL's; NULL */
+    const char *locking;          /* a library that locks its secrets, and has no TLS; NULL */
+    const struct mapping *named;  /* the first file with a name of OpenSSL's */
+    unsigned closed;              /* files with code that could not be opened */
     const struct mapping *closed_first;
     unsigned waited; /* waits that timed out in this call */
     unsigned stuck;  /* files that could not be read in time */

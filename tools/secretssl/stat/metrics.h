@@ -71,6 +71,8 @@
           "Locks of the program that were answered with secret memory.") \
     entry(MLOCKS_LEFT, "mlocks_left", "mlocks_left_total", sum->mlocks_left, \
           "Locks of the program that were left to the kernel.") \
+    entry(TOOLKITS, "toolkits", "toolkits", sum->toolkits, \
+          "Other crypto libraries whose allocator was replaced.") \
     entry(HOOKS, "hooks", "hooks", sum->hooks, \
           "Copies of libcrypto that are hooked.") \
     entry(HOOKS_FAILED, "hooks_failed", "hooks_failed", sum->hooks_late, \

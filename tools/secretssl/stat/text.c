@@ -89,8 +89,11 @@ static void print_figures(const struct process_state *process)
         printf("  locked by it %s under %" PRIu64 " locks, %" PRIu64 " left to the kernel\n",
                size_as_text(v[FIGURE_MLOCK_BYTES]).text, v[FIGURE_MLOCKS],
                v[FIGURE_MLOCKS_LEFT]);
-    printf("  hooks        %" PRIu64 " libcrypto hooked, %" PRIu64 " not\n", v[FIGURE_HOOKS],
+    printf("  hooks        %" PRIu64 " libcrypto hooked, %" PRIu64 " not", v[FIGURE_HOOKS],
            v[FIGURE_HOOKS_FAILED]);
+    if (v[FIGURE_TOOLKITS] > 0)
+        printf("; %" PRIu64 " other crypto libraries", v[FIGURE_TOOLKITS]);
+    putchar('\n');
     if (process->stats.cut_short)
         puts("  incomplete   some of its figures could not be read");
 }
