@@ -2,12 +2,15 @@
 """Other crypto libraries than OpenSSL: what `secretssl scan` finds of a key in programs that use
 them, without the preload and with it. The numbers are those of docs/toolkits.md."""
 
+import base64
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
 
-from harness import figures, keys, process, report, table, toolkits
+from harness import figures, keys, memory, process, report, table, toolkits
 
 PAGE = os.path.join(table.TOP, "docs", "toolkits.md")
 ROW = re.compile(r"^\| ([^|]+) \| [^|]+ \| (\d+) \| (\d+) \|", re.M)
@@ -92,6 +95,39 @@ def scenario_wolfssl_functions(env, rep):
     contract(env, rep, toolkits.WOLFSSL_CHECKS, "usual", ())
     contract(env, rep, toolkits.WOLFSSL_CHECKS, "before", [OWN])
     contract(env, rep, toolkits.WOLFSSL_CHECKS, "after", [OWN])
+
+
+def scenario_ssh_keys(env, rep):
+    """scan --key takes keys in OpenSSH's own form: the same numbers as in another form of the same key."""
+    parts = {"rsa": {"RSA d", "RSA p", "RSA q", "RSA dP", "RSA dQ", "RSA qInv"}, "ecdsa": {"EC private"}}
+    holder = "import sys, time; held = open(sys.argv[1], 'rb').read(); print('ready', flush=True); time.sleep(60)"
+    for kind, wanted in parts.items():
+        key, other, der = (env.path(f"{kind}.{end}") for end in ("ssh", "pem", "der"))
+        run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", key])
+        shutil.copy(key, other)
+        run(["ssh-keygen", "-q", "-p", "-m", "PEM", "-N", "", "-P", "", "-f", other])
+        run(["openssl", "pkey", "-in", other, "-outform", "DER", "-out", der])
+        for held, expected in (der, wanted), ("/dev/null", set()):
+            child = process.Child(env, ["/usr/bin/python3", "-c", holder, held], env.plain())
+            child.wait_for("^ready")
+            result = process.run(env, [env.tool, "scan", "--json", "--key", key, str(child.pid)], env.plain())
+            found = {copy["type"] + " " + copy["component"] for one in json.loads(result.out)["processes"]
+                     for copy in one["copies"]}
+            rep.equal(found, expected, f"{kind}, {os.path.basename(held)}: these parts are found")
+            child.stop()
+    key = env.path("ed25519.ssh")
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key])
+    with open(key, "rb") as file:
+        seed = base64.b64decode(b"".join(file.read().splitlines()[1:-1]))[161:193]
+    child = process.Child(env, ["/usr/bin/python3", "-c", "import sys; held = bytes.fromhex(sys.argv[1]); print('ready', "
+                                "flush=True); sys.stdin.read()", seed.hex()], env.plain(), stdin=subprocess.PIPE)
+    child.wait_for("^ready")
+    result = memory.scan(env, [key], child.pid)
+    rep.ok(result.status == 1 and "ED25519 private" in result.out, "ed25519: its seed is found", result)
+
+
+def run(command):
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 if __name__ == "__main__":

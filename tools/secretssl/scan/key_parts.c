@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cli/message.h"
+#include "scan/key_openssh.h"
 #include "scan/key_source.h"
 #include "secretmem.h"
 
@@ -204,14 +205,6 @@ static bool add_key(struct key_parts *keys, const char *file, const EVP_PKEY *pk
     return added;
 }
 
-/* Returns true for ssh-keygen(1)'s own format, which libcrypto does not know. */
-static bool is_openssh(const uint8_t *bytes, size_t size)
-{
-    static const char mark[] = "-----BEGIN OPENSSH PRIVATE KEY";
-
-    return memmem(bytes, size, mark, sizeof(mark) - 1) != NULL;
-}
-
 static bool no_key(const char *file, const struct passphrase *passphrase, bool openssh)
 {
     if (passphrase->asked && passphrase->text == NULL)
@@ -223,12 +216,12 @@ static bool no_key(const char *file, const struct passphrase *passphrase, bool o
             "--passin",
             file);
     else if (openssh)
-        say("scan: the key in %s is in OpenSSH's own form; convert a copy of it: ssh-keygen -p "
-            "-m "
-            "PEM -f COPY",
+        say("scan: the key in %s is in OpenSSH's own form, with a passphrase or of an unknown "
+            "type; convert a copy of it: ssh-keygen -p -m PEM -f COPY",
             file);
     else
-        say("scan: no private key found in %s; give one in PEM, DER or PKCS#12 form", file);
+        say("scan: no private key found in %s; give one in PEM, DER, PKCS#12 or OpenSSH's form",
+            file);
     ERR_clear_error();
     return false;
 }
@@ -268,6 +261,14 @@ bool key_parts_load(struct key_parts *keys, const char *file, const char *passph
     if (bytes == NULL)
         return false;
 
+    enum openssh_result openssh = key_openssh_load(keys, file, bytes, size);
+
+    if (openssh == OPENSSH_ADDED || openssh == OPENSSH_FAILED) {
+        OPENSSL_cleanse(bytes, size);
+        secretmem_free(bytes);
+        return openssh == OPENSSH_ADDED;
+    }
+
     BIO *bio = BIO_new_mem_buf(bytes, (int)size);
     UI_METHOD *ui = UI_UTIL_wrap_read_pem_callback(answer_passphrase, 0);
     OSSL_STORE_CTX *store = NULL;
@@ -278,7 +279,7 @@ bool key_parts_load(struct key_parts *keys, const char *file, const char *passph
         say("scan: libcrypto cannot read %s: %s", file,
             ERR_reason_error_string(ERR_peek_error()));
     else
-        loaded = load_all(keys, file, store, &answer, is_openssh(bytes, size));
+        loaded = load_all(keys, file, store, &answer, openssh != OPENSSH_NONE);
     OSSL_STORE_close(store);
     UI_destroy_method(ui);
     BIO_free(bio);

@@ -32,8 +32,8 @@ struct key_parts {
 enum { KEY_PART_LEAST = 16 };
 
 /*
- * Adds the parts of every private key in file (PEM, DER or PKCS#12), and no part twice.
- * passphrase may be NULL. On failure prints a message and returns false.
+ * Adds the parts of every private key in file (PEM, DER, PKCS#12, or OpenSSH's own form), and
+ * no part twice. passphrase may be NULL. On failure prints a message and returns false.
  */
 bool key_parts_load(struct key_parts *keys, const char *file, const char *passphrase);
 

@@ -307,7 +307,7 @@ static int scan_main(const struct command *self, int argc, char **argv)
 }
 
 static const struct argp_option options[] = {
-    {"key", KEY, "FILE", 0, "Search for this private key: PEM, DER or PKCS#12", 0},
+    {"key", KEY, "FILE", 0, "Search for this private key: PEM, DER, PKCS#12 or OpenSSH", 0},
     {"keylog", KEYLOG, "FILE", 0,
      "Search for these secrets of TLS sessions, as clients write them to SSLKEYLOGFILE", 0},
     {"passin", PASSIN, "FILE", 0, "The first line of FILE is the passphrase of the keys", 0},
