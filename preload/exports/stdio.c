@@ -8,7 +8,7 @@
  * buffer where the file system cannot read into secret memory (the read pins the pages). One
  * that libcrypto opens to write gets the latter.
  * - The buffer of a stream that the program opened and libcrypto read is cleared at close or
- * reopen.
+ * reopen. What was read of a terminal or a pipe, as a passphrase is, is cleared at once.
  * - If the text looked like a private key, the kernel's copy of the file is dropped then.
  */
 #include "arena/arena.h"
@@ -20,7 +20,6 @@
 #include "exports/stdio_page_cache.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
-#include "libcrypto/registry.h"
 #include "libcrypto/toolkit.h"
 #include "loader/real.h"
 #include "log/lapse.h"
@@ -36,12 +35,6 @@
 #define BUFFER  ((size_t)4096)
 #define PIECE   ((size_t)512)
 #define CALLER  __builtin_return_address(0)
-
-/* The code of a libcrypto, or of another crypto library that is hooked */
-static bool reads_keys(const void *code)
-{
-    return libcrypto_may_contain(code) || toolkit_contains(code);
-}
 
 static struct sm_lock lock; /* taken inside the gate (sm_enter): never held at fork */
 static struct stream {
@@ -235,7 +228,7 @@ static FILE *opened(FILE *file, const char *mode, const void *caller)
     struct stream stale = file ? stream_take(file) : (struct stream){0};
 
     stream_release(&stale);
-    return reads_keys(caller) ? with_buffer(file, mode) : file;
+    return toolkit_reads_keys(caller) ? with_buffer(file, mode) : file;
 }
 
 /* As fopen(3). */
@@ -255,10 +248,12 @@ SM_EXPORT char *fgets(char *text, int size, FILE *file)
 {
     char *result = REAL(fgets)(text, size, file);
 
-    if (!result && reads_keys(CALLER) && cannot_be_secret(file))
+    if (!result && toolkit_reads_keys(CALLER) && cannot_be_secret(file))
         result = REAL(fgets)(text, size, file);
-    if (result && reads_keys(CALLER))
+    if (result && toolkit_reads_keys(CALLER)) {
+        stdio_buffer_clear_read(file);
         stream_look(file, text, strlen(text));
+    }
     return result;
 }
 
@@ -268,14 +263,16 @@ SM_EXPORT size_t fread(void *to, size_t size, size_t number, FILE *file)
     size_t result = REAL(fread)(to, size, number, file), more = 1;
 
     /* A read as large as the buffer bypasses it; a piece goes through the buffer. */
-    if (result < number && size == 1 && reads_keys(CALLER) && cannot_be_secret(file)) {
+    if (result < number && size == 1 && toolkit_reads_keys(CALLER) && cannot_be_secret(file)) {
         while (more && result < number) {
             more = REAL(fread)((char *)to + result, 1, sm_min(number - result, PIECE), file);
             result += more;
         }
     }
-    if (reads_keys(CALLER))
+    if (toolkit_reads_keys(CALLER)) {
+        stdio_buffer_clear_read(file);
         stream_look(file, to, result * size);
+    }
     return result;
 }
 
@@ -287,7 +284,7 @@ SM_EXPORT size_t fwrite(const void *from, size_t size, size_t number, FILE *file
 {
     size_t bytes, result, more = 1;
 
-    if (!reads_keys(CALLER) || !sm_arena_owns(from) ||
+    if (!toolkit_reads_keys(CALLER) || !sm_arena_owns(from) ||
         __builtin_mul_overflow(size, number, &bytes) || bytes == 0)
         return REAL(fwrite)(from, size, number, file);
     result = REAL(fwrite)(from, 1, bytes, file);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exports/stdio_buffer.h"
+#include "arena/arena.h"
 #include "base/common.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
@@ -48,4 +49,29 @@ void stdio_buffer_clear_own(FILE *file)
         from = file->_IO_write_ptr;
     }
     stdio_buffer_clear(from, (size_t)(file->_IO_buf_end - from));
+}
+
+static bool has_no_way_back(FILE *file)
+{
+    int error = errno;
+    struct stat st = {0};
+    bool answer = fstat(fileno(file), &st) == 0 &&
+                  (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || S_ISCHR(st.st_mode));
+
+    errno = error;
+    return answer;
+}
+
+/* What ungetc() finds in the place of the last byte is another one, so it takes another place.
+ */
+void stdio_buffer_clear_read(FILE *file)
+{
+    if (sm_arena_owns(file->_IO_buf_base) || !has_no_way_back(file))
+        return;
+    flockfile(file);
+    if (!file->_IO_save_base && file->_IO_read_base == file->_IO_buf_base &&
+        file->_IO_read_ptr > file->_IO_read_base)
+        stdio_buffer_clear(file->_IO_read_base,
+                           (size_t)(file->_IO_read_ptr - file->_IO_read_base));
+    funlockfile(file);
 }

@@ -18,4 +18,10 @@ void stdio_buffer_clear(char *buffer, size_t size);
  */
 void stdio_buffer_clear_own(FILE *file);
 
+/*
+ * Clears what was read of a terminal, pipe or socket from the buffer, where a passphrase would
+ * stay until the stream is closed. The program cannot go back to it. Keeps errno.
+ */
+void stdio_buffer_clear_read(FILE *file);
+
 #endif

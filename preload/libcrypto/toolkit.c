@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libcrypto/toolkit.h"
 #include "base/counters.h"
+#include "libcrypto/registry.h"
 #include "loader/elf_symbols.h"
 #include "log/lapse.h"
 #include <string.h>
@@ -59,7 +60,7 @@ void toolkit_hooked(const void *function)
     __atomic_store_n(&hooked_count, number + 1, __ATOMIC_RELEASE);
 }
 
-bool toolkit_contains(const void *code)
+bool toolkit_reads_keys(const void *code)
 {
     unsigned number = __atomic_load_n(&hooked_count, __ATOMIC_ACQUIRE);
 
@@ -67,7 +68,7 @@ bool toolkit_contains(const void *code)
         if (elf_range_has(hooked_code[i], code))
             return true;
     }
-    return false;
+    return libcrypto_may_contain(code);
 }
 
 void toolkit_unhooked(const char *library, const char *why)

@@ -19,8 +19,8 @@ void *toolkit_function(const char *name);
  */
 void toolkit_hooked(const void *function);
 
-/* Returns true if such a library contains the code. Takes no lock. */
-bool toolkit_contains(const void *code);
+/* Returns true for code of such a library or of a libcrypto. Takes no lock. */
+bool toolkit_reads_keys(const void *code);
 
 /* The library does not, for the reason that is given in words. */
 void toolkit_unhooked(const char *library, const char *why);
