@@ -111,6 +111,6 @@ void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
         *blocks += sm_empty_blocks(p);
         sm_partition_rebuild(p);
     }
-    if (sm_arena.span || sm_arena.external)
+    if (sm_arena.span || sm_external_any())
         count_pages();
 }
