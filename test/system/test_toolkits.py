@@ -97,6 +97,14 @@ def scenario_wolfssl_functions(env, rep):
     contract(env, rep, toolkits.WOLFSSL_CHECKS, "after", [OWN])
 
 
+def scenario_gmp(env, rep):
+    """The numbers of a process with GnuTLS, unless another library is linked with GMP."""
+    contract(env, rep, toolkits.GMP_CHECKS, "", ())
+    user = env.helper("libgmp_user.so")
+    result = process.run(env, ["/usr/bin/python3", "-c", toolkits.GMP_CHECKS, "ordinary", user], env.preloaded())
+    process.take_over(rep, result, "another user of GMP")
+
+
 def scenario_ssh_keys(env, rep):
     """scan --key takes keys in OpenSSH's own form: the same numbers as in another form of the same key."""
     parts = {"rsa": {"RSA d", "RSA p", "RSA q", "RSA dP", "RSA dQ", "RSA qInv"}, "ecdsa": {"EC private"}}

@@ -113,6 +113,36 @@ print("done", flush=True)
 os._exit(failed)
 """
 
+# sys.argv[2]: nothing, or a library that is linked with GMP too.
+GMP_CHECKS = CHECKS + """
+if sys.argv[2]:
+    user = ctypes.CDLL(sys.argv[2])
+loaded, everything = library("gnutls"), ctypes.CDLL(None)
+gmp = ctypes.CDLL("libgmp.so.10")
+class Number(ctypes.Structure):
+    _fields_ = [("room", ctypes.c_int), ("used", ctypes.c_int), ("limbs", pointer)]
+def number(text):
+    made = Number()
+    assert gmp.__gmpz_init_set_str(ctypes.byref(made), text.encode(), 16) == 0
+    return made
+def is_number(one, text):
+    return gmp.__gmpz_cmp(ctypes.byref(one), ctypes.byref(number(text))) == 0
+first, longer = number("7" * 100), "7" * 5000
+check(kind(first.limbs) == sys.argv[1], "a number")
+resize_number = ctypes.CFUNCTYPE(pointer, pointer, size, size)(lambda p, old, new: libc.realloc(pointer(p), size(new)))
+give_number = ctypes.CFUNCTYPE(None, pointer, size)(lambda p, old: given.append(p) or libc.free(pointer(p)))
+everything.__gmp_set_memory_functions(own_take, resize_number, give_number)
+second = number("7" * 100)
+check(kind(second.limbs) == "ordinary", "the program's functions are used")
+gmp.__gmpz_clear(ctypes.byref(second))
+check(given[-1:] == [second.limbs], "it gets its number back")
+gmp.__gmpz_set_str(ctypes.byref(first), longer.encode(), 16)
+check(is_number(first, longer) and kind(first.limbs) == sys.argv[1], "a number from before grows in its place")
+gmp.__gmpz_clear(ctypes.byref(first))
+print("done", flush=True)
+os._exit(failed)
+"""
+
 
 class Toolkit:
     """A running program. pids: its processes with the key."""
