@@ -22,9 +22,7 @@
 #include "loader/real.h"
 #include "log/lapse.h"
 #include "log/log.h"
-#include "os/page_access.h"
 #include "os/pages.h"
-#include "os/zero.h"
 #include "start.h"
 #include <errno.h>
 #include <sys/single_threaded.h>
@@ -58,7 +56,7 @@ static int lock_leave(enum lock_rule why)
 {
     static const char *const reasons[] = {
         [LOCK_LARGE] = "it is too large (16 MiB, 4,096 pieces, SECRETSSL_ARENA_SIZE)",
-        [LOCK_BUSY] = "other threads may be writing to it",
+        [LOCK_BUSY] = "other threads may be writing to it (userfaultfd is refused)",
     };
 
     sm_count(&sm_stats.mlocks_left, 1);
@@ -147,17 +145,9 @@ SM_EXPORT int mlockall(int flags)
     return result;
 }
 
-static bool is_clear(const char *from, const char *to)
-{
-    for (; from < to; from += sm_os_page) {
-        if (sm_page_access((char *)from) == SM_ACCESS_NONE || !sm_is_zero(from, sm_os_page))
-            return false;
-    }
-    return true;
-}
-
 /*
- * As munlock(2). Pages become ordinary again if no other thread can be writing to them.
+ * As munlock(2). Pages become ordinary again if there is no other thread that could write
+ * meanwhile: nothing makes threads wait that write to secret pages.
  */
 SM_EXPORT int munlock(const void *address, size_t length)
 {
@@ -165,7 +155,7 @@ SM_EXPORT int munlock(const void *address, size_t length)
     const char *to = (const char *)sm_round_up((uintptr_t)address + length, sm_os_page);
 
     if (sm_external_any() && sm_external_contains(from, (size_t)(to - from)) &&
-        is_outside_allocator() && (__libc_single_threaded || is_clear(from, to)))
+        is_outside_allocator() && __libc_single_threaded)
         sm_external_restore(from, (size_t)(to - from), false);
     return REAL(munlock)(address, length);
 }

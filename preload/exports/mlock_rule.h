@@ -6,8 +6,8 @@
 #include "base/common.h"
 
 /*
- * OTHERS: not memory that the program mapped to have all of it for itself. LARGE, BUSY: such
- * memory, but over the cap, or perhaps written by other threads.
+ * OTHERS: not memory that the program mapped to have all of it for itself. LARGE: such memory,
+ * but over the cap. BUSY, by exports/mlock.c: other threads cannot be kept from writing to it.
  */
 enum lock_rule { LOCK_MEANT, LOCK_OTHERS, LOCK_LARGE, LOCK_BUSY };
 

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/single_threaded.h>
 
 #define NOT_MEANT (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_STACK | MAP_GROWSDOWN | MAP_HUGETLB)
 
@@ -126,12 +127,21 @@ void locked_is_stack(const void *address, size_t length, const char *call)
     locked_give_up(address, length, call);
 }
 
-/* As mremap(2). Secret pages become ordinary ones first, because their file cannot grow. */
+/*
+ * As mremap(2). Secret pages become ordinary ones first, because their file cannot grow. If the
+ * memory stays where it is, other threads may be writing to it, and it does not grow.
+ */
 SM_EXPORT void *mremap(void *address, size_t length, size_t new_length, int flags, ...)
 {
     bool own = own_maps_has(address, length);
+    bool any = sm_external_any() && sm_external_overlap(address, length);
     void *new_address = NULL, *place;
     va_list args;
+
+    if (any && !(flags & MREMAP_MAYMOVE) && new_length > length && !__libc_single_threaded) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
 
     if (flags & MREMAP_FIXED) {
         va_start(args, flags);
@@ -141,7 +151,10 @@ SM_EXPORT void *mremap(void *address, size_t length, size_t new_length, int flag
         if (sm_external_any())
             sm_external_release(new_address, new_length);
     }
-    locked_give_up(address, length, "mremap");
+    if (any && !(flags & MREMAP_MAYMOVE) && new_length <= length)
+        sm_external_release((char *)address + new_length, length - new_length);
+    else
+        locked_give_up(address, length, "mremap");
     own_maps_remove(address, length);
     place = REAL(mremap)(address, length, new_length, flags, new_address);
     if (own)
@@ -152,14 +165,15 @@ SM_EXPORT void *mremap(void *address, size_t length, size_t new_length, int flag
 
 /*
  * As madvise(2). What the kernel knows for private memory only has an answer of its own for
- * secret pages, which are shared memory for the kernel.
+ * secret pages, which are shared memory for the kernel. MADV_WIPEONFORK fails (EINVAL) where
+ * other threads may be writing.
  */
 SM_EXPORT int madvise(void *address, size_t length, int advice)
 {
     bool any = sm_external_any() && sm_external_overlap(address, length);
     int result;
 
-    if (any && advice == MADV_WIPEONFORK)
+    if (any && advice == MADV_WIPEONFORK && __libc_single_threaded)
         locked_give_up(address, length, "MADV_WIPEONFORK");
     if (any &&
         (advice == MADV_FREE || advice == MADV_POPULATE_READ ||

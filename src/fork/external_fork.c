@@ -10,6 +10,7 @@
 #include "os/helper_process.h"
 #include "os/pages.h"
 #include <errno.h>
+#include <sys/single_threaded.h>
 
 #define FILE_BYTES (256 * SM_KIB) /* The copies of small ranges share a secret file. */
 #define PASSES_MAX 16
@@ -41,7 +42,8 @@ static void restore_in_helper(void *range)
 /*
  * The child of a thread whose stack lies in external pages would run on the parent's stack
  * until it has its copy. The helper exchanges the pages while the thread waits for it. If that
- * fails, the child is to have no such stack rather than the parent's.
+ * fails, or if other threads may be writing to the pages, the child is to have no such stack
+ * rather than the parent's.
  */
 void sm_external_fork_prepare(void)
 {
@@ -51,12 +53,17 @@ void sm_external_fork_prepare(void)
         struct sm_external_range *range = &sm_external_ranges[i];
         if (sm_likely(!sm_external_has(range, here, here + 1)) || range->locked)
             continue;
-        sm_helper_force(restore_in_helper, range);
+        if (__libc_single_threaded)
+            sm_helper_force(restore_in_helper, range);
         if (sm_external_has(range, here, here + 1))
             range->parental = true;
-        sm_lapse(SM_LAPSE_MLOCK,
-                 "a stack that the program has locked is ordinary locked memory from now on, "
-                 "because a thread forks on it");
+        if (range->parental)
+            sm_lapse(SM_LAPSE_MLOCK, "a thread forks on a stack that the program has locked: "
+                                     "the child does not have it, and ends");
+        else
+            sm_lapse(SM_LAPSE_MLOCK,
+                     "a stack that the program has locked is ordinary locked memory from now "
+                     "on, because a thread forks on it");
     }
 }
 

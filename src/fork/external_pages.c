@@ -4,9 +4,12 @@
 #include "fork/external_move.h"
 #include "fork/external_ranges.h"
 #include "heap/thread_cache.h"
+#include "os/helper_process.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
+#include "os/write_protect.h"
 #include <errno.h>
+#include <sys/single_threaded.h>
 
 static char *end_of(const void *address, size_t length)
 {
@@ -18,21 +21,44 @@ static char *start_of(const void *address)
     return (char *)((uintptr_t)address & ~(uintptr_t)(sm_os_page - 1));
 }
 
-/*
- * The contents are compared after they were copied: if they changed meanwhile, another thread
- * writes, and the pages cannot be exchanged.
- */
+struct exchange {
+    char *copy, *address;
+    size_t length;
+    int error;
+};
+
+static void exchange_pages(struct exchange *job)
+{
+    job->error = sm_external_refresh(job->copy, job->address, job->length);
+    if (job->error >= 0)
+        job->error = sm_pages_move(job->copy, job->address, job->length);
+}
+
+/* Other threads wait if they write meanwhile, and then write to the new pages. */
+static void exchange_protected(void *arg)
+{
+    struct exchange *job = arg;
+    int fd = sm_write_protect(job->address, job->length);
+
+    if (fd < 0)
+        return;
+    exchange_pages(job);
+    sm_write_release(fd, job->address, job->length, job->error != 0);
+}
+
+/* EBUSY stays if there is no helper or no protection. */
 static int exchange_with(char *copy, char *address, size_t length)
 {
-    int changed = sm_external_populate(copy, length, NULL);
+    struct exchange job = {copy, address, length, -EBUSY};
+    int error = sm_external_populate(copy, length, NULL);
 
-    if (changed == 0)
-        changed = sm_external_refresh(copy, address, length);
-    if (changed >= 0)
-        changed = sm_external_refresh(copy, address, length);
-    if (changed != 0)
-        return changed < 0 ? changed : -EBUSY;
-    return sm_pages_move(copy, address, length);
+    if (error)
+        return error;
+    if (__libc_single_threaded)
+        exchange_pages(&job);
+    else
+        sm_helper_force(exchange_protected, &job);
+    return job.error;
 }
 
 static int external_take(char *address, size_t length)
@@ -105,7 +131,8 @@ bool sm_external_contains(const void *address, size_t length)
 /*
  * Calls a function with the lock held for each range that overlaps, with the part between from
  * and to that belongs to it. Returns the first error. A child of a raw fork has no such range
- * any more, and may not enter the allocator.
+ * any more, and may not enter the allocator. A signal handler that interrupted this thread
+ * inside may not wait for the lock, which the thread may hold; a fork notices what it unmaps.
  */
 typedef int part_function(struct sm_external_range *range, char *from, char *to, bool argument);
 
@@ -116,7 +143,8 @@ static int for_parts(const void *address, size_t length, part_function *function
     unsigned used;
     int error = 0;
 
-    if (!sm_external_any() || !sm_external_overlap(address, length) || sm_is_rawfork_child())
+    if (!sm_external_any() || !sm_external_overlap(address, length) || sm_is_rawfork_child() ||
+        sm_inside_now())
         return 0;
     cache = sm_enter();
     sm_lock_take(&sm_external_lock);

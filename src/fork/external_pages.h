@@ -19,10 +19,9 @@ static inline bool sm_external_any(void)
 }
 
 /*
- * Replaces a range of whole pages, which may be read and written, by secret pages and keeps the
- * contents. Returns 0, or a negative errno value if nothing changed: EBUSY if another thread
- * wrote meanwhile, ENOSPC if there are too many ranges. No other thread may write to the range
- * at the end of the call.
+ * Replaces a range of whole pages, which are resident and may be written, by secret pages and
+ * keeps the contents. Returns 0, or a negative errno value if nothing changed: EBUSY if other
+ * threads cannot be kept from writing meanwhile, ENOSPC if there are too many ranges.
  */
 int sm_external_adopt(void *address, size_t length);
 

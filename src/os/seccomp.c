@@ -9,8 +9,10 @@
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -62,6 +64,8 @@ static const struct {
     [SM_CALL_SHMCTL] = {SYS_shmctl, {(uint64_t)-1, IPC_STAT}},
     [SM_CALL_PKEY_ALLOC] = {SYS_pkey_alloc, {(uint64_t)-1, 0}},
     [SM_CALL_PKEY_MPROTECT] = {SYS_pkey_mprotect, {0, 0, PROT_READ | PROT_WRITE, 1}},
+    [SM_CALL_USERFAULTFD] = {SYS_userfaultfd, {O_CLOEXEC | O_NONBLOCK}},
+    [SM_CALL_IOCTL] = {SYS_ioctl, {(uint64_t)-1, UFFDIO_API}},
 };
 
 /* A limit of 1 byte prevents dumps, also where dumps go to a program. */

@@ -44,6 +44,8 @@ enum sm_call {
     SM_CALL_SHMCTL,
     SM_CALL_PKEY_ALLOC,
     SM_CALL_PKEY_MPROTECT,
+    SM_CALL_USERFAULTFD,
+    SM_CALL_IOCTL,
     SM_CALLS
 };
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory that programs lock by themselves is secret memory: docs/locked-memory.md."""
 
+import ctypes
+import os
 import sys
 
 from harness import environment, figures, process, report
@@ -61,11 +63,29 @@ def scenario_stack(env, rep):
 
 
 def scenario_threads(env, rep):
-    both(env, rep, "locks_shared", "writers", [BUSY])
-    process.run_checks(env, rep, "locks_shared", ["ordinary", "threads"], env.plain(), title="threads without")
-    # Whether some of theirs is locked while it is in use is a matter of luck.
-    process.run_checks(env, rep, "locks_shared", ["secret", "threads"], env.preloaded(), title="threads",
-                       messages=None)
+    """Memory that threads write to is exchanged while they wait; where the kernel cannot make them wait, it is
+    left alone."""
+    watched = write_protects()
+    rep.note(f"the kernel {'can' if watched else 'cannot'} protect memory from threads")
+    for case in "writers", "threads":
+        process.run_checks(env, rep, "locks_shared", ["ordinary", case], env.plain(), title=f"{case} without")
+        process.run_checks(env, rep, "locks_shared", ["secret" if watched else "ordinary", case], env.preloaded(),
+                           title=case, messages=() if watched else [BUSY])
+    process.run_checks(env, rep, "with_filter", ["USERFAULTFD_EPERM", env.helper("locks_shared"), "ordinary", "writers"],
+                       env.preloaded(), title="writers, no userfaultfd", messages=[BUSY])
+
+
+def write_protects():
+    """Whether userfaultfd(2) has its mode of write protection here: UFFDIO_API says which features there are."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = {"x86_64": 323, "aarch64": 282, "riscv64": 282}[os.uname().machine]
+    fd = libc.syscall(number, os.O_CLOEXEC | 1)
+    if fd < 0:
+        return False
+    api = (ctypes.c_uint64 * 3)(0xAA, 0, 0)
+    done = libc.ioctl(fd, 0xC018AA3F, api)
+    os.close(fd)
+    return done == 0 and bool(api[1] & 1)
 
 
 def scenario_no_secret_memory(env, rep):

@@ -196,11 +196,14 @@ static void *count_on(void *argument)
     return NULL;
 }
 
-/* Threads write to memory while it is locked and unlocked: no write is lost. */
+/*
+ * Threads write to memory while it is locked: no write is lost, whether they have written
+ * before or begin at that moment.
+ */
 static void writers(void)
 {
-    enum { ROUNDS = 30, WRITERS = 2 };
-    int lost = 0, failed = 0;
+    enum { ROUNDS = 100, WRITERS = 2 };
+    int lost = 0, failed = 0, others = 0;
 
     for (int round = 0; round < ROUNDS; round++) {
         char *pool = mapped(POOL);
@@ -213,9 +216,12 @@ static void writers(void)
             if (pthread_create(&threads[i], NULL, count_on, &counters[i]) != 0)
                 broken("pthread_create");
         }
-        usleep(1000);
-        for (int i = 0; i < 20; i++)
-            failed += mlock(pool, POOL) != 0 || munlock(pool, POOL) != 0;
+        if (round % 2)
+            usleep(1000);
+        failed += mlock(pool, POOL) != 0;
+        others += kind_of(pool) != expected;
+        usleep(500);
+        failed += munlock(pool, POOL) != 0;
         stop = 1;
         for (int i = 0; i < WRITERS; i++) {
             pthread_join(threads[i], NULL);
@@ -223,7 +229,7 @@ static void writers(void)
         }
         munmap(pool, POOL);
     }
-    check(failed == 0, "memory that threads write to is locked");
+    check(failed == 0 && others == 0, "memory that threads write to is locked");
     check(lost == 0, "none of their writes is lost");
 }
 

@@ -34,6 +34,7 @@ int main(int argc, char **argv)
         {"UNCACHED_EPERM", SECCOMP_RET_ERRNO | EPERM, UNCACHED, 0},
         {"UNCACHED_EOPNOTSUPP", SECCOMP_RET_ERRNO | EOPNOTSUPP, UNCACHED, 0},
         {"MINCORE_EPERM", SECCOMP_RET_ERRNO | EPERM, 0, SYS_mincore},
+        {"USERFAULTFD_EPERM", SECCOMP_RET_ERRNO | EPERM, 0, SYS_userfaultfd},
         {"MINCORE_KILL", SECCOMP_RET_KILL_PROCESS, 0, SYS_mincore},
     };
     struct filter filter;

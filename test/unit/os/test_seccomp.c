@@ -49,6 +49,8 @@ static const struct {
     {SM_CALL_SHMCTL, SYS_shmctl},
     {SM_CALL_PKEY_ALLOC, SYS_pkey_alloc},
     {SM_CALL_PKEY_MPROTECT, SYS_pkey_mprotect},
+    {SM_CALL_USERFAULTFD, SYS_userfaultfd},
+    {SM_CALL_IOCTL, SYS_ioctl},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
