@@ -68,7 +68,7 @@ static int lock_leave(enum lock_rule why)
 
 static int lock_adopt(char *address, size_t length)
 {
-    int error = sm_external_adopt(address, length);
+    int error = sm_external_adopt(address, length, true);
 
     if (error == -EBUSY)
         return lock_leave(LOCK_BUSY);

@@ -22,8 +22,9 @@ static inline bool sm_external_any(void)
  * Replaces a range of whole pages, which are resident and may be written, by secret pages and
  * keeps the contents. Returns 0, or a negative errno value if nothing changed: EBUSY if other
  * threads cannot be kept from writing meanwhile, ENOSPC if there are too many ranges.
+ * mlocked: the program locked the range, and other threads may be using it.
  */
-int sm_external_adopt(void *address, size_t length);
+int sm_external_adopt(void *address, size_t length, bool mlocked);
 
 /* Returns true if external pages overlap the range. Takes no lock. */
 bool sm_external_overlap(const void *address, size_t length);

@@ -13,7 +13,8 @@ static void range_count(const struct sm_external_range *range, size_t length, bo
     long pages = (long)(length >> SM_PAGE_SHIFT);
 
     sm_stats_kind(range->locked ? SM_KIND_LOCKED : SM_KIND_SECRET, more ? pages : -pages);
-    sm_count(&sm_stats.mlock_bytes, more ? length : 0 - length);
+    if (range->mlocked)
+        sm_count(&sm_stats.mlock_bytes, more ? length : 0 - length);
 }
 
 static struct sm_external_range *range_unused(void)
@@ -34,6 +35,7 @@ struct sm_external_range *sm_external_add(const struct sm_external_range *range)
     entry->copy = NULL;
     entry->locked = range->locked;
     entry->parental = range->parental;
+    entry->mlocked = range->mlocked;
     __atomic_store_n(&entry->length, range->length, __ATOMIC_RELAXED);
     __atomic_store_n(&entry->address, range->address, __ATOMIC_RELEASE);
     if (entry == &sm_external_ranges[sm_external_used])

@@ -17,6 +17,7 @@ struct sm_external_range {
     char *copy;    /* where a child's copy is made */
     bool locked;   /* locked memory: this child had no secret memory for the range */
     bool parental; /* the program wants no child to have the range */
+    bool mlocked;  /* the program locked it: counted as such */
 };
 
 extern SM_LOCAL struct sm_external_range sm_external_ranges[SM_EXTERNAL_RANGES];
