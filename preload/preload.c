@@ -14,6 +14,7 @@
 #include "loader/real.h"
 #include "log/log.h"
 #include "process/exit_report.h"
+#include "seal/seal.h"
 #include "stacktrace/load_library.h"
 #include "start.h"
 #include <string.h>
@@ -50,6 +51,7 @@ __attribute__((constructor)) static void preload_begin(int argc, char **argv, ch
     sm_log_init("libsecretssl");
     sm_library_init();
     start_read_settings(envp);
+    seal_init();
     sm_fork_init();
     /* The C library knows its environment once it has run constructors of its own. */
     if (!environ)

@@ -9,6 +9,7 @@
 #include "log/log.h"
 #include "os/seccomp.h"
 #include "os/syscall.h"
+#include "process/sealing.h"
 #include "session_key.h"
 #include <string.h>
 
@@ -100,6 +101,7 @@ void start_now(void)
         sm_exit_refused("%s", wrong_setting);
     sm_heap_start();
     sm_backing_check();
+    sm_sealing_begin();
     sm_fork_start();
     sm_heap_seal();
     session_key_make(); /* before any thread can ask for it */

@@ -2,9 +2,18 @@
 # scenario_tests(KIND): every function scenario_NAME of a test_MODULE.py beside the caller is a test,
 # KIND.MODULE.NAME, and finds its programs in the caller's build directory, in helpers/. `scenarios`, in
 # the caller: all of their names. The tests of test_lab.py are of the configuration lab (ctest -C lab), those of
-# test_machine.py of the configuration machine, and do not exist without it. Those of test_quic.py and
+# test_machine.py of the configuration machine, and do not exist without it; those of test_seal.py are of the
+# configuration seal, but where this machine has protection keys. Those of test_quic.py and
 # test_lattice.py need OpenSSL 3.5, those of engines a libcrypto that has any (HAVE_ENGINES), those of
 # test_aws_lc.py an AWS-LC.
+set(HAVE_PROTECTION_KEYS OFF)
+if(EXISTS /proc/cpuinfo)
+  file(STRINGS /proc/cpuinfo protection_keys REGEX "^flags.* ospke( |$)" LIMIT_COUNT 1)
+  if(protection_keys)
+    set(HAVE_PROTECTION_KEYS ON)
+  endif()
+endif()
+
 function(scenario_tests kind)
   set(names "")
   file(GLOB modules CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.py)
@@ -15,6 +24,9 @@ function(scenario_tests kind)
     set(only "")
     if(module MATCHES "^(lab|machine)$")
       set(only CONFIGURATIONS ${module})
+    endif()
+    if(module STREQUAL "seal" AND NOT HAVE_PROTECTION_KEYS)
+      set(only CONFIGURATIONS seal)
     endif()
     if(module MATCHES "^(quic|lattice)$" AND OPENSSL_VERSION VERSION_LESS 3.5)
       continue()

@@ -5,7 +5,7 @@
  * libcrypto is loaded does not matter. The hooks catch the calls that libcrypto makes directly
  * (discover.c).
  */
-#include "arena/arena.h"
+#include "arena/sealed.h"
 #include "arena/shortage.h"
 #include "base/common.h"
 #include "base/settings.h"
@@ -251,9 +251,16 @@ static void *copy(void *to, const void *from, size_t size)
 
 SM_EXPORT void *CRYPTO_memdup(const void *from, size_t size, const char *file, int line)
 {
+    bool opened;
+    void *to;
+
     if (!from || size >= INT32_MAX)
         return NULL;
-    return copy(crypto_take_for(CALLER, size, file, line), from, size);
+    /* For libcrypto alone: others would copy a key by it. */
+    opened = sm_in_sealed(from) && libcrypto_contains(CALLER) && sm_pku_open();
+    to = copy(crypto_take_for(CALLER, size, file, line), from, size);
+    sm_pku_close(opened);
+    return to;
 }
 
 static char *text_copy(char *to, const char *from, size_t length)

@@ -4,7 +4,7 @@
  * ordinary memory. The preload's has no size of its own: blocks come from the arena. A table
  * marks the secure blocks (secure_blocks.h), so that all queries get correct answers.
  */
-#include "arena/arena.h"
+#include "arena/sealed.h"
 #include "base/common.h"
 #include "exports/crypto_api.h"
 #include "heap/malloc.h"
@@ -99,11 +99,29 @@ static void *secure_take(size_t size, const char *file, int line)
     return p;
 }
 
+/*
+ * What a libcrypto asks of its secure heap is sealed, also outside of a window. Returns whether
+ * sealed memory was opened for that.
+ */
+static bool secure_open(const void *caller)
+{
+    unsigned of = sm_pku_is_on() ? registry_of_code(caller) : LIBCRYPTO_NONE;
+
+    return of != LIBCRYPTO_NONE && known[of].sealed && sm_pku_open();
+}
+
 static void *secure_take_for(const void *caller, size_t size, const char *file, int line)
 {
     __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_secure_malloc);
+    bool opened;
+    void *p;
 
-    return instead ? instead(size, file, line) : secure_take(size, file, line);
+    if (instead)
+        return instead(size, file, line);
+    opened = secure_open(caller);
+    p = secure_take(size, file, line);
+    sm_pku_close(opened);
+    return p;
 }
 
 SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
@@ -114,12 +132,17 @@ SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
 static void *secure_zero_for(const void *caller, size_t size, const char *file, int line)
 {
     __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_secure_zalloc);
+    bool opened;
     void *p;
 
     if (instead)
         return instead(size, file, line);
+    opened = secure_open(caller);
     p = secure_take(size, file, line);
-    return p ? memset(p, 0, size) : NULL;
+    if (p)
+        memset(p, 0, size);
+    sm_pku_close(opened);
+    return p;
 }
 
 SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)

@@ -11,6 +11,8 @@
 #include "libcrypto/registry.h"
 #include "loader/real.h"
 #include "loader/tail_call.h"
+#include "os/protection_key.h"
+#include "seal/seal.h"
 #include <dlfcn.h>
 #include <link.h>
 #include <string.h>
@@ -120,6 +122,8 @@ static void *own_function(void *handle, const char *name, const void *caller)
     void *function = own(name), *real;
 
     dlopen_hook_pending(handle);
+    if (sm_pku_is_on() && name && !function && !is_linkers(name) && handle != RTLD_NEXT)
+        return seal_instead(name, real_dlsym()(handle, name));
     if (is_linkers(name) && handle != RTLD_DEFAULT && handle != RTLD_NEXT)
         return linkers(real_dlsym()(handle, name));
     if (!function)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hooks/mem_hooks.h"
+#include "arena/sealed.h"
 #include "heap/fallback.h"
 #include "heap/malloc_fast.h"
 #include "hooks/job_stack.h"
@@ -20,20 +21,24 @@ __attribute__((noinline)) void *mem_take(const struct sm_c_library *library, siz
 
 static inline void before_free(const struct sm_c_library *library, void *p)
 {
-    secure_bits_free(p);
     if (sm_unlikely(__atomic_load_n(&job_stacks, __ATOMIC_RELAXED)) && !sm_arena_owns(p))
         job_stack_end(library, p);
 }
 
 void mem_give(const struct sm_c_library *library, void *p)
 {
+    bool opened;
+
     if (!p)
         return;
+    opened = sm_in_sealed(p) && sm_pku_open();
+    secure_bits_free(p);
     before_free(library, p);
     if (sm_arena_owns(p))
         sm_free(p);
     else
         sm_fallback_free_by(library, p);
+    sm_pku_close(opened);
 }
 
 /*
@@ -80,6 +85,10 @@ void hook_free(void *p, const char *file, int line)
     (void)file, (void)line;
     if (!p)
         return;
+    if (sm_unlikely(__atomic_load_n(&secure_frees, __ATOMIC_RELAXED))) {
+        mem_give(&sm_own_library, p);
+        return;
+    }
     before_free(&sm_own_library, p);
     sm_free_fast(p);
 }

@@ -5,6 +5,8 @@
 #include "hooks/own_secure_heap.h"
 #include "log/lapse.h"
 #include "log/log.h"
+#include "os/protection_key.h"
+#include "process/sealing.h"
 #include <string.h>
 
 uint64_t partition_cache[PARTITION_SETS][PARTITION_WAYS] = {[0] = {SM_PART_KEY}}; /* no file */
@@ -43,7 +45,18 @@ static const struct rule rules[] = {
     {"crypto/sparse_array.c", PARTITION_NEEDED}, /* where threads_ keeps a thread's values */
     {"crypto/threads_", PARTITION_NEEDED},
     {"crypto/x509/x509_vpm.c", SM_PART_PUBLIC},
+    {"crypto/ml_dsa/", PARTITION_SEALED},
+    {"crypto/ml_kem/", PARTITION_SEALED},
+    {"crypto/slh_dsa/", PARTITION_SEALED},
 };
+
+/* What is key bytes otherwise is sealed too, and what is sealed is a secret otherwise. */
+static unsigned sealed_answer(unsigned answer)
+{
+    if (!sm_pku_is_on())
+        return answer == PARTITION_SEALED ? SM_PART_KEY : answer;
+    return answer == SM_PART_BYTES ? PARTITION_SEALED : answer;
+}
 
 /*
  * file is a path as the compiler saw it: "../crypto/bn/bn_lib.c", "/build/openssl/crypto/..."
@@ -75,6 +88,9 @@ static void watch_secure_heap(const char *file)
 
 void partition_unnamed(void)
 {
+    if (sm_pku_is_on())
+        sm_sealing_refuse("a private key", "libcrypto names no files, so that key bytes cannot "
+                                           "be told from other secrets");
     if (sm_settings.uncached == SM_UNCACHED_REQUIRE)
         sm_exit_refused(
             "SECRETSSL_UNCACHED=require: libcrypto names no files: key bytes cannot "
@@ -118,7 +134,7 @@ unsigned partition_classify(const char *file)
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (rule_fits(file, rules[i].path)) {
             __atomic_store_n(&partition_named, true, __ATOMIC_RELAXED);
-            return rules[i].answer;
+            return sealed_answer(rules[i].answer);
         }
     }
     return SM_PART_KEY;
@@ -149,7 +165,7 @@ static uint64_t partition_answer(const char *file)
 {
     uint64_t answer = partition_fast(file);
 
-    return answer > PARTITION_STACK ? partition_slow(file) : answer;
+    return answer > PARTITION_SEALED ? partition_slow(file) : answer;
 }
 
 bool partition_needed(const char *file)
@@ -163,7 +179,11 @@ unsigned partition_for(const char *file, size_t size)
 
     if (answer == PARTITION_NEEDED)
         return SM_PART_PUBLIC;
+    if (answer == PARTITION_OCTETS && (size > PARTITION_OCTETS_MAX || sm_pku_is_on()))
+        answer = size > PARTITION_OCTETS_MAX ? SM_PART_KEY : PARTITION_SEALED;
+    if (answer == PARTITION_SEALED)
+        return sm_pku_is_open() ? SM_PART_BYTES : SM_PART_KEY;
     if (answer == PARTITION_OCTETS)
-        return size <= PARTITION_OCTETS_MAX ? SM_PART_BYTES : SM_PART_KEY;
+        return SM_PART_BYTES;
     return (unsigned)answer;
 }

@@ -27,6 +27,13 @@ void partition_unnamed(void);
  */
 #define PARTITION_NEEDED (SM_PARTS + 1)
 
+/*
+ * The answer for a file that allocates the bytes of private keys, while keys are sealed: they
+ * belong to the sealed partition if it is open in this thread, that is, in libcrypto's work on
+ * keys; elsewhere the same files allocate public numbers.
+ */
+#define PARTITION_SEALED (SM_PARTS + 3)
+
 /* The answer for the stack of a job, which has no place in the arena (job_stack.h). */
 #define PARTITION_STACK (SM_PARTS + 2)
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 uint64_t *secure_bits;
+bool secure_frees;
 static int64_t used; /* bytes */
 static size_t least = SM_GRANULE;
 
@@ -31,10 +32,17 @@ bool secure_bits_make(void)
         uint64_t *table = sm_pages_hidden(sm_arena.span / SM_GRANULE / 8, false);
         __atomic_store_n(&secure_bits, table, __ATOMIC_RELEASE);
         good = table != NULL;
+        if (good)
+            __atomic_store_n(&secure_frees, true, __ATOMIC_RELEASE);
     }
     if (probe)
         sm_free(probe);
     return good;
+}
+
+void secure_bits_seal(void)
+{
+    __atomic_store_n(&secure_frees, true, __ATOMIC_RELEASE);
 }
 
 bool secure_bits_has(const void *p)

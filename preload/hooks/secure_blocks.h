@@ -11,6 +11,12 @@
 
 extern SM_LOCAL uint64_t *secure_bits; /* NULL until there is a secure heap */
 
+/* Whether a free is more than that: there are secure blocks, or sealed ones. */
+extern SM_LOCAL bool secure_frees;
+
+/* Called when private keys are sealed. */
+void secure_bits_seal(void);
+
 /* Called with the start lock held. Returns false if there is no arena or no memory. */
 bool secure_bits_make(void);
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 static bool any_unserved;
+bool (*libcrypto_changed)(void);
 static unsigned long long seen_adds; /* objects ever loaded, as the linker counts them */
 
 static const char *name_of(const char *name)
@@ -153,6 +154,8 @@ void libcrypto_hook_all(void)
     struct look look = {.all = true};
 
     hook_some(&look);
+    if (libcrypto_changed)
+        libcrypto_changed();
 }
 
 static void collect_one(struct look *look, const struct elf_object *object)
@@ -230,6 +233,9 @@ static void look_once(void)
         if (sm_settings.trace)
             sm_unwind_load();
     }
+    if (libcrypto_changed && look.adds != __atomic_load_n(&seen_adds, __ATOMIC_RELAXED) &&
+        !libcrypto_changed())
+        return;
     __atomic_store_n(&seen_adds, look.adds, __ATOMIC_RELAXED);
 }
 

@@ -27,6 +27,13 @@ void libcrypto_discover(void);
 void libcrypto_discover_namespace(void *handle);
 
 /*
+ * Called when all libcryptos that there are have been hooked, and whenever objects were loaded
+ * since. Returns false if it has to be called again, because an object was still being loaded.
+ * Set by the seal layer; NULL: there is nothing to do.
+ */
+extern SM_LOCAL bool (*libcrypto_changed)(void);
+
+/*
  * Called with the start lock held. Stops serving lib, because its blocks cross to a libcrypto
  * that is not hooked (engine.h). Reports the fact or, with REQUIRE=1, ends the process.
  */

@@ -17,6 +17,7 @@ struct libcrypto {
     const struct crypto_library *kind;
     bool unserved;                 /* foreign, or the hooks could not be installed */
     bool by_name;                  /* counted as hooked, though nothing was installed */
+    bool sealed, unsealable;       /* its private keys are sealed, or cannot be (seal/) */
     const struct mem_hooks *space; /* the hooks of its namespace; NULL in the preload's own */
 };
 

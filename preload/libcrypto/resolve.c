@@ -4,10 +4,14 @@
 #include "libcrypto/linkage.h"
 #include "libcrypto/registry.h"
 
+void (*resolve_way_out)(const void *caller);
+
 void *libcrypto_function_for(const void *caller, const char *name)
 {
     unsigned of = registry_of_code(caller);
 
+    if (resolve_way_out)
+        resolve_way_out(caller);
     /*
      * In a constructor all libraries of the dlopen() are relocated, and this thread holds the
      * linker's lock. A call that was passed on may have returned since. The entry noted for the

@@ -11,6 +11,12 @@
 void *libcrypto_function_for(const void *caller, const char *name);
 
 /*
+ * Called with the caller, if it is set, while libcrypto_choices is not 0. Set by the seal
+ * layer.
+ */
+extern SM_LOCAL void (*resolve_way_out)(const void *caller);
+
+/*
  * Returns the function of that name that the caller is linked with, if it belongs to a
  * libcrypto that the preload must not serve, otherwise NULL, the usual result. Takes no lock,
  * unless this thread loads a library or has loaded one by a call that was passed on.

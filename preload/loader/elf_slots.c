@@ -71,6 +71,38 @@ static void visit_all(struct slots *slots, uintptr_t first, size_t size)
         visit_relocation(slots, &relocation[i]);
 }
 
+/*
+ * The first address of the object itself among what is read-only after relocation: before, the
+ * base is not added.
+ */
+static bool is_relocated(const struct elf_object *object, uintptr_t first, size_t size)
+{
+    const ElfW(Rela) *relocation = (const void *)first;
+    struct range relro = relro_of(object);
+
+    for (size_t i = 0; first && i < size / sizeof(*relocation); i++) {
+        const uintptr_t *place = (const void *)(object->base + relocation[i].r_offset);
+        if (ELF64_R_TYPE(relocation[i].r_info) == R_X86_64_RELATIVE &&
+            elf_range_has(relro, place))
+            return *place == object->base + (uintptr_t)relocation[i].r_addend;
+    }
+    return true;
+}
+
+bool elf_is_relocated(const struct elf_object *object)
+{
+    uintptr_t data = 0;
+    size_t size = 0;
+
+    for (const ElfW(Dyn) *dyn = object->dynamic; dyn && dyn->d_tag != DT_NULL; dyn++) {
+        if (dyn->d_tag == DT_RELA)
+            data = address_of(object, dyn->d_un.d_ptr);
+        else if (dyn->d_tag == DT_RELASZ)
+            size = dyn->d_un.d_val;
+    }
+    return is_relocated(object, data, size);
+}
+
 bool elf_slots_visit(const struct elf_object *object, elf_slot_fn *fn, void *arg)
 {
     struct slots slots = {

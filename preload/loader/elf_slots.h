@@ -21,6 +21,12 @@ struct elf_slot {
 typedef uintptr_t elf_slot_fn(const struct elf_slot *slot, void *arg);
 
 /*
+ * Whether the linker has relocated an object of its list, which another thread may be loading:
+ * as far as the object has addresses that tell.
+ */
+bool elf_is_relocated(const struct elf_object *object);
+
+/*
  * Visits the slots of an object of x86_64 that the linker has relocated. Slots that are
  * read-only after relocation become writable while they change. Returns false if the kernel
  * refuses that.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/backing.h"
+#include "arena/sealed.h"
 #include "arena/shortage.h"
 #include "base/counters.h"
 #include "base/settings.h"
@@ -121,6 +122,11 @@ static int lock_page(struct sm_page *page, char *at)
     return 0;
 }
 
+static unsigned part_of_entry(const struct sm_page *page)
+{
+    return sm_part_of(sm_page_address((uint32_t)(page - sm_arena.pages)));
+}
+
 int sm_backing_present(struct sm_page *page, char *at)
 {
     int error;
@@ -132,7 +138,8 @@ int sm_backing_present(struct sm_page *page, char *at)
             error = sm_pages_populate(at);
         if (error == 0)
             return 0;
-        if (sm_settings.require || sm_pages_map_anonymous(at, sm_os_page) != 0)
+        if (sm_settings.require || sm_pages_map_anonymous(at, sm_os_page) != 0 ||
+            sm_sealed_protect(part_of_entry(page), at, sm_os_page) != 0)
             return error;
         sm_short_degraded(SM_KIND_LOCKED, error);
         page->kind = SM_KIND_LOCKED;

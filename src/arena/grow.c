@@ -2,6 +2,7 @@
 #include "arena/grow.h"
 #include "arena/backing.h"
 #include "arena/fork_window.h"
+#include "arena/sealed.h"
 #include "arena/shortage.h"
 #include "base/counters.h"
 #include "base/probe.h"
@@ -147,6 +148,12 @@ static size_t map_chunk(unsigned p, uint32_t page, size_t need, size_t wish)
     }
     if (error) {
         backing_note(p, error, length);
+        return 0;
+    }
+    error = sm_sealed_protect(p, at, length);
+    if (error) {
+        sm_pages_discard(at, length);
+        sm_short_by(error, length);
         return 0;
     }
     describe(page, length, &memory);

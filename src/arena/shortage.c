@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/shortage.h"
+#include "arena/sealed.h"
 #include "base/counters.h"
 #include "base/format.h"
 #include "base/probe.h"
@@ -201,7 +202,9 @@ bool sm_may_fall_back(unsigned part)
     bool keys = part == SM_PART_BYTES;
 
     sm_count(&sm_stats.shortages[now.why], 1);
-    if (sm_settings.require || (keys && sm_settings.uncached == SM_UNCACHED_REQUIRE)) {
+    if (sm_settings.require ||
+        (keys && (sm_settings.uncached == SM_UNCACHED_REQUIRE ||
+                  (sm_is_sealed(part) && sm_settings.seal == SM_SEALING_REQUIRE)))) {
         sm_count(&sm_stats.failed, 1);
         shortage_say(now, sm_settings.require ? FAILED : KEYS_FAILED);
         return false;

@@ -53,6 +53,12 @@ struct sm_stats {
     uint64_t mlocks;         /* locks answered with secret pages, ever */
     uint64_t mlocks_left;    /* locks left to the kernel, ever */
     uint64_t toolkits;       /* other crypto libraries whose allocator was replaced */
+    uint64_t sealing;        /* libcryptos whose private keys are sealed */
+    uint64_t windows;        /* times that sealed memory was opened for a call of libcrypto */
+    uint64_t window_ticks;   /* of the processor's clock, while sealed memory was open */
+    uint64_t unlisted;       /* times that it was opened for a function that is not listed */
+    uint64_t sealed_reads;   /* accesses to sealed memory by code outside libcrypto */
+    uint64_t ticks_since, ns_since; /* both clocks when sealing began (CLOCK_MONOTONIC) */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

@@ -45,6 +45,8 @@ static const struct setting settings[] = {
     {"SESSIONS", CHOICE, &sm_settings.sessions, "plain or sealed", .words = {"plain", "sealed"}},
     {"FUNCTIONS", CHOICE, &sm_settings.functions, "refuse or ignore", .words = {"refuse", "ignore"}},
     {"MLOCK", CHOICE, &sm_settings.mlock, "auto or off", .words = {"auto", "off"}},
+    {"SEAL", CHOICE, &sm_settings.seal, "off, prefer or require",
+     .words = {"off", "prefer", "require"}},
     {"LOG", LOG, &sm_settings.log, "stderr, syslog, none or an absolute path", .words = {0}},
     {"STATS", CHOICE, &sm_settings.stats, "0 or 1", .words = {"0", "1"}},
     {"TRACE", CHOICE, &sm_settings.trace, "0 or 1", .words = {"0", "1"}},

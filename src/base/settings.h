@@ -11,6 +11,7 @@ enum sm_fork { SM_FORK_COPY, SM_FORK_DENY };
 enum sm_sessions { SM_SESSIONS_PLAIN, SM_SESSIONS_SEALED };
 enum sm_mlock { SM_MLOCK_AUTO, SM_MLOCK_OFF };
 enum sm_functions { SM_FUNCTIONS_REFUSE, SM_FUNCTIONS_IGNORE };
+enum sm_sealing { SM_SEALING_OFF, SM_SEALING_PREFER, SM_SEALING_REQUIRE };
 enum sm_log { SM_LOG_STDERR, SM_LOG_SYSLOG, SM_LOG_FILE, SM_LOG_NONE };
 
 #define SM_LOG_PATH_MAX 512
@@ -29,6 +30,7 @@ struct sm_settings {
     int sessions;  /* enum sm_sessions */
     int functions; /* enum sm_functions */
     int mlock;     /* enum sm_mlock */
+    int seal;      /* enum sm_sealing, of the preload only */
     int log;       /* enum sm_log */
     int stats;
     int trace;

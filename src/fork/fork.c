@@ -2,6 +2,7 @@
 #include "fork/fork.h"
 #include "arena/backing.h"
 #include "arena/fork_window.h"
+#include "arena/sealed.h"
 #include "base/counters.h"
 #include "base/probe.h"
 #include "base/settings.h"
@@ -287,6 +288,7 @@ static void after_in_child(void)
     int64_t bytes = 0;
 
     errno = forking.error;
+    sm_pku_open();
     sm_helper_alone(true);
     if (is_without_copy())
         sm_exit_refused(
@@ -294,6 +296,7 @@ static void after_in_child(void)
             "this child ends");
     sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults =
         sm_stats.returned_bytes = 0;
+    sm_stats.windows = sm_stats.window_ticks = sm_stats.unlisted = sm_stats.sealed_reads = 0;
     sm_stats.lapses[SM_LAPSE_CHILD] = 0;
     if (forking.ahead)
         error = sm_fork_ahead_place(&sm_stats.fork_pages);
@@ -301,6 +304,7 @@ static void after_in_child(void)
         copy_secrets();
     if (error)
         sm_exit_refused("%s: this child ends", error);
+    sm_sealed_child();
     sm_probe(fork_copy, sm_stats.fork_pages);
     sm_spares_forget(forking.ahead);
     if (sm_settings.fork == SM_FORK_DENY &&
@@ -308,6 +312,8 @@ static void after_in_child(void)
          !sm_external_fork_withhold()))
         sm_exit_refused("key material could not be withheld from this child: this child ends");
     sm_fork_rebuild(&blocks, &bytes);
+    /* A child starts closed, also where its parent forks in the middle of a window. */
+    sm_pku_close(sm_pku_is_on());
     withhold_again();
     if (forking.shared)
         sm_pages_unmap(forking.shared, sm_os_page);

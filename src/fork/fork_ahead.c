@@ -6,6 +6,7 @@
 #include "fork/external_pages.h"
 #include "fork/spares.h"
 #include "os/pages.h"
+#include "os/protection_key.h"
 #include "os/seccomp_calls.h"
 #include "os/valgrind.h"
 #include <string.h>
@@ -117,6 +118,7 @@ static bool ahead_is_possible(bool alone)
 bool sm_fork_ahead_make(bool alone)
 {
     size_t sizes[SM_PARTS];
+    bool opened;
 
     spare = NULL;
     copied = cleared = 0;
@@ -126,10 +128,12 @@ bool sm_fork_ahead_make(bool alone)
         return false;
     }
     spare = sm_spare_take(sizes, &resident);
+    opened = sm_pku_open();
     for (unsigned p = 0; p < SM_PARTS && spare; p++) {
         if (!ahead_copy(p, sizes[p]))
             ahead_drop();
     }
+    sm_pku_close(opened);
     if (spare && !sm_spare_inherit(spare, true))
         ahead_drop();
     if (spare)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap/borrow.h"
 #include "arena/backing.h"
+#include "arena/sealed.h"
 #include "base/settings.h"
 
 /* The conditions for borrowing. All given conditions must hold; no condition means never. */
@@ -50,6 +51,9 @@ bool sm_may_borrow(unsigned from, unsigned to)
 {
     unsigned rule = lending[from][to];
 
+    /* Only libcrypto's work on private keys can access blocks of the sealed partition. */
+    if (sm_is_sealed(to) || (sm_is_sealed(from) && sm_settings.seal == SM_SEALING_REQUIRE))
+        return false;
     if (!(rule & FULL) && !(rule & FIXED && sm_arena.fixed))
         return false;
     if (rule & SECRET && !sm_backing_secret(to))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/fork_window.h"
 #include "arena/page_runs.h"
+#include "arena/sealed.h"
 #include "arena/shortage.h"
 #include "base/counters.h"
 #include "base/settings.h"
@@ -15,6 +16,7 @@
 #include "heap/quarantine.h"
 #include "heap/slab.h"
 #include "heap/thread_stocks.h"
+#include "log/lapse.h"
 #include "os/valgrind.h"
 
 static struct sm_lock arena_lock;
@@ -40,8 +42,10 @@ static bool have_arena(void)
 size_t sm_heap_reserve(unsigned part, size_t bytes)
 {
     struct sm_thread_cache *cache = sm_enter();
+    bool opened = sm_sealed_open(part);
     size_t got = have_arena() ? sm_arena_prefault(part, bytes) : 0;
 
+    sm_pku_close(opened);
     sm_leave(cache);
     return got;
 }
@@ -130,6 +134,7 @@ static void *arena_alloc(struct sm_thread_cache *cache, size_t n, size_t align, 
 static void *arena_malloc(size_t n, size_t align, unsigned part)
 {
     struct sm_thread_cache *cache = sm_enter();
+    bool opened = sm_sealed_open(part);
     struct sm_short why;
     void *p = NULL;
 
@@ -145,6 +150,12 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
         for (unsigned other = 0; !p && other < SM_PARTS; other++)
             p = sm_may_borrow(part, other) ? arena_alloc(cache, n, align, other) : NULL;
         sm_short_now = why;
+        if (p && sm_is_sealed(part) && sm_part_of(p) != part)
+            sm_lapse(
+                SM_LAPSE_UNSEALED,
+                "SECRETSSL_SEAL: there is no more sealed memory for private keys: all code "
+                "of this process can read some; raise SECRETSSL_ARENA_SIZE or "
+                "RLIMIT_MEMLOCK, or set SECRETSSL_SEAL=require");
     }
     if (p) {
         count_alloc(cache, n);
@@ -152,6 +163,7 @@ static void *arena_malloc(size_t n, size_t align, unsigned part)
             sm_trace_note(p);
     }
     sm_stocks_count(cache);
+    sm_pku_close(opened);
     sm_leave(cache);
     return p;
 }
@@ -225,6 +237,7 @@ void sm_free_slow(void *p)
     struct sm_thread_cache *cache;
     uint16_t state;
     size_t size;
+    bool opened;
 
     if (!sm_arena_owns(p)) {
         sm_fallback_free(p);
@@ -245,9 +258,13 @@ void sm_free_slow(void *p)
         size = 0;
     } else if (state == SM_STATE_LARGE) {
         size = sm_large_size(sm_page_number(p));
+        opened = sm_sealed_open(sm_part_of(p));
         sm_large_free(p);
+        sm_pku_close(opened);
     } else {
+        opened = sm_sealed_open(sm_part_of(p));
         free_slot(cache, p, size);
+        sm_pku_close(opened);
     }
     count_free(cache, size);
     sm_stocks_count(cache);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "heap/quarantine.h"
 #include "arena/page_runs.h"
+#include "arena/sealed.h"
 #include "base/counters.h"
 #include "heap/block.h"
 #include "log/lapse.h"
@@ -116,9 +117,12 @@ static uintptr_t move_on(struct pool *pool)
 static void release_slot(void *slot)
 {
     unsigned class = sm_slab_class(slot);
+    bool opened =
+        sm_sealed_open(sm_part_of(slot)); /* The block that is freed may be another's. */
 
     if (!sm_on_valgrind())
         sm_block_check_free(slot, class);
+    sm_pku_close(opened);
     sm_slab_return(sm_part_of(slot), class, &slot, 1);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena/fork_window.h"
+#include "arena/sealed.h"
 #include "base/counters.h"
 #include "heap/alloc_stacks.h"
 #include "heap/block.h"
@@ -74,12 +75,15 @@ static void *move(void *p, size_t old, void *to, size_t n)
 void *sm_realloc_by(const struct sm_c_library *library, void *p, size_t n)
 {
     size_t old;
+    bool opened;
 
     if (!sm_arena_owns(p))
         return sm_fallback_realloc_by(library, p, n);
-    if (resize_counted(p, n, &old))
-        return p;
-    return move(p, old, sm_malloc_by(library, n, sm_part_of(p), false), n);
+    opened = sm_sealed_open(sm_part_of(p));
+    if (!resize_counted(p, n, &old))
+        p = move(p, old, sm_malloc_by(library, n, sm_part_of(p), false), n);
+    sm_pku_close(opened);
+    return p;
 }
 
 void *sm_realloc(void *p, size_t n)

@@ -32,6 +32,11 @@ void sm_stats_print(void)
         (size_t)sm_stats.spilled, (size_t)sm_stats.failed, (size_t)sm_stats.degraded,
         (size_t)sm_stats.forks, (size_t)sm_stats.fork_failed, (size_t)sm_stats.hooks,
         (size_t)sm_counted(&sm_stats.messages_lost));
+    if (sm_stats.sealing)
+        sm_log("sealed keys: opened %zu times, %zu of them for functions that are not listed; "
+               "%zu accesses by others stopped",
+               (size_t)sm_stats.windows + (size_t)sm_stats.unlisted, (size_t)sm_stats.unlisted,
+               (size_t)sm_stats.sealed_reads);
 }
 
 static void summary_say(void *arg)

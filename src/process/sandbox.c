@@ -6,6 +6,7 @@
 #include "log/lapse.h"
 #include "log/log.h"
 #include "os/pages.h"
+#include "os/protection_key.h"
 #include "os/seccomp.h"
 #include "os/syscall.h"
 
@@ -31,8 +32,12 @@ static size_t reserve_of(unsigned p)
     return p == SM_PART_IO ? sm_max(reserve[p], records) : reserve[p];
 }
 
-/* The tables grow with the memory. */
-#define GROW_CALLS (SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT))
+/* The tables grow with the memory, and new memory for private keys is sealed. */
+static uint64_t grow_calls(void)
+{
+    return SM_CALLS_TO_MAP | SM_CALL_BIT(SM_CALL_MPROTECT) |
+           (sm_pku_is_on() ? SM_CALL_BIT(SM_CALL_PKEY_MPROTECT) : 0);
+}
 
 void sm_sandbox_reserve(void)
 {
@@ -74,8 +79,8 @@ void sm_sandbox_prepare(struct sm_seal *seal, const struct sock_fprog *program)
         /*
          * A rawfork child has no secrets, and the locks that it inherited may be held for ever.
          */
-        sm_arena.fixed = sm_arena.fixed || killing & GROW_CALLS;
-    } else if (killing & GROW_CALLS && !sm_arena.fixed) {
+        sm_arena.fixed = sm_arena.fixed || killing & grow_calls();
+    } else if (killing & grow_calls() && !sm_arena.fixed) {
         sm_sandbox_reserve();
         /*
          * An announced fork must be able to copy, and after the filter the withholding cannot

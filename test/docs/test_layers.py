@@ -16,7 +16,7 @@ from harness import report
 LAYERS = {
     "src": [["base"], ["os"], ["log"], ["stacktrace"], ["arena"], ["heap"], ["fork"], ["process"],
             ["api"]],
-    "preload": [["loader"], ["hooks"], ["libcrypto"], ["exports"], [""]],
+    "preload": [["loader"], ["hooks"], ["libcrypto"], ["seal"], ["exports"], [""]],
     "tools/secretssl": [["cli"], ["process"], ["secret"], ["scan"], ["run", "stat", "doctor", "enable"], [""]],
 }
 # What stands below a tree altogether

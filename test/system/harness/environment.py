@@ -10,6 +10,8 @@ import tempfile
 PLAIN_USER = 64017
 # SECRETSSL_UNCACHED of every program that a test starts without a value of its own
 UNCACHED = os.environ.get("LIBSECRETSSL_TEST_UNCACHED")
+# SECRETSSL_SEAL likewise
+SEAL = os.environ.get("LIBSECRETSSL_TEST_SEAL")
 LONG = os.environ.get("LIBSECRETSSL_TEST_LONG")
 
 
@@ -74,6 +76,8 @@ class Environment:
         base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": self.directory, "LC_ALL": "C"}
         if UNCACHED:
             base["SECRETSSL_UNCACHED"] = UNCACHED
+        if SEAL:
+            base["SECRETSSL_SEAL"] = SEAL
         if LONG:
             base["LIBSECRETSSL_TEST_LONG"] = LONG
         return {**base, **settings}

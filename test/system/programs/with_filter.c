@@ -3,7 +3,9 @@
  *
  *   with_filter ENOSYS|EPERM|EAGAIN|KILL|ALLOW COMMAND...
  *   with_filter UNCACHED_EPERM|UNCACHED_EOPNOTSUPP COMMAND...    only calls with that flag
- *   with_filter MINCORE_EPERM|MINCORE_KILL COMMAND...            mincore(2) */
+ *   with_filter MINCORE_EPERM|MINCORE_KILL COMMAND...            mincore(2)
+ *   with_filter PKEY_EPERM|PKEY_KILL COMMAND...                  pkey_alloc(2),
+ * pkey_mprotect(2) */
 #include "filter.h"
 
 #include <errno.h>
@@ -36,6 +38,8 @@ int main(int argc, char **argv)
         {"MINCORE_EPERM", SECCOMP_RET_ERRNO | EPERM, 0, SYS_mincore},
         {"USERFAULTFD_EPERM", SECCOMP_RET_ERRNO | EPERM, 0, SYS_userfaultfd},
         {"MINCORE_KILL", SECCOMP_RET_KILL_PROCESS, 0, SYS_mincore},
+        {"PKEY_EPERM", SECCOMP_RET_ERRNO | EPERM, 0, SYS_pkey_alloc},
+        {"PKEY_KILL", SECCOMP_RET_KILL_PROCESS, 0, SYS_pkey_mprotect},
     };
     struct filter filter;
 

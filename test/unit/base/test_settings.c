@@ -123,6 +123,7 @@ static const struct choice {
     {"STATS", &sm_settings.stats, {"0", "1"}, "0 or 1"},
     {"TRACE", &sm_settings.trace, {"0", "1"}, "0 or 1"},
     {"DROP_CACHE", &sm_settings.drop_cache, {"0", "1"}, "0 or 1"},
+    {"SEAL", &sm_settings.seal, {"off", "prefer", "require"}, "off, prefer or require"},
     {"SESSIONS", &sm_settings.sessions, {"plain", "sealed"}, "plain or sealed"},
     {"FUNCTIONS", &sm_settings.functions, {"refuse", "ignore"}, "refuse or ignore"},
     {"MLOCK", &sm_settings.mlock, {"auto", "off"}, "auto or off"},

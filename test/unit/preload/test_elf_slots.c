@@ -55,6 +55,7 @@ Test(elf_slots, changes)
     struct seen seen = {0, 0, 0};
 
     cr_assert(elf_slots_visit(&object, look, &seen));
+    cr_assert(elf_is_relocated(&object));
     cr_assert_gt(seen.slots, 10);
     cr_assert_gt(seen.found, 0, "getppid() has a slot");
     cr_assert_neq(getppid(), 4711, "nothing has changed");

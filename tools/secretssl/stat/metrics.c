@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stat/metrics.h"
 #include "arena/size_class.h"
+#include <time.h>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
 
 const struct figure figures[FIGURES] = {
 #define FIGURE_ROW(name, json, metric, value, help) {json, metric, help},
@@ -18,6 +22,29 @@ const char *const partition_names[SM_PARTS] = {
 static uint64_t bytes(uint64_t pages)
 {
     return pages > INT64_MAX / SM_PAGE ? INT64_MAX : pages * SM_PAGE;
+}
+
+/*
+ * The process counts by the processor's clock, and noted that clock and CLOCK_MONOTONIC when it
+ * began. Now both clocks have gone on.
+ */
+static uint64_t open_microseconds(const struct sm_stats *sum)
+{
+#if defined(__x86_64__)
+    struct timespec now = {0};
+    double ticks, ns;
+
+    if (sum->window_ticks == 0 || clock_gettime(CLOCK_MONOTONIC, &now) != 0)
+        return 0;
+    ns = (double)now.tv_sec * 1e9 + (double)now.tv_nsec - (double)sum->ns_since;
+    ticks = (double)(__rdtsc() - sum->ticks_since);
+    if (ns <= 0 || ticks <= 0 || (double)sum->window_ticks > ticks * 1e6)
+        return 0;
+    return (uint64_t)((double)sum->window_ticks * ns / ticks / 1000);
+#else
+    (void)sum;
+    return 0;
+#endif
 }
 
 uint64_t figures_partition(const struct process_state *process, enum sm_part part)

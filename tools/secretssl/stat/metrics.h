@@ -73,6 +73,16 @@
           "Locks of the program that were left to the kernel.") \
     entry(TOOLKITS, "toolkits", "toolkits", sum->toolkits, \
           "Other crypto libraries whose allocator was replaced.") \
+    entry(SEALING, "sealing", "sealing", sum->sealing, \
+          "Copies of libcrypto whose private keys are sealed (SECRETSSL_SEAL).") \
+    entry(WINDOWS, "seal_windows", "seal_windows_total", sum->windows, \
+          "Calls of libcrypto for which sealed keys were opened.") \
+    entry(SEAL_OPEN, "seal_open_microseconds", "seal_open_microseconds_total", open_microseconds(sum), \
+          "Microseconds that sealed keys were open, of all threads.") \
+    entry(UNLISTED, "seal_unlisted", "seal_unlisted_total", sum->unlisted, \
+          "Times that sealed keys were opened for a function that is not listed.") \
+    entry(SEALED_READS, "sealed_reads", "sealed_reads_total", sum->sealed_reads, \
+          "Accesses to sealed keys by code outside libcrypto, which were stopped.") \
     entry(HOOKS, "hooks", "hooks", sum->hooks, \
           "Copies of libcrypto that are hooked.") \
     entry(HOOKS_FAILED, "hooks_failed", "hooks_failed", sum->hooks_late, \

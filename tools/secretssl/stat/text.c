@@ -94,6 +94,11 @@ static void print_figures(const struct process_state *process)
     if (v[FIGURE_TOOLKITS] > 0)
         printf("; %" PRIu64 " other crypto libraries", v[FIGURE_TOOLKITS]);
     putchar('\n');
+    if (v[FIGURE_SEALING] > 0)
+        printf("  sealed keys  opened %" PRIu64 " times for %.3f s, %" PRIu64
+               " unlisted; %" PRIu64 " accesses by others stopped\n",
+               v[FIGURE_WINDOWS], (double)v[FIGURE_SEAL_OPEN] / 1e6, v[FIGURE_UNLISTED],
+               v[FIGURE_SEALED_READS]);
     if (process->stats.cut_short)
         puts("  incomplete   some of its figures could not be read");
 }
