@@ -27,7 +27,6 @@ static sigaction_function *real_sigaction;
 
 static struct sigaction actions[ACTIONS]; /* what the program has set, in turn */
 static unsigned current;
-static struct range c_library;
 
 static struct sigaction program_action(void)
 {
@@ -43,6 +42,8 @@ static void set_program_action(const struct sigaction *action)
 }
 
 #if defined(__x86_64__)
+static struct range c_library;
+
 struct place {
     const void *code;       /* the instruction that failed */
     const void *caller;     /* where it returns to, if it is a function of the C library */

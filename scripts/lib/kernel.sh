@@ -73,6 +73,21 @@ kernel_project()
         --output-on-failure -R "$tests"
 }
 
+# kernel_sealed BASE: sealed keys. QEMU's processor has protection keys, whether this machine has them or not.
+kernel_sealed()
+{
+    emulated $lab/run --unpatched "$1" -- ctest --test-dir "$PWD/build/release" -C seal --no-tests=error \
+        --timeout 300 --output-on-failure -j2 -R '^system\.seal\.|^unit\.sealed$'
+}
+
+# kernel_seals BASE TESTS: other tests, in which every program has its keys sealed. The emulator is slow.
+kernel_seals()
+{
+    emulated $lab/run --timeout 5000 --memory 4G --unpatched "$1" -- env LIBSECRETSSL_TEST_SEAL=require \
+        LIBSECRETSSL_TEST_SLOWNESS=5 ctest --test-dir "$PWD/build/release" --no-tests=error --timeout 1200 \
+        --output-on-failure -R "$2"
+}
+
 kernel_switched_off()
 {
     emulated $lab/run --unpatched --append secretmem.enable=0 "$1" -- \
@@ -133,6 +148,7 @@ kernel_steps()
         begin "kernel $base: hardened against root" unless_it_passed "$base" kernel_hardened "$base"
     done
     finish
+    check "kernel 6.12: sealed keys" unless_it_passed 6.12 kernel_sealed 6.12
 }
 
 # verify BASE: what depends on the series alone and takes long; leaves its results for verified.json.
