@@ -47,35 +47,48 @@ static void unclaim_arena(struct secretmem_arena *arena)
     sm_leave(cache);
 }
 
+/*
+ * Publishes an arena and seals it, with no fork in between: a child copies what is published,
+ * and opens only that first.
+ */
+static int publish_sealed(struct secretmem_arena *arena, const struct sm_own_memory *memory,
+                          bool sealed)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    int error = 0;
+
+    sm_own_publish(arena, memory->start, memory->length);
+    if (sealed)
+        error = sm_own_seal_new(arena, memory->start, memory->length);
+    if (error)
+        sm_own_withdraw(arena);
+    sm_leave(cache);
+    return error;
+}
+
 /* Gives a claimed entry its memory and its bitmaps. */
 static int arena_build(struct secretmem_arena *arena, struct sm_own_memory *memory, bool sealed)
 {
     size_t granules = memory->length / SM_OWN_GRANULE;
     size_t bitmaps = sm_round_up(sm_own_blocks_memory(granules), sm_os_page);
     void *tables = sm_pages_lazy(bitmaps);
-    struct sm_thread_cache *cache;
     int error;
 
     if (!tables)
         return -ENOMEM;
     error = sm_own_memory_make(memory);
-    if (error == 0 && sealed) {
-        error = sm_own_seal_new(arena, memory->start, memory->length);
+    if (error == 0) {
+        sm_own_blocks_init(&arena->blocks, tables, granules);
+        arena->blocks_memory = bitmaps;
+        arena->kind = memory->kind;
+        arena->inherited = memory->inherited;
+        error = publish_sealed(arena, memory, sealed);
         if (error)
             sm_own_memory_drop(memory->start, memory->length, memory->kind, memory->inherited);
     }
-    if (error) {
+    if (error)
         sm_pages_unmap(tables, bitmaps);
-        return error;
-    }
-    sm_own_blocks_init(&arena->blocks, tables, granules);
-    arena->blocks_memory = bitmaps;
-    arena->kind = memory->kind;
-    arena->inherited = memory->inherited;
-    cache = sm_enter();
-    sm_own_publish(arena, memory->start, memory->length);
-    sm_leave(cache);
-    return 0;
+    return error;
 }
 
 SM_EXPORT secretmem_arena *secretmem_arena_create(size_t size, unsigned flags)
@@ -127,8 +140,12 @@ static int take_down(struct secretmem_arena *arena)
         error = -EBUSY;
     else
         error = arena_clear(arena);
-    if (error == 0)
+    if (error == 0) {
+        /* Whoever forks before the memory is unmapped copies it still. */
+        if (!arena->withheld)
+            sm_own_seal_lift(arena);
         sm_own_withdraw(arena);
+    }
     sm_lock_drop(&arena->lock);
     sm_leave(cache);
     return error;

@@ -88,7 +88,7 @@ void sm_own_seal_lift(struct secretmem_arena *arena)
     else if (arena->seal == SM_OWN_SEALED_BY_KEY)
         error = sm_page_key_assign(arena->start, arena->length, 0);
     if (error)
-        sm_fatal("a sealed arena cannot be opened for a child's copy (mprotect is refused)",
+        sm_fatal("a sealed arena cannot be opened to copy or unmap it (mprotect is refused)",
                  NULL);
 }
 

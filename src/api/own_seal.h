@@ -21,7 +21,8 @@ void sm_own_seal_forget(struct secretmem_arena *arena);
 int sm_own_open(struct secretmem_arena *arena);
 int sm_own_close(struct secretmem_arena *arena);
 
-/* In a child: gives whoever forks access to the pages, to copy them. */
+/* Gives this process access to the pages without a key: in a child to copy them, and at the
+ * end. */
 void sm_own_seal_lift(struct secretmem_arena *arena);
 
 /* In a child with its copy: takes access away again, except what the forking thread had. */

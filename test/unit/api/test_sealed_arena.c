@@ -355,3 +355,51 @@ Test(sealed_arena, fork_denied)
     cr_assert_eq(secretmem_begin(other.arena), 0);
     cr_assert_str_eq(other.p, "a secret");
 }
+
+static bool made_enough;
+
+static void *make_often(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(&made_enough, __ATOMIC_RELAXED)) {
+        secretmem_arena *arena = secretmem_arena_create(4096, SEALED);
+        if (!arena || !secretmem_arena_malloc(arena, 10) || secretmem_arena_destroy(arena) != 0)
+            return arg;
+    }
+    return NULL;
+}
+
+/* A fork in the middle of making, or of destroying, a sealed arena finds nothing that it cannot
+ * copy. */
+static void check_made(void)
+{
+    pthread_t threads[2];
+    void *failed;
+    int status;
+
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, make_often, &other), 0);
+    for (int i = 0; i < 150; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_assert_eq(status, 0);
+    }
+    __atomic_store_n(&made_enough, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], &failed);
+        cr_assert_null(failed);
+    }
+}
+
+Test(sealed_arena, made_while_forking)
+{
+    check_made();
+}
+
+Test(sealed_arena, made_while_forking_by_mprotect)
+{
+    take_keys();
+    check_made();
+}
