@@ -37,8 +37,10 @@ static int switch_on(size_t least)
 {
     void *probe;
     int answer = 0;
+    bool opened;
 
     start_lock();
+    opened = sm_pku_open();
     if (!on && secure_bits_make()) {
         secure_bits_round_to(least);
         probe = sm_malloc(1, SM_PART_BYTES);
@@ -47,6 +49,7 @@ static int switch_on(size_t least)
             sm_free(probe);
         __atomic_store_n(&on, true, __ATOMIC_RELEASE);
     }
+    sm_pku_close(opened);
     start_unlock();
     return answer;
 }

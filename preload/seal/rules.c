@@ -108,8 +108,6 @@ static const struct window_rule window_rules[] = {
     {"PEM_*PKCS8*", ALL},
     {"PEM_*params", ALL},
     {"PEM_*Parameters*", ALL},
-    {"PEM_ASN1_read*", ALL},
-    {"PEM_ASN1_write*", ALL},
     {"PEM_X509_INFO_read*", ALL},
     {"PEM_X509_INFO_write*", ALL},
     {"PEM_SignFinal", ALL},
