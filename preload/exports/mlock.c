@@ -54,25 +54,26 @@ int memlock_left(int error, size_t length, int result)
 
 static int lock_leave(enum lock_rule why)
 {
-    static const char *const reasons[] = {
-        [LOCK_LARGE] = "it is too large (16 MiB, 4,096 pieces, SECRETSSL_ARENA_SIZE)",
-        [LOCK_BUSY] = "other threads may be writing to it (userfaultfd is refused)",
-    };
-
     sm_count(&sm_stats.mlocks_left, 1);
-    if (why != LOCK_OTHERS)
-        sm_lapse(SM_LAPSE_MLOCK, "memory that the program locked is not secret: %s",
-                 reasons[why]);
+    if (why == LOCK_LARGE)
+        sm_lapse(SM_LAPSE_MLOCK,
+                 "memory that the program locked is not secret: it is too large "
+                 "(16 MiB, 4,096 pieces, SECRETSSL_ARENA_SIZE)");
+    else if (why == LOCK_BUSY)
+        sm_lapse(SM_LAPSE_MLOCK_THREADS,
+                 "memory that the program locked is not secret: other threads may be writing "
+                 "to it, and userfaultfd, which makes them wait, is refused");
     return MEMLOCK_LEFT;
 }
 
-static int lock_adopt(char *address, size_t length)
+static int lock_adopt(char *address, size_t length, bool alone)
 {
-    int error = sm_external_adopt(address, length, true);
+    int error = sm_external_adopt(address, length,
+                                  SM_EXTERNAL_MLOCKED | (alone ? SM_EXTERNAL_ALONE : 0));
 
-    if (error == -EBUSY)
+    if (error == -EBUSY && !alone)
         return lock_leave(LOCK_BUSY);
-    if (error == -ENOSPC)
+    if (error == -ENOSPC && !alone)
         return lock_leave(LOCK_LARGE);
     if (error)
         return error;
@@ -94,7 +95,7 @@ static int lock_by_rule(const void *address, size_t length, const void *stack)
     if (!own_maps_has(from, (size_t)(to - from)) || !is_outside_allocator())
         return lock_leave(LOCK_OTHERS);
     rule = lock_judge(from, (size_t)(to - from), stack);
-    return rule == LOCK_MEANT ? lock_adopt(from, (size_t)(to - from)) : lock_leave(rule);
+    return rule == LOCK_MEANT ? lock_adopt(from, (size_t)(to - from), false) : lock_leave(rule);
 }
 
 int memlock_take(const void *caller, const void *address, size_t length, const void *stack)
@@ -107,7 +108,7 @@ int memlock_take(const void *caller, const void *address, size_t length, const v
     if (error == -EINVAL)
         return lock_by_rule(address, length, stack);
     own_secure_heap_seen();
-    return error == 0 ? lock_adopt((char *)address, length) : error;
+    return error == 0 ? lock_adopt((char *)address, length, true) : error;
 }
 
 /* As mlock(2). */

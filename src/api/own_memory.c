@@ -44,7 +44,7 @@ static int map_inherited(char *start, size_t length)
 {
     int error = sm_pages_protect(start, length, true);
 
-    return error ? error : sm_external_adopt(start, length, false);
+    return error ? error : sm_external_adopt(start, length, SM_EXTERNAL_ALONE);
 }
 
 static int map_ordinary(struct sm_own_memory *memory)

@@ -13,7 +13,7 @@
 #define SM_STATS_MAGIC     0x5453544154534d53ULL
 #define SM_STATS_VERSION   2
 #define SM_STATS_SHORTAGES 24 /* with room for more: part of the layout */
-#define SM_STATS_LAPSES    32 /* likewise */
+#define SM_STATS_LAPSES    64 /* likewise */
 
 struct sm_stats {
     uint64_t magic;

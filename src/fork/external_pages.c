@@ -47,32 +47,32 @@ static void exchange_protected(void *arg)
 }
 
 /* EBUSY stays if there is no helper or no protection. */
-static int exchange_with(char *copy, char *address, size_t length, bool in_use)
+static int exchange_with(char *copy, char *address, size_t length, bool alone)
 {
     struct exchange job = {copy, address, length, -EBUSY};
     int error = sm_external_populate(copy, length, NULL);
 
     if (error)
         return error;
-    if (!in_use || __libc_single_threaded)
+    if (alone || __libc_single_threaded)
         exchange_pages(&job);
     else
         sm_helper_force(exchange_protected, &job);
     return job.error;
 }
 
-static int external_take(char *address, size_t length, bool mlocked)
+static int external_take(char *address, size_t length, unsigned use)
 {
     struct sm_secret_map map = {.length = length, .to_move = true};
-    struct sm_external_range *range = sm_external_add(
-        &(struct sm_external_range){.address = address, .length = length, .mlocked = mlocked});
+    struct sm_external_range *range = sm_external_add(&(struct sm_external_range){
+        .address = address, .length = length, .mlocked = use & SM_EXTERNAL_MLOCKED});
 
     if (!range)
         return -ENOSPC;
     sm_pages_raise_limit(2 * length);
     sm_pages_map_secret(&map);
     if (map.error == 0) {
-        map.error = exchange_with(map.address, address, length, mlocked);
+        map.error = exchange_with(map.address, address, length, use & SM_EXTERNAL_ALONE);
         if (map.error)
             sm_pages_unmap(map.address, length);
     }
@@ -81,7 +81,7 @@ static int external_take(char *address, size_t length, bool mlocked)
     return map.error;
 }
 
-int sm_external_adopt(void *address, size_t length, bool mlocked)
+int sm_external_adopt(void *address, size_t length, unsigned use)
 {
     struct sm_thread_cache *cache;
     int error;
@@ -96,7 +96,7 @@ int sm_external_adopt(void *address, size_t length, bool mlocked)
     sm_external_release(address, length);
     cache = sm_enter();
     sm_lock_take(&sm_external_lock);
-    error = external_take(address, length, mlocked);
+    error = external_take(address, length, use);
     sm_lock_drop(&sm_external_lock);
     sm_leave(cache);
     return error;

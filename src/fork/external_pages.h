@@ -18,13 +18,16 @@ static inline bool sm_external_any(void)
     return sm_unlikely(__atomic_load_n(&sm_arena.external, __ATOMIC_RELAXED) != 0);
 }
 
+#define SM_EXTERNAL_ALONE   1U /* No other thread knows the memory yet. */
+#define SM_EXTERNAL_MLOCKED 2U /* The program locks it: counted as such. */
+
 /*
  * Replaces a range of whole pages, which are resident and may be written, by secret pages and
  * keeps the contents. Returns 0, or a negative errno value if nothing changed: EBUSY if other
  * threads cannot be kept from writing meanwhile, ENOSPC if there are too many ranges.
- * mlocked: the program locked the range, and other threads may be using it.
+ * use: SM_EXTERNAL_... below, or 0.
  */
-int sm_external_adopt(void *address, size_t length, bool mlocked);
+int sm_external_adopt(void *address, size_t length, unsigned use);
 
 /* Returns true if external pages overlap the range. Takes no lock. */
 bool sm_external_overlap(const void *address, size_t length);

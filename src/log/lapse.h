@@ -50,6 +50,7 @@ enum sm_harm { SM_HARM_LESSER, SM_HARM_REFUSED, SM_HARM_EXPOSED };
     entry(WITHHELD, EXPOSED, "key bytes are not withheld from children, because libcrypto names no files") \
     entry(QUARANTINE, LESSER, "freed blocks are reused at once, because there is no memory to list them") \
     entry(MLOCK, LESSER, "memory that the program locked is not secret") \
+    entry(MLOCK_THREADS, EXPOSED, "memory that a process with threads locked is not secret") \
     entry(TOOLKIT, EXPOSED, "a crypto library allocates in ordinary memory") \
     entry(UNSEALED, LESSER, "private keys are not sealed") \
     entry(UNLISTED, LESSER, "sealed keys were opened for a function of libcrypto that is not listed") \

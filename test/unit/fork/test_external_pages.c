@@ -59,10 +59,10 @@ static bool is_secret(size_t number)
 
 Test(external_pages, adopted_and_restored)
 {
-    cr_assert_eq(sm_external_adopt(memory + 1, bytes(1), true), -EINVAL);
-    cr_assert_eq(sm_external_adopt(memory, 0, true), -EINVAL);
+    cr_assert_eq(sm_external_adopt(memory + 1, bytes(1), SM_EXTERNAL_MLOCKED), -EINVAL);
+    cr_assert_eq(sm_external_adopt(memory, 0, SM_EXTERNAL_MLOCKED), -EINVAL);
     cr_assert_not(sm_external_any());
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), 0);
     cr_assert(is_whole(0, PAGES) && is_secret(0) && is_secret(PAGES - 1));
     cr_assert(mapping_has(memory, "dc"), "no child inherits it");
     cr_assert(sm_external_any() && sm_external_contains(page(1), bytes(2)));
@@ -78,7 +78,7 @@ Test(external_pages, adopted_and_restored)
 
 Test(external_pages, restored_in_part)
 {
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), 0);
     cr_assert_eq(sm_page_set_access(page(3), bytes(1), SM_ACCESS_NONE), 0);
     cr_assert_eq(sm_page_set_access(page(4), bytes(1), SM_ACCESS_READ), 0);
     cr_assert_eq(sm_external_restore(page(2), bytes(3), true), 0);
@@ -93,7 +93,7 @@ Test(external_pages, restored_in_part)
 
 Test(external_pages, released_in_parts)
 {
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), 0);
     sm_external_release(page(2), bytes(1));
     sm_external_release(page(5), bytes(1));
     cr_assert_eq(sm_arena.external, 3);
@@ -114,11 +114,11 @@ Test(external_pages, full_table)
     static char none[1];
     struct sm_external_range fake = {.address = none, .length = SM_PAGE};
 
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES - 1), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES - 1), SM_EXTERNAL_MLOCKED), 0);
     for (int i = 1; i < SM_EXTERNAL_RANGES; i++)
         cr_assert_not_null(sm_external_add(&fake));
     cr_assert_null(sm_external_add(&fake));
-    cr_assert_eq(sm_external_adopt(page(PAGES - 1), bytes(1), true), -ENOSPC);
+    cr_assert_eq(sm_external_adopt(page(PAGES - 1), bytes(1), SM_EXTERNAL_MLOCKED), -ENOSPC);
     cr_assert_not(is_secret(PAGES - 1));
     sm_external_release(page(2), bytes(1));
     cr_assert(sm_external_contains(memory, bytes(2)));
@@ -129,7 +129,7 @@ Test(external_pages, full_table)
 Test(external_pages, no_secret_memory)
 {
     filter_call(SYS_memfd_secret, SECCOMP_RET_ERRNO | EPERM);
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), true), -EPERM);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), -EPERM);
     cr_assert_not(sm_external_any());
     cr_assert(is_whole(0, PAGES) && !mapping_has(memory, "sh"));
     cr_assert_eq(sm_stats.mlock_bytes, 0);
@@ -152,8 +152,8 @@ static void has_copy(void *unused)
 
 Test(external_pages, child_has_a_copy)
 {
-    cr_assert_eq(sm_external_adopt(memory, bytes(2), true), 0);
-    cr_assert_eq(sm_external_adopt(page(2), bytes(PAGES - 2), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(2), SM_EXTERNAL_MLOCKED), 0);
+    cr_assert_eq(sm_external_adopt(page(2), bytes(PAGES - 2), SM_EXTERNAL_MLOCKED), 0);
     sm_page_set_access(page(3), bytes(1), SM_ACCESS_NONE);
     sm_page_set_access(page(5), bytes(1), SM_ACCESS_READ);
     cr_assert_eq(in_child(has_copy, NULL), 0);
@@ -173,7 +173,7 @@ static void has(void *number)
 
 Test(external_pages, kept_from_children)
 {
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), 0);
     sm_external_keep_from_children(page(2), bytes(2), true);
     cr_assert_eq(in_child(lacks, (void *)2), 0);
     cr_assert_eq(in_child(has, (void *)4), 0);
@@ -185,7 +185,7 @@ Test(external_pages, kept_from_children)
 Test(external_pages, withheld)
 {
     sm_settings.fork = SM_FORK_DENY;
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), 0);
     cr_assert_eq(in_child(lacks, NULL), 0);
     cr_assert(is_whole(0, PAGES));
 }
@@ -202,7 +202,7 @@ static void copy_is_locked(void *unused)
 /* A child without secret memory has locked memory, and so have its own children. */
 Test(external_pages, degraded_copy)
 {
-    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), true), 0);
+    cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), 0);
     filter_call(SYS_memfd_secret, SECCOMP_RET_ERRNO | EPERM);
     cr_assert_eq(in_child(copy_is_locked, NULL), 0);
 }
