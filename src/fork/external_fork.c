@@ -30,7 +30,7 @@ static void restore_in_helper(void *range)
     char *pages = sm_pages_private(length, false);
 
     if (pages && sm_external_refresh(pages, stack->address, length) >= 0)
-        moved = sm_external_place(pages, stack->address, length);
+        moved = sm_external_place(pages, stack->address, length, false);
     if (pages && moved < length)
         sm_pages_unmap(pages + moved, length - moved);
     if (moved) {
@@ -192,7 +192,8 @@ const char *sm_external_fork_install(void)
     for (unsigned i = 0; i < sm_external_used; i++) {
         struct sm_external_range *range = &sm_external_ranges[i];
         if (range->address && range->copy &&
-            sm_external_place(range->copy, range->address, range->length) != range->length)
+            sm_external_place(range->copy, range->address, range->length, !range->locked) !=
+                range->length)
             return "a child's copy of locked memory could not be put in place";
         /* Locked pages are private, and the kernel copies them for this child's children. */
         if (range->address && range->copy && range->locked)

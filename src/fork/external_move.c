@@ -34,7 +34,7 @@ int sm_external_refresh(char *to, char *from, size_t length)
     return error ? error : changed;
 }
 
-size_t sm_external_place(char *pages, char *place, size_t length)
+size_t sm_external_place(char *pages, char *place, size_t length, bool secret)
 {
     size_t at = 0, end;
 
@@ -44,7 +44,7 @@ size_t sm_external_place(char *pages, char *place, size_t length)
             if (sm_page_access(place + end) != access)
                 break;
         }
-        if (sm_pages_move(pages + at, place + at, end - at) != 0)
+        if (sm_pages_move(pages + at, place + at, end - at, secret) != 0)
             return at;
         if (access != SM_ACCESS_WRITE)
             sm_page_set_access(place + at, end - at, access);

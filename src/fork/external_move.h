@@ -19,6 +19,6 @@ int sm_external_refresh(char *to, char *from, size_t length);
  * Moves pages to their place, over the pages there, whose protection they get. Returns the
  * number of bytes that were moved.
  */
-size_t sm_external_place(char *pages, char *place, size_t length);
+size_t sm_external_place(char *pages, char *place, size_t length, bool secret);
 
 #endif

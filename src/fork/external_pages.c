@@ -31,7 +31,7 @@ static void exchange_pages(struct exchange *job)
 {
     job->error = sm_external_refresh(job->copy, job->address, job->length);
     if (job->error >= 0)
-        job->error = sm_pages_move(job->copy, job->address, job->length);
+        job->error = sm_pages_move(job->copy, job->address, job->length, true);
 }
 
 /* Other threads wait if they write meanwhile, and then write to the new pages. */
@@ -188,7 +188,7 @@ static int part_restore(struct sm_external_range *range, char *from, char *to, b
         return -ENOMEM;
     error = sm_external_refresh(pages, from, length);
     if (error >= 0) {
-        moved = sm_external_place(pages, from, length);
+        moved = sm_external_place(pages, from, length, false);
         error = moved == length ? 0 : -ENOMEM;
     }
     if (moved < length)

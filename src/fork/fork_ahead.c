@@ -178,8 +178,8 @@ const char *sm_fork_ahead_place(uint64_t *pages)
 
         if (spare->room[p] == 0 || length == 0)
             continue;
-        if (sm_pages_move(spare->start + spare->at[p], sm_page_address(part->first), length) !=
-            0)
+        if (sm_pages_move(spare->start + spare->at[p], sm_page_address(part->first), length,
+                          true) != 0)
             return "a child's copy of the secrets could not be put in place";
         ahead_describe(p, length);
     }

@@ -241,16 +241,18 @@ const char *sm_fork_copy_make(struct sm_fork_copy *copy)
     return copy->deny ? NULL : sm_external_fork_copy(copy->progress, copy->threads);
 }
 
+/* The pages are of one kind. */
 static bool move_range(uint32_t page, uint32_t end, char *temp)
 {
     char *to = sm_page_address(page);
     size_t length = (size_t)(end - page) << SM_PAGE_SHIFT;
+    bool secret = sm_arena.pages[page].kind == SM_KIND_SECRET;
 
-    if (sm_pages_move(temp, to, length) == 0)
+    if (sm_pages_move(temp, to, length, secret) == 0)
         return true;
     /* Anonymous pages may be several mappings. */
     for (size_t at = 0; at < length; at += sm_os_page) {
-        if (sm_pages_move(temp + at, to + at, sm_os_page) != 0)
+        if (sm_pages_move(temp + at, to + at, sm_os_page, secret) != 0)
             return false;
     }
     return true;

@@ -337,15 +337,14 @@ int sm_pages_inherit(void *address, size_t length, bool inherit)
     return inherit && !was_withheld() ? 0 : (int)result;
 }
 
-int sm_pages_move(void *from, void *to, size_t length)
+int sm_pages_move(void *from, void *to, size_t length, bool secret)
 {
     long result;
 
-    if (!sm_pages_move_is_refused()) {
+    if (secret || !sm_pages_move_is_refused()) {
         result = sm_sys(SYS_mremap, from, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
         return sm_failed(result) ? (int)result : 0;
     }
-    /* In this case the memory to move is not secret memory (see sm_pages_map_secret()). */
     result = sm_pages_map_anonymous(to, length);
     if (result == 0)
         memcpy(to, from, length);

@@ -102,8 +102,11 @@ int sm_pages_inherit(void *address, size_t length, bool inherit);
 /* Whether a filter refuses the call that moves pages. Secret pages cannot be moved then. */
 bool sm_pages_move_is_refused(void);
 
-/* Moves pages of one mapping to a place, over the mapping there. */
-int sm_pages_move(void *from, void *to, size_t length);
+/*
+ * Moves pages of one mapping to a place, over the mapping there. Where a filter refuses that,
+ * pages that are not secret are copied.
+ */
+int sm_pages_move(void *from, void *to, size_t length, bool secret);
 
 /* Raises the soft RLIMIT_MEMLOCK by more bytes, at most to the hard limit. */
 void sm_pages_raise_limit(size_t more);

@@ -10,8 +10,10 @@
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 static void write_setting(void *arg)
 {
@@ -110,6 +112,26 @@ Test(places, not_to_be_moved)
     map = (struct sm_secret_map){.length = sm_os_page, .to_move = true};
     sm_pages_map_secret(&map);
     cr_assert_eq(map.error, -EPERM);
+}
+
+/* Secret pages never become a copy in ordinary memory. The filter comes after they were made.
+ */
+Test(places, secret_is_not_copied)
+{
+    struct sm_secret_map map = {.length = sm_os_page, .to_move = true};
+    char *ordinary = sm_pages_private(sm_os_page, false), *to;
+
+    start_heap();
+    sm_pages_map_secret(&map);
+    to = sm_pages_private(sm_os_page, false);
+    cr_assert(map.error == 0 && ordinary && to);
+    memset(map.address, 1, 100);
+    memset(ordinary, 2, 100);
+    filter_call(SYS_mremap, SECCOMP_RET_ERRNO | EPERM);
+    cr_assert_eq(sm_pages_move(map.address, to, sm_os_page, true), -EPERM);
+    cr_assert(all_bytes(to, 0, 100) && all_bytes(map.address, 1, 100));
+    cr_assert_eq(sm_pages_move(ordinary, to, sm_os_page, false), 0);
+    cr_assert(all_bytes(to, 2, 100));
 }
 
 static void copy(void *arg)
