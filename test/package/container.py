@@ -56,7 +56,7 @@ class Place:
         hybrid = root / "sys/fs/cgroup/unified"
         if hybrid.is_dir():
             subprocess.run(["umount", hybrid], check=True)
-        for name in ["run", "tmp", "var/lib/containers"]:
+        for name in ["run", "var/lib/containers"]:
             (root / name).mkdir(parents=True, exist_ok=True)
             scratch.mount("-t", "tmpfs", name, root / name)
         (root / "run/base").mkdir()
@@ -105,7 +105,7 @@ def copies(place, container):
     pids = place.run(f"echo {first}; pgrep --parent {first}").split()
     if len(pids) < 2:
         sys.exit(f"{container}: nginx has {len(pids)} processes")
-    said = place.run(f"/tmp/tool/usr/bin/secretssl scan --key web-tls/tls.key {' '.join(pids)} || true")
+    said = place.run(f"/run/tool/usr/bin/secretssl scan --key web-tls/tls.key {' '.join(pids)} || true")
     found = re.findall(r"^\d+ \(\S+\): (\d+) cop", said, re.M)
     if len(found) != len(pids):
         sys.exit(f"{container}: the scan has not looked at all of {pids}")
@@ -164,7 +164,7 @@ def main():
     for deb in debs:
         shutil.copy(deb, source)
     # The tool outside of the containers, to look into them
-    place.run("dpkg-deb --extract secretssl_*.deb /tmp/tool")
+    place.run("dpkg-deb --extract secretssl_*.deb /run/tool")
     image, pod = commands(source)
     for line in image:
         step(place, line)
