@@ -79,4 +79,7 @@ void sm_stats_pages(unsigned part, enum sm_kind kind, long n);
 /* The same for pages of no partition. */
 void sm_stats_kind(enum sm_kind kind, long n);
 
+/* A forked child counts anew what it does itself. */
+void sm_stats_of_child(void);
+
 #endif

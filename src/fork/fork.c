@@ -294,9 +294,7 @@ static void after_in_child(void)
         sm_exit_refused(
             "the secrets cannot be copied at fork (no memory, or a filter forbids it): "
             "this child ends");
-    sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = sm_stats.faults =
-        sm_stats.returned_bytes = 0;
-    sm_stats.windows = sm_stats.window_ticks = sm_stats.unlisted = sm_stats.sealed_reads = 0;
+    sm_stats_of_child();
     sm_stats.lapses[SM_LAPSE_CHILD] = 0;
     if (forking.ahead)
         error = sm_fork_ahead_place(&sm_stats.fork_pages);
@@ -315,10 +313,8 @@ static void after_in_child(void)
     /* A child starts closed, also where its parent forks in the middle of a window. */
     sm_pku_close(sm_pku_is_on());
     withhold_again();
-    if (forking.shared)
-        sm_pages_unmap(forking.shared, sm_os_page);
-    else if (forking.kept)
-        sm_pages_unmap(forking.kept, sm_os_page);
+    if (forking.shared || forking.kept)
+        sm_pages_unmap(forking.shared ? forking.shared : forking.kept, sm_os_page);
     sm_fork_start();
     sm_thread_cache_after_fork(blocks, 0, bytes);
     sm_helper_alone(false);
