@@ -43,6 +43,10 @@ class Place:
             sys.exit(f"{command[0]}: exit status {done.returncode}, not {status}")
         return done.stdout
 
+    def end(self):
+        """GnuPG has started an agent."""
+        self.run("gpgconf", "--kill", "all")
+
     def commit(self):
         self.run("git", "add", "--all")
         self.run("git", "-c", "commit.gpgsign=false", "commit", "--quiet", "--message", "what is released")
@@ -80,9 +84,7 @@ def refusals(place, version):
     place.run("git", "-c", "commit.gpgsign=false", "commit", "--quiet", "--amend", "--no-edit")
 
 
-def main():
-    source, work, version = Path(sys.argv[1]), Path(sys.argv[2]) / "released", sys.argv[3]
-    one, other = Place(source, work / "Asia-Tokyo"), Place(source, work / "UTC")
+def compare(one, other, work, version):
     refusals(one, version)
     other.edit("CHANGELOG.md", f"## {version} (unreleased)", f"## {version} ({DATE})")
     other.run("git", "-c", "commit.gpgsign=false", "commit", "--quiet", "--all", "--amend", "--no-edit")
@@ -108,6 +110,19 @@ def main():
     with open(first / names[3], "ab") as file:
         file.write(b"x")
     one.run("sha256sum", "--check", "--strict", "SHA256SUMS", status=1, at=first)
+
+
+def main():
+    source, work, version = Path(sys.argv[1]), Path(sys.argv[2]) / "released", sys.argv[3]
+    shutil.rmtree(work, ignore_errors=True)
+    places = []
+    try:
+        for name in "Asia-Tokyo", "UTC":
+            places.append(Place(source, work / name))
+        compare(*places, work, version)
+    finally:
+        for place in places:
+            place.end()
 
 
 if __name__ == "__main__":
