@@ -23,22 +23,6 @@ static int arena_result(int error)
     return -1;
 }
 
-/* Claims an entry. Returns 0, or a negative errno value. */
-static int claim_arena(struct secretmem_arena **arena)
-{
-    struct sm_thread_cache *cache = sm_enter();
-    int error = 0;
-
-    sm_die_if_rawfork_child();
-    *arena = NULL;
-    if (sm_window_is_mine())
-        error = -EBUSY;
-    else if ((*arena = sm_own_claim()) == NULL)
-        error = -ENOSPC;
-    sm_leave(cache);
-    return error;
-}
-
 static void unclaim_arena(struct secretmem_arena *arena)
 {
     struct sm_thread_cache *cache = sm_enter();
@@ -104,7 +88,7 @@ SM_EXPORT secretmem_arena *secretmem_arena_create(size_t size, unsigned flags)
     }
     sm_library_use();
     sm_own_fork_init(sm_own_free);
-    error = claim_arena(&arena);
+    error = sm_own_claim(&arena);
     if (error == 0) {
         memory.length = sm_round_up(size, sm_os_page);
         error = arena_build(arena, &memory, flags & SECRETMEM_ARENA_SEALED);

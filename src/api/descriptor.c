@@ -34,22 +34,6 @@ SM_EXPORT int secretmem_fd_create(size_t size)
     return fd_result(sm_secret_file_open(sm_round_up(size, sm_os_page)));
 }
 
-/* Claims an entry for a mapping, in the allocator. */
-static int claim_mapping(struct secretmem_arena **mapping)
-{
-    struct sm_thread_cache *cache = sm_enter();
-    int error = 0;
-
-    sm_die_if_rawfork_child();
-    *mapping = NULL;
-    if (sm_window_is_mine())
-        error = -EBUSY;
-    else if ((*mapping = sm_own_claim()) == NULL)
-        error = -ENOSPC;
-    sm_leave(cache);
-    return error;
-}
-
 /* Maps at a place of its own, and publishes the entry, or gives it back. */
 static void *map_and_publish(struct secretmem_arena *mapping, int fd, size_t length, int *error)
 {
@@ -80,7 +64,7 @@ SM_EXPORT void *secretmem_fd_map(int fd, size_t *size)
     if (error == 0) {
         sm_library_use();
         sm_own_fork_init(sm_own_free);
-        error = claim_mapping(&mapping);
+        error = sm_own_claim(&mapping);
     }
     if (error == 0)
         p = map_and_publish(mapping, fd, sm_round_up((size_t)length, sm_os_page), &error);

@@ -2,7 +2,10 @@
 /* The table of memory outside the heap. Lookups take no lock. */
 #include "api/own_arena.h"
 #include "arena/arena.h"
+#include "arena/fork_window.h"
 #include "base/counters.h"
+#include "heap/thread_cache.h"
+#include <errno.h>
 
 struct secretmem_arena sm_own_arenas[SM_OWN_ARENAS];
 
@@ -32,7 +35,7 @@ bool sm_own_arena_valid(const struct secretmem_arena *arena)
            __atomic_load_n(&arena->start, __ATOMIC_ACQUIRE) != NULL && arena->blocks_memory;
 }
 
-struct secretmem_arena *sm_own_claim(void)
+static struct secretmem_arena *take_entry(void)
 {
     struct secretmem_arena *found = NULL;
 
@@ -45,6 +48,21 @@ struct secretmem_arena *sm_own_claim(void)
         *found = (struct secretmem_arena){.claimed = true};
     sm_lock_drop(&table_lock);
     return found;
+}
+
+int sm_own_claim(struct secretmem_arena **arena)
+{
+    struct sm_thread_cache *cache = sm_enter();
+    int error = 0;
+
+    sm_die_if_rawfork_child();
+    *arena = NULL;
+    if (sm_window_is_mine())
+        error = -EBUSY;
+    else if ((*arena = take_entry()) == NULL)
+        error = -ENOSPC;
+    sm_leave(cache);
+    return error;
 }
 
 void sm_own_unclaim(struct secretmem_arena *arena)

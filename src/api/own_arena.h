@@ -40,10 +40,12 @@ struct secretmem_arena *sm_own_arena_of(const void *p);
 bool sm_own_arena_valid(const struct secretmem_arena *arena);
 
 /*
- * Claims an entry of the table, or gives it back. sm_own_claim returns NULL where none is left.
- * Called inside the allocator.
+ * Claims an entry of the table. Enters the allocator for that. Returns 0, or a negative errno
+ * value and *arena is NULL: EBUSY in the window of a fork, ENOSPC where none is left.
  */
-struct secretmem_arena *sm_own_claim(void);
+int sm_own_claim(struct secretmem_arena **arena);
+
+/* Gives a claimed entry back. Called inside the allocator. */
 void sm_own_unclaim(struct secretmem_arena *arena);
 
 /* Publishes an entry with its memory, and takes it back. Neither maps nor unmaps. */
