@@ -113,18 +113,24 @@ static bool secure_open(const void *caller)
     return of != LIBCRYPTO_NONE && known[of].sealed && sm_pku_open();
 }
 
+static void *secure_take_open(const void *caller, size_t size, const char *file, int line,
+                              bool zero)
+{
+    bool opened = secure_open(caller);
+    void *p = secure_take(size, file, line);
+
+    if (p && zero)
+        memset(p, 0, size);
+    sm_pku_close(opened);
+    return p;
+}
+
 static void *secure_take_for(const void *caller, size_t size, const char *file, int line)
 {
     __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_secure_malloc);
-    bool opened;
-    void *p;
 
-    if (instead)
-        return instead(size, file, line);
-    opened = secure_open(caller);
-    p = secure_take(size, file, line);
-    sm_pku_close(opened);
-    return p;
+    return instead ? instead(size, file, line)
+                   : secure_take_open(caller, size, file, line, false);
 }
 
 SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
@@ -135,17 +141,9 @@ SM_EXPORT void *CRYPTO_secure_malloc(size_t size, const char *file, int line)
 static void *secure_zero_for(const void *caller, size_t size, const char *file, int line)
 {
     __auto_type instead = LIBCRYPTO_OWN(caller, CRYPTO_secure_zalloc);
-    bool opened;
-    void *p;
 
-    if (instead)
-        return instead(size, file, line);
-    opened = secure_open(caller);
-    p = secure_take(size, file, line);
-    if (p)
-        memset(p, 0, size);
-    sm_pku_close(opened);
-    return p;
+    return instead ? instead(size, file, line)
+                   : secure_take_open(caller, size, file, line, true);
 }
 
 SM_EXPORT void *CRYPTO_secure_zalloc(size_t size, const char *file, int line)
