@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/protection_key.h"
+#include "os/page_key.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
@@ -67,11 +68,7 @@ int sm_pku_key(void)
 
 int sm_pku_protect(void *address, size_t length)
 {
-    if (!sm_pku_is_on())
-        return 0;
-    if (sm_seccomp_forbids(SM_CALL_PKEY_MPROTECT))
-        return -EPERM;
-    return (int)sm_sys(SYS_pkey_mprotect, address, length, PROT_READ | PROT_WRITE, number);
+    return sm_pku_is_on() ? sm_page_key_assign(address, length, number) : 0;
 }
 
 uint32_t *sm_pku_saved(void *context)
