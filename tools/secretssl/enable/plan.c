@@ -67,8 +67,10 @@ static struct load load_of(const struct opened *opened, const struct wish *wish,
                                          : (unsigned)sysconf(_SC_NPROCESSORS_ONLN) + 1,
                         .certificates = wish->certificates,
                         .connections = wish->connections};
-    struct server_config config = server_config_of(opened, program, load.processes);
+    struct server_config config = {0};
 
+    if (load.connections == 0 || load.certificates == 0)
+        config = server_config_of(opened, program, load.processes);
     if (load.connections == 0)
         load.connections = config.connections > 0 ? config.connections : USUAL_CONNECTIONS;
     if (load.certificates == 0)
