@@ -84,7 +84,20 @@ def use_for_libcrypto(libcrypto):
         raise RuntimeError("libcrypto has allocated already: import this before ssl and hashlib")
 
 
-class _Memory:
+class _Owner:
+    """What close() gives back, also at the end of a `with` or of the object."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+
+class _Memory(_Owner):
     """An address and a size."""
 
     def __init__(self, address, size):
@@ -95,15 +108,6 @@ class _Memory:
         if self.address is None:
             raise ValueError("it is closed")
         return memoryview((ctypes.c_ubyte * self.size).from_address(self.address)).cast("B")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def __del__(self):
-        self.close()
 
     def close(self):
         """Gives the memory back. Twice is once."""
@@ -137,7 +141,7 @@ class _Stats(ctypes.Structure):
                 ("seal", ctypes.c_uint32), ("reserved", ctypes.c_uint32)]
 
 
-class Arena:
+class Arena(_Owner):
     """An arena of its own; destroyed with all its blocks by close(), by `with`, or with the object."""
 
     def __init__(self, size, flags=0):
@@ -173,15 +177,6 @@ class Arena:
         if handle and _arena_destroy(handle):
             self.handle = handle
             raise _failed("secretmem_arena_destroy")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def __del__(self):
-        self.close()
 
 
 def read_file(path, most=1 << 20, arena=None):
