@@ -247,22 +247,7 @@ runtime = "crun"
 crun = ["/usr/local/bin/limited-crun"]
 END
 cat >/usr/local/bin/limited-crun <<'END'
-#!/bin/bash
-config=config.json
-for ((i = 1; i < $#; i++)); do
-    [ "${!i}" = --bundle ] && { ((next = i + 1)); config=${!next}/config.json; }
-done
-number() { [ "$1" = unlimited ] && echo 1000000000000 || echo "$1"; }
-if [ -f "$config" ]; then
-    jq --argjson files "$(number "$(ulimit -Hn)")" --argjson processes "$(number "$(ulimit -Hu)")" \
-        --argjson locked "$(($(number "$(ulimit -Hl)") * 1024))" '
-        ({RLIMIT_NOFILE: $files, RLIMIT_NPROC: $processes, RLIMIT_MEMLOCK: $locked}) as $most
-        | .process.rlimits |= (. // [] | map(($most[.type] // .hard) as $top
-            | .hard = ([.hard, $top] | min) | .soft = ([.soft, $top] | min)))' \
-        "$config" >"$config.new" && mv "$config.new" "$config"
-fi
-exec crun "$@"
-END
+""" + pages.page("test/docs/limited-runtime") + """END
 chmod +x /usr/local/bin/limited-crun
 mkdir /run/image
 cd /run/image

@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "docs"))
 import blocks  # noqa: E402  # pylint: disable=wrong-import-position
 
+RUNTIME = HERE.parent / "docs/limited-runtime"
 MARK = "run by package.container"
 # The network is the loopback interface of the test.
 CONFIG = """\
@@ -66,7 +67,7 @@ class Place:
         subprocess.run(["pivot_root", ".", "mnt"], check=True)
         subprocess.run(["umount", "--lazy", "/mnt"], check=True)
         write("/etc/containers/containers.conf", CONFIG)
-        write("/usr/local/bin/limited-runc", (HERE / "limited-runc").read_text(encoding="utf-8"), 0o755)
+        write("/usr/local/bin/limited-runc", RUNTIME.read_text(encoding="utf-8"), 0o755)
         self.run("tar -C /run/base --one-file-system -c . | podman import --quiet "
                  "--change ENV=PATH=/usr/sbin:/usr/bin:/sbin:/bin - docker.io/library/debian:bookworm-slim")
 
