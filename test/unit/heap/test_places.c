@@ -100,9 +100,10 @@ Test(places, shrunk)
 /* Where mremap is forbidden, secret memory can be had, but not moved. */
 Test(places, not_to_be_moved)
 {
-    struct sm_secret_map map = {.length = sm_os_page};
+    struct sm_secret_map map = {0};
 
     start_heap();
+    map.length = sm_os_page;
     sm_pages_map_secret(&map);
     cr_assert_eq(map.error, 0);
     sm_seccomp_fatal |= SM_CALL_BIT(SM_CALL_MREMAP);
@@ -118,11 +119,13 @@ Test(places, not_to_be_moved)
  */
 Test(places, secret_is_not_copied)
 {
-    struct sm_secret_map map = {.length = sm_os_page, .to_move = true};
-    char *ordinary = sm_pages_private(sm_os_page, false), *to;
+    struct sm_secret_map map = {.to_move = true};
+    char *ordinary, *to;
 
     start_heap();
+    map.length = sm_os_page;
     sm_pages_map_secret(&map);
+    ordinary = sm_pages_private(sm_os_page, false);
     to = sm_pages_private(sm_os_page, false);
     cr_assert(map.error == 0 && ordinary && to);
     memset(map.address, 1, 100);
