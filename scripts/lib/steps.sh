@@ -3,6 +3,7 @@
 # Steps of scripts/test: one line each with the seconds it took, and a closing count.
 
 passed=0 failed=0 skipped=0
+failures=() # their names, which close repeats at the end of a long output
 jobs=$(nproc)
 logs=build/log
 mkdir -p "$logs"
@@ -26,7 +27,7 @@ report()
     else
         echo "not ok - $1 ($3 s)"
         tail -n 60 "$4" | sed 's/^/    /'
-        failed=$((failed + 1))
+        failed=$((failed + 1)) failures+=("$1")
     fi
     return "$2"
 }
@@ -71,7 +72,7 @@ finish()
 # ctest_run PRESET ARG…: each test's own line, and its part of the count.
 ctest_run()
 {
-    local preset=$1 log good bad none
+    local preset=$1 name log good bad none
     log=$(log_of "ctest-$1")
     shift
     ctest --preset "$preset" -j "$test_jobs" --timeout 300 --no-tests=error "$@" 2>&1 | tee "$log" |
@@ -83,11 +84,14 @@ ctest_run()
     bad=$(($(grep -cE '^ *[0-9]+/[0-9]+ Test .*\*\*\*' "$log") - none))
     if [ "$bad" -gt 0 ]; then
         grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ *Start ' "$log" | tail -n 150 | sed 's/^/    /'
+        while read -r name; do
+            failures+=("$preset $name")
+        done < <(sed -n '/\*\*\*Skipped/!s/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([^ ]*\) \.*\*\*\*.*/\1/p' "$log")
     fi
     if [ $((good + bad + none)) = 0 ]; then
         echo "not ok - $preset: ctest ran nothing"
         tail -n 20 "$log" | sed 's/^/    /'
-        bad=1
+        bad=1 failures+=("$preset: ctest ran nothing")
     fi
     passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + none))
 }
@@ -102,6 +106,7 @@ is_reference()
 # close: the closing count; its status is that of the whole run.
 close()
 {
+    [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
     echo "$((SECONDS / 60)) minutes $((SECONDS % 60)) seconds"
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" = 0 ] || return 1
