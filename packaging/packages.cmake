@@ -63,6 +63,16 @@ include(${CMAKE_CURRENT_LIST_DIR}/descriptions.cmake)
 set(CPACK_DEBIAN_PRELOAD_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_PRELOAD_PACKAGE_SUGGESTS "libunwind8, secretssl")
 
+# Names what still uses the object when the package is removed. RPM's packages have the same script.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+  set(preload_path ${CMAKE_INSTALL_LIBDIR}/libsecretssl.so)
+else()
+  set(preload_path /usr/${CMAKE_INSTALL_LIBDIR}/libsecretssl.so)
+endif()
+configure_file(${PROJECT_SOURCE_DIR}/packaging/removal.in ${CMAKE_BINARY_DIR}/packaging/prerm
+  @ONLY FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_DEBIAN_PRELOAD_PACKAGE_CONTROL_EXTRA ${CMAKE_BINARY_DIR}/packaging/prerm)
+
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SUGGESTS libunwind8)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA

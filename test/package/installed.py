@@ -22,6 +22,8 @@ from pathlib import Path
 import roots
 import scratch
 from packages import OLDER, PACKAGES, debs_in
+from removal import scenario_removal  # noqa: F401 (found by its name)
+from scratch import maps, stop
 
 # What apt, dpkg and ldconfig write about themselves
 JOURNALS = ("var/log/", "var/lib/dpkg/", "var/lib/apt/", "var/cache/apt/", "var/cache/ldconfig/",
@@ -120,21 +122,12 @@ def serve(place, *before):
         time.sleep(0.05)
 
 
-def stop(server):
-    server.terminate()
-    server.wait()
-
-
 def scan(place, server, copies):
     """Copies of the key that the installed tool finds: some, or none."""
     said = place.run("secretssl", "scan", "--key", "/root/key.pem", server.pid,
                      status=1 if copies else 0)
     if not said.strip():
         sys.exit("the scan says nothing")
-
-
-def maps(server):
-    return Path("/proc", str(server.pid), "maps").read_text(encoding="utf-8")
 
 
 def scenario_run(place, debs):
@@ -268,14 +261,19 @@ def scenario_upgrade(place, debs):
     client = Client()
     client.start()
 
-    client.during(lambda: place.install(debs))
+    said = []
+    client.during(lambda: said.append(place.install(debs)))
+    if "use libsecretssl.so" in said[0]:
+        sys.exit("an upgrade speaks of processes, which it takes nothing from")
     if "libsecretssl.so (deleted)" not in maps(server):
         sys.exit("the upgrade did not replace the preload object")
     if OLDER in place.run("dpkg-query", "-W", *PACKAGES):
         sys.exit("not every package was upgraded")
     scan(place, server, copies=False)
     place.run("secretssl", "run", "--require", "openssl", "version")
-    client.during(lambda: place.apt("purge", *PACKAGES))
+    client.during(lambda: said.append(place.apt("purge", *PACKAGES)))
+    if f"libsecretssl:   {server.pid} openssl\n" not in said[1]:
+        sys.exit("the removal does not name the server, which has the object of the older package")
     fetch()
 
     client.ending.set()

@@ -28,6 +28,10 @@ def build(source, work, version):
     return sorted((work / "RPMS").rglob("*.rpm"))
 
 
+def named(packages, begin):
+    return next(package for package in packages if package.name.startswith(begin))
+
+
 def main():
     source, work, version = Path(sys.argv[1]), Path(sys.argv[2]) / "rpm", sys.argv[3]
     packages = build(source, work, version)
@@ -43,8 +47,11 @@ def main():
     said = run(root / "usr/bin/secretssl", "run", "--require", "--stats", "openssl", "version")
     if "OpenSSL" not in said or "libsecretssl: " not in said:
         sys.exit("openssl did not run under the object")
+    scripts = run("rpm", "--query", "--package", "--scripts", named(packages, "libsecretssl-"))
+    if "preuninstall scriptlet" not in scripts or "object=${DPKG_ROOT-}/usr/lib" not in scripts:
+        sys.exit("the removal does not name who uses the object")
     listed = run("rpm", "--query", "--package", "--configfiles",
-                 next(package for package in packages if package.name.startswith("secretssl-")))
+                 named(packages, "secretssl-"))
     if listed.split() != ["/etc/logrotate.d/secretssl"]:
         sys.exit(f"the configuration of secretssl is {listed.split()}")
 

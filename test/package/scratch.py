@@ -97,3 +97,12 @@ def mount(*words):
     if done.returncode != 0:
         sys.exit(f"mount {' '.join(map(str, words))}: {done.stdout.strip()}; the package tests "
                  "need root and may mount in a name space of their own")
+
+
+def stop(server):
+    server.terminate()
+    server.wait()
+
+
+def maps(server):
+    return Path("/proc", str(server.pid), "maps").read_text(encoding="utf-8")
