@@ -158,6 +158,8 @@ def scenario_hardened(env, rep):
         rep.equal((done.out.count("SystemCallFilter=memfd_secret"), "LimitMEMLOCK=600M" in done.out,
                    max(map(int, re.findall(r"LimitMEMLOCK=(\d+)M", done.out))) > 20000), (2, True, True),
                   "other sizes")
+        rep.equal((done.out.count("is as --memlock gives it"), done.out.count("1000000 connections")), (1, 1),
+                  "what the limit is for")
         # TLS that is not OpenSSL's shows in the running unit.
         write_unit(scratch, "other", "", OTHER)
         done = scratch.run("systemctl daemon-reload; systemctl start other; sleep 2; secretssl enable --now other")

@@ -149,6 +149,19 @@ static int install(const struct request *request, struct opened *opened,
     return UNIT_DONE;
 }
 
+static void print_plan(const struct request *request, const struct opened *opened,
+                       const struct plan *plan)
+{
+    printf("# %s\n", opened->path);
+    if (request->wish.memlock_mib > 0)
+        printf("# LimitMEMLOCK= is as --memlock gives it.\n");
+    else
+        printf("# LimitMEMLOCK= is for %u processes, %" PRIu64
+               " connections and %u certificates.\n",
+               plan->load.processes, plan->load.connections, plan->load.certificates);
+    fputs(plan->text, stdout);
+}
+
 static int enable_opened(const struct request *request, struct opened *opened)
 {
     char object[PRELOAD_PATH_ROOM];
@@ -171,10 +184,7 @@ static int enable_opened(const struct request *request, struct opened *opened)
         bool same = opened->before != NULL && strcmp(opened->before, plan.text) == 0;
 
         if (request->dry_run) {
-            printf("# %s\n# LimitMEMLOCK= is for %u processes, %" PRIu64
-                   " connections and %u certificates.\n%s",
-                   opened->path, plan.load.processes, plan.load.connections,
-                   plan.load.certificates, plan.text);
+            print_plan(request, opened, &plan);
             status = UNIT_DONE;
         } else if (same && look_is_good(&look) &&
                    (request->key_count == 0 || keys_absent(request, &look))) {
