@@ -31,6 +31,7 @@ static const struct rule rules[] = {
     {"ARENA_SIZE", FIELD(arena_size), NULL, LEAST_ARENA},
     {"PREFAULT", FIELD(prefault), NULL, 0},
     {"FORK_RESERVE", FIELD(fork_reserve), NULL, 0},
+    {"QUARANTINE", FIELD(quarantine), NULL, 0},
     {"REQUIRE", FIELD(require), "0|1|", 0},
     {"UNCACHED", FIELD(uncached), "off|prefer|require|", 0},
     {"ROUTE", FIELD(route), "all|keys|", 0},
@@ -39,6 +40,8 @@ static const struct rule rules[] = {
     {"DROP_CACHE", FIELD(drop_cache), "0|1|", 0},
     {"SESSIONS", FIELD(sessions), "plain|sealed|", 0},
     {"FUNCTIONS", FIELD(functions), "refuse|ignore|", 0},
+    {"MLOCK", FIELD(mlock), "auto|off|", 0},
+    {"SEAL", FIELD(seal), "off|prefer|require|", 0},
     {"STATS", FIELD(stats), "0|1|", 0},
     {"TRACE", FIELD(trace), "0|1|", 0},
     /* A path is a value of its own: SM_LOG_FILE stands at its place. */

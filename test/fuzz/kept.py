@@ -3,8 +3,8 @@
 
 usage: kept.py pack ARCHIVE DIRECTORY | unpack ARCHIVE DIRECTORY | run HARNESS ARCHIVE FOUND
 
-run gives the harness each input of the archive and of the directory FOUND, which may be missing. Its
-status is the harness's; it is 1 if there was no input.
+run gives the harness each input of the archive, each of seeds.py, and each of the directory FOUND, which
+may be missing. Its status is the harness's; it is 1 if there was no input.
 """
 import glob
 import io
@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+
+import seeds
 
 
 def pack(archive, directory):
@@ -41,6 +43,7 @@ def unpack(archive, directory):
 def run(harness, archive, found):
     with tempfile.TemporaryDirectory() as directory:
         unpack(archive, directory)
+        seeds.write(os.path.basename(archive).partition(".")[0], directory)
         inputs = sorted(glob.glob(f"{directory}/*") + glob.glob(f"{found}/*"))
         if not inputs:
             sys.exit(f"kept: no inputs in {archive} and {found}")

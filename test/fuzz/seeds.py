@@ -5,6 +5,7 @@ What is small is in corpus/ already. These are made anew, because keys are rando
 """
 import base64
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -143,11 +144,22 @@ def tool_seeds():
     yield "kernel", record("kernel_core", head + segments + b"k" * 30 + KEY + bytes(60))
 
 
-SEEDS = {"elf": elf_seeds, "keys": key_seeds, "tool": tool_seeds}
+def settings_seeds():
+    """Every setting that the library has, so that one that the harness does not know is found at once."""
+    source = os.path.join(os.path.dirname(__file__), "../../src/base/settings.c")
+    with open(source, encoding="utf-8") as file:
+        names = re.findall(r'^    \{"([A-Z_]+)", (?:CHOICE|SIZE|LOG),', file.read(), re.M)
+    if not names:
+        sys.exit(f"{source} has no settings")
+    for name in names:
+        values = ["", "0", "1", "8M", "off", "prefer", "require", "auto", "/tmp/log"]
+        yield name, b"\0" + b"\0".join(f"SECRETSSL_{name}={value}".encode() for value in values)
 
 
-def main():
-    name, directory = sys.argv[1:]
+SEEDS = {"settings": settings_seeds, "elf": elf_seeds, "keys": key_seeds, "tool": tool_seeds}
+
+
+def write(name, directory):
     os.makedirs(directory, exist_ok=True)
     for seed, content in SEEDS.get(name, tuple)():
         with open(os.path.join(directory, seed), "wb") as file:
@@ -155,4 +167,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    write(*sys.argv[1:])
