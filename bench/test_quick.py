@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -169,6 +170,23 @@ class Quick(unittest.TestCase):
         for measurement in self.measured.values():
             if measurement["sides"][:2] == ["without", "with"]:
                 self.assertIn(measurement["title"], texts[0])
+
+
+@unittest.skipUnless(platform.machine() == "x86_64", "sealing is for x86")
+class Sealing(unittest.TestCase):
+    def test_handshakes_open_windows_and_no_other_function(self):
+        with tempfile.TemporaryDirectory(prefix="bench-test-") as directory:
+            output = os.path.join(directory, "sealing.json")
+            done = bench("sealing", "--build-dir", BUILD_DIR, "--stand-in", "--quick", "--rounds", "2", "--output", output)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(output, encoding="utf-8") as file:
+                found = json.load(file)
+        self.assertEqual([one["kind"] for one in found["kinds"]], list(context.KEYS))
+        for one in found["kinds"]:
+            self.assertEqual(len(one["pairs"]), 2, one)
+            self.assertTrue(10 < one["windows"]["seal_windows"] < 60, one)
+            self.assertTrue(0 < one["windows"]["seal_open_microseconds"] < one["pairs"][-1]["require"], one)
+            self.assertEqual(one["windows"]["seal_unlisted"], 0, one)
 
 
 class Refusals(unittest.TestCase):

@@ -54,17 +54,29 @@ CONTENDERS = (
     _variant("ours-no-check", "… without any of the three checks"),
 )
 NAMES = tuple(contender.name for contender in CONTENDERS)
+# For bench/replay only: what is off by default
+OPTIONAL = (
+    Contender(
+        "ours-quarantine",
+        "libsecretssl, with a quarantine of 8 MiB",
+        "hooked",
+        None,
+        PRELOAD,
+        (("SECRETSSL_QUARANTINE", "8M"),),
+    ),
+)
 INSPECTED = _variant("ours-inspect", "libsecretssl, telling the size of its slots")
 # Those that differ in more than a check
 MAIN = tuple(name for name in NAMES if not name.startswith("ours-"))
+SELECTABLE = NAMES + tuple(contender.name for contender in OPTIONAL)
 TITLES = {contender.name: contender.title for contender in CONTENDERS}
 
 
 def select(names):
-    known = {contender.name: contender for contender in CONTENDERS}
+    known = {contender.name: contender for contender in CONTENDERS + OPTIONAL}
     for name in names:
         if name not in known:
-            raise BenchError(f"'{name}' is no contender; there are {', '.join(NAMES)}")
+            raise BenchError(f"'{name}' is no contender; there are {', '.join(SELECTABLE)}")
     return [known[name] for name in names]
 
 

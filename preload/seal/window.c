@@ -180,7 +180,7 @@ __asm__(".pushsection .text\n"
         "    movq %rcx, -16(%rsp)\n"
         "    movq %rdx, -24(%rsp)\n"
         "    xorl %ecx, %ecx\n"
-        "    rdpkru\n"
+        "    " SM_READ_PKRU("%")
         "    testl sm_pku_mask(%rip), %eax\n"
         "    movq -24(%rsp), %rdx\n"
         "    movq -16(%rsp), %rcx\n"

@@ -9,6 +9,7 @@
 #define SM_OS_PROTECTION_KEY_H
 
 #include "base/common.h"
+#include "os/pku_instructions.h"
 #include "os/vector_registers.h"
 
 /* Both bits of the key in PKRU: access and writing are denied. 0: nothing is sealed. */
@@ -46,13 +47,13 @@ static inline uint32_t sm_pku_read(void)
 {
     uint32_t value, high;
 
-    __asm__ volatile("rdpkru" : "=a"(value), "=d"(high) : "c"(0));
+    __asm__ volatile(SM_READ_PKRU("%%") : "=a"(value), "=d"(high) : "c"(0));
     return value;
 }
 
 static inline void sm_pku_write(uint32_t value)
 {
-    __asm__ volatile("wrpkru" ::"a"(value), "c"(0), "d"(0) : "memory");
+    __asm__ volatile(SM_WRITE_PKRU("%%")::"a"(value), "c"(0), "d"(0) : "memory");
 }
 #else
 static inline uint32_t sm_pku_read(void)
