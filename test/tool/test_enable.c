@@ -77,6 +77,19 @@ Test(enable, configurations)
     cr_expect_eq(config_most("maxconn 18446744073709551615", "maxconn"), UINT64_MAX);
 }
 
+Test(enable, configured_values)
+{
+    static const char text[] =
+        "# env A;\n env\tB ;env C=1;\nenvy D;\ninclude /etc/*.conf;\nenv E";
+
+    cr_expect(!config_has(text, "env", "A"), "a comment");
+    cr_expect(config_has(text, "env", "B") && config_has(text, "env", "C"));
+    cr_expect(!config_has(text, "env", "D") && !config_has(text, "env", "b"));
+    cr_expect(config_has(text, "env", "E"), "at the end");
+    cr_expect(config_has(text, "include", "/etc/*.conf"));
+    cr_expect(!config_has(text, "include", "/etc/*"), "the beginning of a value");
+}
+
 Test(enable, limits)
 {
     struct load small = {.processes = 5, .certificates = 10, .connections = 1000};

@@ -50,3 +50,14 @@ uint64_t config_most(const char *text, const char *directive)
     }
     return most;
 }
+
+bool config_has(const char *text, const char *directive, const char *value)
+{
+    size_t length = strlen(value);
+
+    for (const char *at = text; (at = next_value(text, at, directive)) != NULL;) {
+        if (strncmp(at, value, length) == 0 && strchr(" \t\n;=", at[length]) != NULL)
+            return true;
+    }
+    return false;
+}

@@ -3,6 +3,7 @@
 #ifndef SECRETSSL_ENABLE_CONFIG_TEXT_H
 #define SECRETSSL_ENABLE_CONFIG_TEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -13,5 +14,8 @@ unsigned config_count(const char *text, const char *directive);
 
 /* Returns the largest of the directive's values that are numbers, or 0. */
 uint64_t config_most(const char *text, const char *directive);
+
+/* Returns true if one of the directive's values is this one, up to a blank, a ';' or a '='. */
+bool config_has(const char *text, const char *directive, const char *value);
 
 #endif

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "enable/nginx_env.h"
 #include "enable/open.h"
 #include "enable/service.h"
 
@@ -16,7 +17,7 @@ struct request {
 };
 
 /* Restarts a service that runs. If it does not come up without the drop-in, puts this back. */
-static int restart_without(struct opened *opened)
+static int restart_without(struct opened *opened, struct nginx_env *env)
 {
     struct service_state state = service_state_of(&opened->unit);
 
@@ -29,8 +30,8 @@ static int restart_without(struct opened *opened)
     say("disable: %s does not start without the drop-in, which is put back; 'journalctl "
         "--unit=%s' says why",
         opened->name, opened->name);
-    if (drop_in_write(opened->path, opened->before) && manager_reload("disable") &&
-        service_restore("disable", opened, &state))
+    if (nginx_env_write("disable", env) && drop_in_write(opened->path, opened->before) &&
+        manager_reload("disable") && service_restore("disable", opened, &state))
         return UNIT_NOT;
     say("disable: %s does not run as before; 'systemctl status %s' says why", opened->name,
         opened->name);
@@ -39,21 +40,27 @@ static int restart_without(struct opened *opened)
 
 static int disable_opened(const struct request *request, struct opened *opened)
 {
+    struct nginx_env env;
+
     if (!drop_in_usable("disable", opened))
         return UNIT_NOT;
     if (opened->owner == DROP_IN_ABSENT) {
         printf("%s: is not enabled\n", opened->name);
         return UNIT_DONE;
     }
+    if (!nginx_env_remove("disable", opened->name, &env))
+        return UNIT_NOT;
     if (!drop_in_remove(opened->path)) {
         say("disable: %s cannot be removed: %s", opened->path, strerror(errno));
-        return UNIT_NOT;
+        return nginx_env_write("disable", &env) ? UNIT_NOT : UNIT_CHANGED;
     }
     if (!manager_reload("disable"))
         return UNIT_CHANGED;
     printf("%s: %s is removed\n", opened->name, opened->path);
+    if (*env.path != '\0')
+        printf("%s: %s is removed\n", opened->name, env.path);
     if (request->now)
-        return restart_without(opened);
+        return restart_without(opened, &env);
     if (unit_is_active(&opened->unit))
         printf("%s: 'systemctl restart %s' ends the protection\n", opened->name, opened->name);
     return UNIT_DONE;

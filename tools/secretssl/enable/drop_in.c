@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define DIRECTORY "/etc/systemd/system"
-#define MARK      "# Written by 'secretssl enable'"
 
 enum { TEXT_MOST = 1 << 16, WAIT_SECONDS = 10 };
 
@@ -47,9 +46,9 @@ char *drop_in_text(const struct drop_in *drop_in)
     if (stream == NULL)
         return NULL;
     fprintf(stream,
-            MARK "; 'secretssl disable %s' removes it.\n"
-                 "# Settings of your own belong in another file of this directory.\n"
-                 "[Unit]\n",
+            DROP_IN_MARK "; 'secretssl disable %s' removes it.\n"
+                         "# Settings of your own belong in another file of this directory.\n"
+                         "[Unit]\n",
             drop_in->unit);
     put_line(stream, "AssertPathExists=", drop_in->object, "\n\n[Service]");
     put_line(stream, "Environment=LD_PRELOAD=", drop_in->preload, "");
@@ -85,7 +84,7 @@ enum drop_in_owner drop_in_read(const char *path, char **text)
     buffer = calloc(1, TEXT_MOST);
     got = buffer != NULL ? read(fd, buffer, TEXT_MOST - 1) : -1;
     close(fd);
-    if (got >= 0 && strncmp(buffer, MARK, sizeof(MARK) - 1) == 0) {
+    if (got >= 0 && strncmp(buffer, DROP_IN_MARK, sizeof(DROP_IN_MARK) - 1) == 0) {
         *text = buffer;
         return DROP_IN_OURS;
     }

@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How each file that `enable` writes begins */
+#define DROP_IN_MARK "# Written by 'secretssl enable'"
+
 struct drop_in {
     const char *unit;     /* the unit's name */
     const char *object;   /* the path of the preload object */

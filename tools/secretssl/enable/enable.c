@@ -64,22 +64,23 @@ static bool keys_absent(const struct request *request, const struct look *look)
     return status == 0;
 }
 
-/* Puts the drop-in back as it was. */
-static bool put_file_back(const struct opened *opened)
+/* Puts the drop-in back as it was, and removes the other file. */
+static bool put_files_back(const struct opened *opened, struct plan *plan)
 {
+    bool env = nginx_env_undo("enable", &plan->env);
     bool good = opened->before != NULL ? drop_in_write(opened->path, opened->before)
                                        : drop_in_remove(opened->path);
 
     if (!good)
         say("enable: %s cannot be put back: %s; remove it, and run 'systemctl daemon-reload'",
             opened->path, strerror(errno));
-    return good && manager_reload("enable");
+    return good && manager_reload("enable") && env;
 }
 
 /* state: of the service before it was restarted; NULL: it was not */
-static int put_back(struct opened *opened, const struct service_state *state)
+static int put_back(struct opened *opened, struct plan *plan, const struct service_state *state)
 {
-    bool good = put_file_back(opened);
+    bool good = put_files_back(opened, plan);
 
     if (state != NULL && !service_restore("enable", opened, state)) {
         say("enable: %s does not run as before; 'systemctl status %s' says why", opened->name,
@@ -92,7 +93,7 @@ static int put_back(struct opened *opened, const struct service_state *state)
 }
 
 static int restart_and_look(const struct request *request, struct opened *opened,
-                            const struct plan *plan)
+                            struct plan *plan)
 {
     const struct service_state state = service_state_of(&opened->unit);
     struct look look = {.count = 0};
@@ -100,7 +101,7 @@ static int restart_and_look(const struct request *request, struct opened *opened
 
     if (!service_do("restart", opened->name)) {
         service_say_failed(opened);
-        return put_back(opened, &state);
+        return put_back(opened, plan, &state);
     }
     good = service_wait_protected(opened, &look) &&
            (request->key_count == 0 || keys_absent(request, &look)) && !interrupted();
@@ -115,31 +116,40 @@ static int restart_and_look(const struct request *request, struct opened *opened
         say("enable: note: %s, also in the processes of %s, is not reached", look.other,
             opened->name);
     look_free(&look);
-    return good ? UNIT_DONE : put_back(opened, &state);
+    return good ? UNIT_DONE : put_back(opened, plan, &state);
 }
 
-/* Writes the drop-in, and makes systemd read it. */
-static int install(const struct request *request, struct opened *opened,
-                   const struct plan *plan)
+/* Writes the files. Returns false, after a message, with everything as before. */
+static bool write_files(const struct opened *opened, struct plan *plan)
+{
+    if (!nginx_env_write("enable", &plan->env))
+        return false;
+    if (drop_in_write(opened->path, plan->text))
+        return true;
+    say("enable: %s cannot be written: %s", opened->path, strerror(errno));
+    nginx_env_undo("enable", &plan->env);
+    return false;
+}
+
+/* Writes the files, and makes systemd read the drop-in. */
+static int install(const struct request *request, struct opened *opened, struct plan *plan)
 {
     const char *missing;
 
     interrupts_catch();
-    if (!drop_in_write(opened->path, plan->text)) {
-        say("enable: %s cannot be written: %s", opened->path, strerror(errno));
+    if (!write_files(opened, plan))
         return UNIT_NOT;
-    }
     if (!manager_reload("enable") || !unit_again("enable", opened))
-        return put_back(opened, NULL);
+        return put_back(opened, plan, NULL);
     missing = plan_missing(plan, &opened->unit);
     if (missing != NULL) {
         say("enable: another drop-in of %s replaces %s=; 'systemctl cat %s' shows which",
             opened->name, missing, opened->name);
-        return put_back(opened, NULL);
+        return put_back(opened, plan, NULL);
     }
     if (interrupted()) {
         say("enable: interrupted");
-        return put_back(opened, NULL);
+        return put_back(opened, plan, NULL);
     }
     if (request->now)
         return restart_and_look(request, opened, plan);
@@ -160,6 +170,8 @@ static void print_plan(const struct request *request, const struct opened *opene
                " connections and %u certificates.\n",
                plan->load.processes, plan->load.connections, plan->load.certificates);
     fputs(plan->text, stdout);
+    if (*plan->env.path != '\0')
+        printf("# %s\n%s", plan->env.path, nginx_env_text);
 }
 
 static int enable_opened(const struct request *request, struct opened *opened)
@@ -181,7 +193,8 @@ static int enable_opened(const struct request *request, struct opened *opened)
         say("enable: the processes of %s cannot be looked at; mount /proc", opened->name);
     } else if (obstacles_absent(opened, object, &look) &&
                plan_make(opened, &request->wish, object, &look, &plan)) {
-        bool same = opened->before != NULL && strcmp(opened->before, plan.text) == 0;
+        bool same = opened->before != NULL && strcmp(opened->before, plan.text) == 0 &&
+                    (*plan.env.path == '\0' || plan.env.there);
 
         if (request->dry_run) {
             print_plan(request, opened, &plan);

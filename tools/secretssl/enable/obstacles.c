@@ -162,17 +162,13 @@ static bool has_openssl(const struct opened *opened, const struct look *look)
     return false;
 }
 
-static void print_notes(const struct opened *opened, const char *program)
+static void print_note(const struct opened *opened)
 {
     const char *profile = unit_get(&opened->unit, "AppArmorProfile");
-    const char *slash = strrchr(program, '/');
 
     if (*profile != '\0')
         say("enable: note: AppArmor profile %s must let %s read " PRELOAD, profile,
             opened->name);
-    if (slash != NULL && strcmp(slash + 1, "nginx") == 0)
-        say("enable: note: nginx keeps the protection at a binary upgrade (USR2) only with "
-            "'env LD_PRELOAD;' and 'env SECRETSSL_REQUIRE;' in nginx.conf");
 }
 
 bool obstacles_absent(const struct opened *opened, const char *object, const struct look *look)
@@ -189,6 +185,6 @@ bool obstacles_absent(const struct opened *opened, const char *object, const str
     if (!program_is_protectable(opened, object, program) || !has_openssl(opened, look) ||
         !postgresql_is_prepared(opened, object))
         return false;
-    print_notes(opened, program);
+    print_note(opened);
     return true;
 }

@@ -79,13 +79,10 @@ static struct load load_of(const struct opened *opened, const struct wish *wish,
 }
 
 static void find_limit(const struct opened *opened, const struct wish *wish,
-                       const struct look *look, struct plan *plan)
+                       const struct look *look, const char *program, struct plan *plan)
 {
-    char program[PATH_MAX] = "";
-    const char *slash;
+    const char *slash = strrchr(program, '/');
 
-    program_of_unit(&opened->unit, program);
-    slash = strrchr(program, '/');
     plan->load = load_of(opened, wish, look, program);
     plan->memlock_mib = wish->memlock_mib;
     if (plan->memlock_mib == 0)
@@ -132,11 +129,12 @@ static bool may_be_strict(const struct opened *opened, const struct look *look)
 bool plan_make(const struct opened *opened, const struct wish *wish, const char *object,
                const struct look *look, struct plan *plan)
 {
-    char tool[PATH_MAX];
+    char tool[PATH_MAX], program[PATH_MAX] = "";
     ssize_t length = readlink("/proc/self/exe", tool, sizeof(tool) - 1);
 
     *plan = (struct plan){.text = NULL};
-    find_limit(opened, wish, look, plan);
+    program_of_unit(&opened->unit, program);
+    find_limit(opened, wish, look, program, plan);
     if (length <= 0) {
         say("enable: /proc/self/exe cannot be read; mount /proc");
         return false;
@@ -152,9 +150,12 @@ bool plan_make(const struct opened *opened, const struct wish *wish, const char 
                                                 .memlock_mib = plan->memlock_mib,
                                                 .strict = may_be_strict(opened, look),
                                                 .allow_call = needs_call(opened)});
-    if (plan->text == NULL)
+    if (plan->text == NULL) {
         say("enable: out of memory");
-    return plan->text != NULL;
+        return false;
+    }
+    nginx_env_find(opened, program, &plan->env);
+    return true;
 }
 
 void plan_free(struct plan *plan)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "enable/nginx_env.h"
 #include "enable/open.h"
 #include "enable/processes.h"
 #include "enable/sizing.h"
@@ -20,7 +21,8 @@ struct plan {
     char *preload; /* the value of LD_PRELOAD */
     char *text;    /* of the drop-in */
     uint64_t memlock_mib;
-    struct load load; /* that the limit is for */
+    struct load load;     /* that the limit is for */
+    struct nginx_env env; /* the other file, which nginx needs */
 };
 
 /*
