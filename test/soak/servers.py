@@ -34,6 +34,7 @@ class Nginx(nginx.Nginx):
     name, wire, wave = "nginx", "https", 10000
     every = {"reload": 5, "kill": 17}  # seconds
     opens = 0  # descriptors that its processes at rest may come to have
+    channel = 2  # descriptors of the main process for each worker that has not ended
 
     def __init__(self, env, environ):
         super().__init__(env, [keys.Identity(env, "rsa"), keys.Identity(env, "ecdsa")], environ,
@@ -71,6 +72,7 @@ class Postgresql(programs.Postgres):
 
     name, wire, wave = "PostgreSQL", "postgresql", 250
     every = {"reload": 5, "kill": 61}
+    channel = 0
     opens = 6  # its helpers keep files of the database open that they have used
 
     def __init__(self, env, environ):

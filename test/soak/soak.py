@@ -123,7 +123,8 @@ def run(env, kind, protected, minutes, wave, warm=WARM):
     finally:
         server.stop()
     messages = [line for line in Path(log).read_text(encoding="utf-8").splitlines() if "summary:" not in line]
-    return {"server": kind.name, "protected": protected, "wave": wave, "opens": kind.opens, "load": load,
+    return {"server": kind.name, "protected": protected, "wave": wave, "opens": kind.opens,
+            "channel": kind.channel, "load": load,
             "base": base, "end": end, "samples": samples, "kills": kills, "failures": said["failures"],
             "settled": settled and settled_at_first,
             "complaints": complaints, "messages": messages, "copies": copies}

@@ -16,7 +16,7 @@ import soak  # noqa: E402
 FIGURES = {"private_kib": 9000, "secret_kib": 3000, "descriptors": 20, "mappings": 100}
 LOOK = {"main": FIGURES, "processes": 5, "all": FIGURES}
 GOOD = {
-    "server": "nginx", "protected": True, "wave": 10, "opens": 0, "base": LOOK, "end": LOOK, "settled": True,
+    "server": "nginx", "protected": True, "wave": 10, "opens": 0, "channel": 2, "base": LOOK, "end": LOOK, "settled": True,
     "complaints": [],
     "load": {"seconds": 60, "connections": 5000, "reloads": 9, "kills": 1, "waves": 2, "most": 10}, "messages": [],
     "samples": [{"at": 5 * number, **LOOK} for number in range(30)], "kills": [(10.0, 10.1)], "copies": 0,
@@ -67,6 +67,10 @@ def scenario_creeping(_env, rep):
     for number, one in enumerate(found["samples"]):
         one["main"] = {**FIGURES, "private_kib": 9000 + 40000 * (number % 4 == 0)}
     rep.equal(judge.creeping(found["samples"]), [], "memory that comes and goes")
+    for number, one in enumerate(found["samples"]):
+        one["main"], one["processes"] = {**FIGURES, "descriptors": 20 + 2 * (number // 10)}, 5 + number // 10
+    rep.equal(judge.creeping(found["samples"], 2), [], "descriptors for workers that have not ended yet")
+    rep.equal(len(judge.creeping(found["samples"], 1)), 1, "more descriptors than these")
 
 
 def scenario_current(_env, rep):
