@@ -185,7 +185,8 @@ class Sealing(unittest.TestCase):
         for one in found["kinds"]:
             self.assertEqual(len(one["pairs"]), 2, one)
             self.assertTrue(10 < one["windows"]["seal_windows"] < 60, one)
-            self.assertTrue(0 < one["windows"]["seal_open_microseconds"] < one["pairs"][-1]["require"], one)
+            # By the clock, so that on a busy machine it may be more than the CPU time.
+            self.assertGreater(one["windows"]["seal_open_microseconds"], 0, one)
             self.assertEqual(one["windows"]["seal_unlisted"], 0, one)
 
 
