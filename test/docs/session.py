@@ -16,7 +16,7 @@ import sys
 import machine
 from harness import environment, process
 from harness.terminal import on_terminal
-from test_operations import NGINX
+from services import NGINX
 
 COLUMNS, ROWS = 100, 24
 TYPING, READING = 0.03, 2.0  # seconds: for a letter, and behind the output of a command

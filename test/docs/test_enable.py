@@ -12,7 +12,7 @@ import sys
 import machine
 import pages
 import scenario
-import test_operations as operations
+import services
 from harness import report
 
 sys.path.insert(0, os.path.join(pages.ROOT, "bench"))
@@ -20,7 +20,7 @@ from suite import sizing  # noqa: E402
 
 KEY = "/etc/ssl/private/example.key"
 ENABLE = f"secretssl enable --now --key {KEY}"
-STUNNEL = operations.KEY + """
+STUNNEL = services.KEY + """
 cat /etc/ssl/private/example.key /etc/ssl/certs/example.pem >/etc/stunnel/example.pem
 printf 'foreground = yes\\n[web]\\naccept = 127.0.0.1:444\\nconnect = 127.0.0.1:80\\n' \
     >/etc/stunnel/example.conf
@@ -44,7 +44,7 @@ def state(scratch, unit):
 def check_server(scratch, rep, unit, program, least):
     """Unprotected at first; enabled, restarted by hand; disabled, and as at first."""
     scratch.run(f"systemctl restart {unit}; sleep 0.5")
-    count, found = operations.copies(scratch, program)
+    count, found = services.copies(scratch, program)
     rep.ok(count >= least and found > 0, f"{unit}: the control: {count} processes show the key", found)
     done = scratch.run(f"secretssl status {unit}")
     rep.ok(done.status == 1 and "not enabled" in done.out, f"{unit}: status before", done)
@@ -53,7 +53,7 @@ def check_server(scratch, rep, unit, program, least):
     done = scratch.run(f"systemctl restart {unit} && sleep 0.5 && secretssl status {unit}")
     rep.ok(done.status == 0 and "enabled by" in done.out and " protected;" in done.out,
            f"{unit}: restarted: status", done)
-    count, found = operations.copies(scratch, program)
+    count, found = services.copies(scratch, program)
     rep.ok(count >= least and found == 0, f"{unit}: restarted: {count} processes, no copies", found)
     for again in f"secretssl enable --now {unit}", f"{ENABLE} {unit}":
         done = scratch.run(again)
@@ -74,7 +74,7 @@ def env_lines(scratch):
 def scenario_nginx(env, rep):
     """nginx, whose configuration must name the variables that a binary upgrade keeps."""
     with machine.Machine(env, scenario.staged(env)) as scratch:
-        scratch.run(operations.NGINX)
+        scratch.run(services.NGINX)
         done = scratch.run("secretssl enable --dry-run nginx")
         rep.ok("env LD_PRELOAD;" in done.out and not text_of(scratch, "nginx") and not env_lines(scratch),
                "a dry run shows the lines for its configuration", done)
@@ -110,13 +110,13 @@ def scenario_nginx(env, rep):
 
 def scenario_apache(env, rep):
     with machine.Machine(env, scenario.staged(env)) as scratch:
-        scratch.run(operations.APACHE)
+        scratch.run(services.APACHE)
         check_server(scratch, rep, "apache2", "apache2", 3)
 
 
 def scenario_haproxy(env, rep):
     with machine.Machine(env, scenario.staged(env)) as scratch:
-        scratch.run(operations.HAPROXY)
+        scratch.run(services.HAPROXY)
         check_server(scratch, rep, "haproxy", "haproxy", 2)
 
 
@@ -130,7 +130,7 @@ def scenario_stunnel(env, rep):
 def scenario_postgresql(env, rep):
     """PostgreSQL, whose server does not get the unit's environment."""
     with machine.Machine(env, scenario.staged(env)) as scratch:
-        scratch.run(operations.POSTGRESQL)
+        scratch.run(services.POSTGRESQL)
         done = scratch.run(f"{ENABLE} postgresql@15-main")
         rep.ok(done.status == 1 and "/etc/postgresql/15/main/environment first" in done.err
                and not text_of(scratch, "postgresql@15-main"), "the lines are missing: refused", done)
@@ -141,11 +141,11 @@ def scenario_postgresql(env, rep):
         done = scratch.run(f"{ENABLE} postgresql@15-main")
         rep.ok(done.status == 0 and ": protected: " in done.out and "GnuTLS" in done.err, "enabled", done)
         rep.ok(" stat --wait" in text_of(scratch, "postgresql@15-main"), "not strictly, because of GnuTLS")
-        count, found = operations.copies(scratch, "postgres")
+        count, found = services.copies(scratch, "postgres")
         rep.ok(count >= 4 and found == 0, f"{count} processes, no copies", found)
         scratch.run("cp /root/environment /etc/postgresql/15/main; "
                     "secretssl disable --now postgresql@15-main; sleep 0.5")
-        rep.ok(operations.copies(scratch, "postgres")[1] > 0, "disabled, without the lines: shows its key")
+        rep.ok(services.copies(scratch, "postgres")[1] > 0, "disabled, without the lines: shows its key")
 
 
 SERVER = "/usr/bin/openssl s_server -quiet -accept {port} -cert /etc/ssl/certs/example.pem -key {key}"
@@ -176,7 +176,7 @@ def write_unit(scratch, name, lines, program):
 def scenario_hardened(env, rep):
     """Each of the usual ways to harden a unit; DynamicUser among them."""
     with machine.Machine(env, scenario.staged(env)) as scratch:
-        scratch.run(operations.KEY)
+        scratch.run(services.KEY)
         for number, (name, lines, _) in enumerate(HARDENED):
             server = SERVER.format(port=7000 + number, key="${CREDENTIALS_DIRECTORY}/key")
             write_unit(scratch, name, lines, f"{CREDENTIAL}\nExecStart={server}")
@@ -224,7 +224,7 @@ def state_of(scratch, unit):
 def scenario_put_back(env, rep):
     """A service that does not come up protected is as before: running or not, with its drop-in or none."""
     with machine.Machine(env, scenario.staged(env)) as scratch:
-        scratch.run(operations.KEY)
+        scratch.run(services.KEY)
         for name, program in ("clears", CLEARS), ("refuses", REFUSES), ("copies", COPIES):
             write_unit(scratch, name, "", program)
         scratch.run("systemctl daemon-reload; systemctl start clears copies")
@@ -275,7 +275,7 @@ wait $!
 def scenario_interrupted(env, rep):
     """A command that is interrupted puts everything back; so does one whose settings are replaced."""
     with machine.Machine(env, scenario.staged(env)) as scratch:
-        scratch.run(operations.KEY)
+        scratch.run(services.KEY)
         write_unit(scratch, "clears", "", CLEARS)
         scratch.run("systemctl daemon-reload; systemctl start clears")
         before = state_of(scratch, "clears")
@@ -365,13 +365,13 @@ printf "LD_PRELOAD = '/usr/lib/x86_64-linux-gnu/libsecretssl.so'\\nSECRETSSL_REQ
 """
 # A server, a line for its configuration, and what the limit is for then
 CONFIGURED = (
-    ("nginx", operations.NGINX, "sed -i 's/worker_connections [0-9]*/worker_connections 30000/' /etc/nginx/nginx.conf",
+    ("nginx", services.NGINX, "sed -i 's/worker_connections [0-9]*/worker_connections 30000/' /etc/nginx/nginx.conf",
      lambda processes: (30000 * (processes - 1), 1)),
-    ("apache2", operations.APACHE, "echo 'MaxRequestWorkers 12345' >>/etc/apache2/conf-enabled/name.conf",
+    ("apache2", services.APACHE, "echo 'MaxRequestWorkers 12345' >>/etc/apache2/conf-enabled/name.conf",
      lambda _: (12345, 1)),
-    ("haproxy", operations.HAPROXY, "sed -i 's/^global/&\\n    maxconn 2345/' /etc/haproxy/haproxy.cfg",
+    ("haproxy", services.HAPROXY, "sed -i 's/^global/&\\n    maxconn 2345/' /etc/haproxy/haproxy.cfg",
      lambda _: (2345, 1)),
-    ("postgresql@15-main", operations.POSTGRESQL + PREPARED, "pg_conftool 15 main set max_connections 777", lambda _: (777, 10)))
+    ("postgresql@15-main", services.POSTGRESQL + PREPARED, "pg_conftool 15 main set max_connections 777", lambda _: (777, 10)))
 
 
 def scenario_configured(env, rep):

@@ -4,7 +4,6 @@ protection the same service without it."""
 
 import base64
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,80 +12,13 @@ import sys
 import blocks
 import machine
 import messages
+import monitoring
 import pages
 import scenario
 from harness import process, report
+from services import APACHE, DROP_IN, HAPROXY, KEY, NGINX, POSTGRESQL, SET_CERTIFICATE, WITH_DROP_IN, copies
 
 PAGE = pages.OPERATIONS
-DROP_IN = "/etc/systemd/system/nginx.service.d/secretssl.conf"
-
-# What the reader has: a key, and servers that use it.
-KEY = """
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
-    -addext subjectAltName=DNS:localhost -keyout /etc/ssl/private/example.key \
-    -out /etc/ssl/certs/example.pem 2>/dev/null
-"""
-NGINX = KEY + """
-cat >/etc/nginx/conf.d/example.conf <<'END'
-server {
-    listen 127.0.0.1:443 ssl;
-    ssl_certificate /etc/ssl/certs/example.pem;
-    ssl_certificate_key /etc/ssl/private/example.key;
-    location / { return 200 "hello\\n"; }
-}
-END
-"""
-WITH_DROP_IN = NGINX + f"""
-mkdir -p $(dirname {DROP_IN})
-printf '[Service]\\nEnvironment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libsecretssl.so\\n' >{DROP_IN}
-systemctl daemon-reload
-systemctl restart nginx
-"""
-APACHE = KEY + """
-a2enmod -q ssl && a2ensite -q default-ssl && a2dissite -q 000-default
-sed -i -e s,certs/ssl-cert-snakeoil.pem,certs/example.pem, \
-    -e s,private/ssl-cert-snakeoil.key,private/example.key, /etc/apache2/sites-available/*ssl.conf
-echo ServerName localhost >/etc/apache2/conf-enabled/name.conf
-echo hello >/var/www/html/index.html
-"""
-HAPROXY = KEY + """
-cat /etc/ssl/private/example.key /etc/ssl/certs/example.pem >/etc/haproxy/example.pem
-cat >>/etc/haproxy/haproxy.cfg <<'END'
-frontend web
-    bind 127.0.0.1:443 ssl crt /etc/haproxy/example.pem
-    http-request return status 200 content-type text/plain string hello
-END
-"""
-SET_CERTIFICATE = """
-cat >/root/set.py <<'END'
-import socket
-def say(text):
-    with socket.socket(socket.AF_UNIX) as admin:
-        admin.connect("/run/haproxy/admin.sock")
-        admin.sendall(text.encode())
-        print(admin.recv(65536).decode())
-with open("/etc/haproxy/example.pem") as file:
-    say(f"set ssl cert /etc/haproxy/example.pem <<\\n{file.read()}\\n")
-say("commit ssl cert /etc/haproxy/example.pem\\n")
-END
-python3 /root/set.py
-"""
-POSTGRESQL = KEY + """
-[ -d /etc/postgresql/15/main ] || pg_createcluster 15 main
-chgrp ssl-cert /etc/ssl/private/example.key && chmod 640 /etc/ssl/private/example.key
-cat >/etc/postgresql/15/main/conf.d/example.conf <<'END'
-ssl = on
-ssl_cert_file = '/etc/ssl/certs/example.pem'
-ssl_key_file = '/etc/ssl/private/example.key'
-END
-"""
-COPIES = "secretssl scan --key /etc/ssl/private/example.key $(pidof {0})"
-
-
-def copies(scratch, program):
-    """(processes looked at, copies in all of them)."""
-    found = re.findall(r"^\d+ \(\S+\): (\d+) cop", scratch.run(COPIES.format(program)).out, re.M)
-    return len(found), sum(map(int, found))
 
 
 def answers(scratch, rep, title):
@@ -290,91 +222,15 @@ def scenario_machine(env, rep):
     scenario.run(env, rep, PAGE, "machine")
 
 
-LABELS = 'unit="nginx.service", program="", instance="one"'
-STATE = f'secretssl_process_state{{{{{LABELS}, state="{{}}"}}}}'
-PROTECTED = (STATE.format("protected"), "4x1500")
-# For each alert, series with which it is to fire, and such with which it is not: (fires, ((series, values)...))
-ALERTS = {
-    "SecretsUnprotected": [
-        *((True, (PROTECTED, (STATE.format(state), "1x1500"))) for state in ("unprotected", "unreached", "unknown")),
-        # All of them at once, after a restart without the preload
-        (True, ((STATE.format("protected"), "4x100 0x1400"), (STATE.format("unprotected"), "0x100 4x1400"))),
-        (False, (PROTECTED, (STATE.format("unprotected"), "0x1500"))),
-        # What never was protected, as systemd itself
-        (False, ((STATE.format("protected"), "0x1500"), (STATE.format("unprotected"), "4x1500")))],
-    "SecretsDegraded": [(True, ((STATE.format("degraded"), "1x1500"),)), (False, (PROTECTED,))],
-    "SecretMemoryRefused": [(True, ((STATE.format("refusing"), "1x1500"),)), (False, (PROTECTED,))],
-    "KeyFileCached": [(True, ((f"secretssl_key_files_cached{{{LABELS}}}", "1x1500"),)),
-                      (False, ((f"secretssl_key_files_cached{{{LABELS}}}", "0x1500"),))],
-    "ArenaNearlyFull": [(True, ((f"secretssl_arena_used_ratio{{{LABELS}}}", "0.9x1500"),)),
-                        (False, ((f"secretssl_arena_used_ratio{{{LABELS}}}", "0.1x1500"),))],
-    "SecretsUnknown": [(True, (('node_textfile_mtime_seconds{file="/x/secretssl.prom"}', "0x1500"),)),
-                       (True, (('node_textfile_mtime_seconds{file="secretssl.prom"}', "0x1500"),)),
-                       (True, (('node_textfile_mtime_seconds{file="/x/another.prom"}', "0+60x1500"),)),
-                       (False, (('node_textfile_mtime_seconds{file="/x/secretssl.prom"}', "0+60x1500"),))],
-    # Of the page
-    "NginxNotProtected": [(True, ((STATE.format("protected"), "0x1500"),)), (False, (PROTECTED,))],
-    "SecretMemoryNearLimit": [(True, ((f"secretssl_secret_bytes{{{LABELS}}}", "500000000x1500"),)),
-                              (False, ((f"secretssl_secret_bytes{{{LABELS}}}", "1000x1500"),))],
-}
-RULES = "/usr/share/secretssl/prometheus/secretssl.rules.yml"
-DASHBOARD = "/usr/share/secretssl/grafana/secretssl-dashboard.json"
 PROM = "/var/lib/prometheus/node-exporter/secretssl.prom"
-
-
-def rule_tests(alert):
-    """promtool's tests of one alert, after three hours."""
-    tests = []
-    for fires, series in ALERTS[alert]:
-        listed = "".join("      - {series: " + json.dumps(name) + ", values: " + json.dumps(values) + "}\n"
-                         for name, values in series)
-        tests.append(f"""\
-  - interval: 1m
-    input_series:
-{listed}    promql_expr_test:
-      - expr: count(ALERTS{{alertname="{alert}", alertstate="firing"}}) or vector(0)
-        eval_time: 180m
-        exp_samples: [{{labels: "{{}}", value: {int(fires)}}}]
-""")
-    return tests
-
-
-def check_rules(scratch, rep, known):
-    rules = scratch.run(f"cat {RULES} /etc/prometheus/own.rules.yml").out
-    named = set(re.findall(r"\b(?:secretssl|node)_\w+", rules)) - {"node_exporter"}
-    rep.equal(named - known, set(), "the rules name metrics that there are")
-    rep.equal(set(re.findall(r"alert: (\w+)", rules)), set(ALERTS), "each alert has a test")
-    tests = "".join(test for alert in ALERTS for test in rule_tests(alert))
-    scratch.write("/etc/prometheus/tests.yml", f"rule_files: [{RULES}, own.rules.yml]\ntests:\n{tests}")
-    done = scratch.run("promtool test rules /etc/prometheus/tests.yml")
-    rep.equal(done.status, 0, "each alert fires when it should and only then")
-    rep.note(done.out + done.err if done.status else "")
-
-
-def check_dashboard(scratch, rep, known):
-    """Each query is one that Prometheus can parse, and of metrics that there are."""
-    dashboard = json.loads(scratch.run(f"cat {DASHBOARD}").out)
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    named = {name for query in queries for name in re.findall(r"\b(?:secretssl|node)_\w+", query)}
-    rep.ok(len(queries) > 10 and not named - known, f"{len(queries)} queries, of metrics that there are", named - known)
-    rules = "".join(f"      - {{record: 'a:{number}', expr: {json.dumps(query)}}}\n"
-                    for number, query in enumerate(queries))
-    scratch.write("/etc/prometheus/queries.yml", f"groups:\n  - name: queries\n    rules:\n{rules}")
-    done = scratch.run("promtool check rules /etc/prometheus/queries.yml")
-    rep.ok(done.status == 0 and f"SUCCESS: {len(queries)} rules" in done.out, "they can be parsed", done)
-    places = [panel["gridPos"] for panel in dashboard["panels"]]
-    overlaps = [(a, b) for i, a in enumerate(places) for b in places[:i]
-                if a["x"] < b["x"] + b["w"] and b["x"] < a["x"] + a["w"]
-                and a["y"] < b["y"] + b["h"] and b["y"] < a["y"] + a["h"]]
-    rep.ok(not overlaps and all(place["x"] + place["w"] <= 24 for place in places), "no panel lies on another", overlaps)
 
 
 def scenario_monitoring(env, rep):
     def checks(scratch):
         figures = scratch.run(f"cat {PROM}").out
         known = set(re.findall(r"^# TYPE (\S+)", figures, re.M)) | {"node_textfile_mtime_seconds"}
-        check_rules(scratch, rep, known)
-        check_dashboard(scratch, rep, known)
+        monitoring.check_rules(scratch, rep, known)
+        monitoring.check_dashboard(scratch, rep, known)
         rep.ok(scratch.run("test -e /usr/lib/systemd/system/secretssl-metrics.timer").status == 0, "a timer")
         # Where the file cannot be written the figures of before stay.
         scratch.run(f"chattr +i {PROM} 2>/dev/null; mount --bind {PROM} {PROM}")
