@@ -90,7 +90,7 @@ test_packages() {
     ln -s /usr/bin/secretssl build/installed/bin
     ln -s ../quick/test build/installed/test
     cd test/system
-    for file in s_server hooks fork stat scan degrade; do
+    for file in s_server hooks fork stat metrics scan degrade; do
         if python3 -B "test_$file.py" --build /srv/libsecretssl/build/installed >"$1/package-$file.log" 2>&1; then
             echo "passed $file"
         else

@@ -14,7 +14,7 @@ SERVERS = (
     r"|python_fork|python_multiprocessing)$|system\.nginx\.load_reload_kill$|system\.quic\."
 )
 # What the operating system and libcrypto decide together: settings, forks, and loading late
-CORNERS = r"system\.(hooks|fork|degrade|stat|scan|secure_heap|key_file)\."
+CORNERS = r"system\.(hooks|fork|degrade|stat|metrics|scan|secure_heap|key_file)\."
 AWS_LC = r"system\.aws_lc\."
 # What depends on the processor: system calls, the assembly, pages, forks and what the linker does
 ARCHITECTURE = (
