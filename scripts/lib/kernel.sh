@@ -56,7 +56,7 @@ kernel_boots()
 
 # The project where this machine's kernel cannot show it: with memory that is charged by the user and
 # the page, where a touch beyond the limit is SIGBUS, and with uncached memory.
-short_tests='^unit\.(own_arena|sealed_arena|backing|huge_blocks|uncached|sandbox|fork_limits|fallback)$|^system\.(degrade\.memlock|s_server\.tls13_ecdsa|fork\.deny)|^system\.(nginx\.load_reload_kill|doctor\.(works|memlock|uncached)|stat\.(figures|degraded|uncached_bytes|blocks))$|^system\.lab\.'
+short_tests='^unit\.(own_arena(_fork|_refused)?|sealed_arena(_fork)?|backing|huge_blocks|uncached|sandbox|fork_limits|fallback)$|^system\.(degrade\.memlock|s_server\.tls13_ecdsa|fork\.deny)|^system\.(nginx\.load_reload_kill|doctor\.(works|memlock|uncached)|stat\.(figures|degraded|uncached_bytes|blocks))$|^system\.lab\.'
 long_tests='^unit\.|^system\.(degrade\.memlock|scan|s_server|nginx\.load_reload_kill$|fork\.(deny|torn|free|storm))|^system\.(doctor\.(works|memlock|uncached)|stat\.(figures|forked|degraded|uncached_bytes|uncached_gone|blocks|nginx))$|^system\.lab\.'
 # kernel_project BASE TESTS stock|patched: one test after the other, as they share what a user may lock.
 # system.lab is of the configuration lab: it needs modules, which Debian's kernels have.

@@ -65,6 +65,27 @@ static inline struct secretmem_arena_stats state_of(const secretmem_arena *arena
     return now;
 }
 
+/* An arena that a child does not get, and a block in it. */
+struct withheld {
+    secretmem_arena *arena;
+    void *block;
+};
+
+/* In such a child: nothing of the arena is there. */
+static inline void child_without_arena(void *arg)
+{
+    const struct withheld *withheld = arg;
+
+    EXPECT(!readable(withheld->block));
+    EXPECT(secretmem_contains(withheld->block) == 0);
+    errno = 0;
+    EXPECT(secretmem_arena_malloc(withheld->arena, 1) == NULL && errno == EACCES);
+    EXPECT(state_of(withheld->arena).secret == 0);
+    EXPECT(secretmem_usable_size(withheld->block) == 0);
+    secretmem_free(withheld->block); /* forgets it */
+    EXPECT(secretmem_arena_destroy(withheld->arena) == 0);
+}
+
 /* Makes this process one of a user without rights and without other processes, who may lock 64
  * KiB. */
 static inline void become_limited(void)

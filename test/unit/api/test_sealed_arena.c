@@ -1,43 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealed arenas: by protection keys where the processor has them, else by mprotect. */
-#include "api.h"
+#include "sealed_arena.h"
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/syscall.h>
-
-#define SEALED (SECRETMEM_ARENA_SEALED | SECRETMEM_ARENA_REQUIRE)
-
-/* The kernel's word: this process may use protection keys. */
-static bool has_keys(void)
-{
-    char line[8192];
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    bool found = false;
-
-    while (!found && fgets(line, sizeof(line), file))
-        found = strncmp(line, "flags", 5) == 0 && strstr(line, " ospke");
-    fclose(file);
-    return found;
-}
-
-/* Takes all protection keys, so that none is left for arenas. */
-static void take_keys(void)
-{
-    while (syscall(SYS_pkey_alloc, 0, 0) > 0)
-        ;
-}
-
-static char *secret_in(secretmem_arena *arena)
-{
-    char *p = secretmem_arena_malloc(arena, 100);
-
-    cr_assert_eq(secretmem_begin(arena), 0);
-    strcpy(p, "a secret");
-    cr_assert_eq(secretmem_end(arena), 0);
-    return p;
-}
 
 static void check_access(secretmem_arena *arena)
 {
@@ -200,100 +166,6 @@ Test(sealed_arena, other_thread_by_mprotect)
     check_other_thread(SECRETMEM_SEALED_BY_MPROTECT);
 }
 
-static void *open_often(void *arg)
-{
-    const char *p = other.p;
-
-    (void)arg;
-    for (int i = 0; i < 5000; i++) {
-        if (secretmem_begin(other.arena) != 0 || strcmp(p, "a secret") != 0 ||
-            secretmem_end(other.arena) != 0)
-            return other.arena;
-    }
-    return NULL;
-}
-
-static void check_threads(void)
-{
-    pthread_t threads[4];
-    void *failed;
-
-    other.arena = secretmem_arena_create(4096, SEALED);
-    other.p = secret_in(other.arena);
-    for (int i = 0; i < 4; i++)
-        pthread_create(&threads[i], NULL, open_often, NULL);
-    for (int i = 0; i < 10; i++) {
-        pid_t pid = fork();
-        int status;
-        if (pid == 0) /* Whatever other threads had open, nobody has in the child. */
-            _exit(readable(other.p) || state_of(other.arena).opened || open_often(NULL));
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_assert_eq(status, 0);
-    }
-    for (int i = 0; i < 4; i++) {
-        pthread_join(threads[i], &failed);
-        cr_assert_null(failed);
-    }
-    cr_assert_eq(state_of(other.arena).opened, 0);
-    cr_assert_not(readable(other.p));
-}
-
-Test(sealed_arena, threads_and_forks)
-{
-    check_threads();
-}
-
-Test(sealed_arena, threads_and_forks_by_mprotect)
-{
-    take_keys();
-    check_threads();
-}
-
-static void child_of_closed(void *arg)
-{
-    char *p = arg;
-
-    EXPECT(!readable(p));
-    EXPECT(secretmem_begin(other.arena) == 0);
-    EXPECT(strcmp(p, "a secret") == 0 && !seen_from_outside(p));
-    strcpy(p, "the child's");
-    EXPECT(secretmem_end(other.arena) == 0);
-    EXPECT(!readable(p));
-    secretmem_free(p);
-    EXPECT(secretmem_arena_destroy(other.arena) == 0);
-}
-
-static void child_of_open(void *arg)
-{
-    EXPECT(strcmp(arg, "a secret") == 0);
-    EXPECT(secretmem_end(other.arena) == 0);
-    child_of_closed(arg);
-}
-
-static void check_fork(void)
-{
-    other.arena = secretmem_arena_create(4096, SEALED);
-    other.p = secret_in(other.arena);
-    cr_assert_eq(child_of(child_of_closed, other.p), 0);
-    cr_assert_not(readable(other.p));
-    cr_assert_eq(secretmem_begin(other.arena), 0);
-    cr_assert_eq(child_of(child_of_open, other.p), 0);
-    cr_assert_str_eq(other.p, "a secret");
-    cr_assert_eq(secretmem_end(other.arena), 0);
-    cr_assert_not(readable(other.p));
-}
-
-Test(sealed_arena, fork)
-{
-    check_fork();
-}
-
-Test(sealed_arena, fork_by_mprotect)
-{
-    take_keys();
-    check_fork();
-}
-
 /* A filter that the program installs later: no access, and what cannot be cleared ends the
  * process. */
 Test(sealed_arena, mprotect_refused)
@@ -338,68 +210,4 @@ Test(sealed_arena, mprotect_refused_to_free, .signal = SIGABRT)
     p = secret_in(other.arena);
     refuse_call(SYS_mprotect);
     secretmem_free(p);
-}
-
-static void child_denied(void *arg)
-{
-    EXPECT(!readable(arg));
-    EXPECT(secretmem_begin(other.arena) == -1 && errno == EACCES);
-    EXPECT(secretmem_end(other.arena) == -1 && errno == EACCES);
-}
-
-Test(sealed_arena, fork_denied)
-{
-    other.arena = secretmem_arena_create(4096, SEALED | SECRETMEM_ARENA_FORK_DENY);
-    other.p = secret_in(other.arena);
-    cr_assert_eq(child_of(child_denied, other.p), 0);
-    cr_assert_eq(secretmem_begin(other.arena), 0);
-    cr_assert_str_eq(other.p, "a secret");
-}
-
-static bool made_enough;
-
-static void *make_often(void *arg)
-{
-    (void)arg;
-    while (!__atomic_load_n(&made_enough, __ATOMIC_RELAXED)) {
-        secretmem_arena *arena = secretmem_arena_create(4096, SEALED);
-        if (!arena || !secretmem_arena_malloc(arena, 10) || secretmem_arena_destroy(arena) != 0)
-            return arg;
-    }
-    return NULL;
-}
-
-/* A fork in the middle of making, or of destroying, a sealed arena finds nothing that it cannot
- * copy. */
-static void check_made(void)
-{
-    pthread_t threads[2];
-    void *failed;
-    int status;
-
-    for (int i = 0; i < 2; i++)
-        cr_assert_eq(pthread_create(&threads[i], NULL, make_often, &other), 0);
-    for (int i = 0; i < 150; i++) {
-        pid_t pid = fork();
-        if (pid == 0)
-            _exit(0);
-        cr_assert_eq(waitpid(pid, &status, 0), pid);
-        cr_assert_eq(status, 0);
-    }
-    __atomic_store_n(&made_enough, true, __ATOMIC_RELAXED);
-    for (int i = 0; i < 2; i++) {
-        pthread_join(threads[i], &failed);
-        cr_assert_null(failed);
-    }
-}
-
-Test(sealed_arena, made_while_forking)
-{
-    check_made();
-}
-
-Test(sealed_arena, made_while_forking_by_mprotect)
-{
-    take_keys();
-    check_made();
 }
