@@ -20,14 +20,10 @@
 #include "os/pages.h"
 #include "os/vector_registers.h"
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sys/single_threaded.h>
 
 int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
-
-#define YIELD_DOZES 10
-#define GATE_DOZES  500 /* 20 us each; a thread inside may want the stream lock */
 
 static struct {
     bool started;   /* the heap has started, and there may be secrets to copy */
@@ -67,49 +63,6 @@ static void withhold_again(void)
             "filter");
 }
 
-/*
- * If the heap has not started, no filter is known either, and no signals are blocked. A signal
- * handler that forks then finds its own thread holding the lock, and there is nothing to copy.
- */
-static void hold_for_fork(void)
-{
-    bool started = sm_heap_started();
-
-    sm_fork_hold(started);
-    if (!started && sm_heap_started()) {
-        sm_fork_release();
-        sm_fork_hold(true);
-    }
-}
-
-/*
- * Takes the stream list, the fork lock and the gate, in this order. fork() takes the stream
- * list after all prepare handlers. A thread that has it may be in a stream's own write function
- * and allocate there, so it is taken before the gate is closed, and that thread finishes first.
- * A thread that was interrupted inside the allocator by a handler that forks may want the
- * stream list. All three are then released for a moment.
- */
-static void stop_others(bool by_libc)
-{
-    bool stdio;
-
-    for (;;) {
-        stdio = by_libc && sm_stream_list_lock();
-        hold_for_fork();
-        forking.stdio = stdio;
-        forking.started = sm_heap_started();
-        if (!forking.started || sm_gate_close(stdio ? GATE_DOZES : UINT_MAX))
-            return;
-        sm_gate_open();
-        sm_fork_release();
-        if (stdio)
-            sm_stream_list_unlock();
-        /* The C library's lock is not fair: a thread that waits for it needs time to wake. */
-        for (int i = 0; i < YIELD_DOZES; i++)
-            sm_gate_doze();
-    }
-}
-
 static void prepare_for(bool by_libc)
 {
     int error = errno;
@@ -123,7 +76,8 @@ static void prepare_for(bool by_libc)
         nested++;
     if (sm_fork_holds() || sm_inside_now() || sm_is_rawfork_child())
         return;
-    stop_others(by_libc);
+    forking.stdio = sm_fork_stop_others(by_libc);
+    forking.started = sm_heap_started();
     announced = true;
     if (!forking.started)
         return;

@@ -47,6 +47,13 @@ void sm_fork_release_in_child(void);
 bool sm_fork_holds(void);
 
 /*
+ * Called before a fork: holds the lock and, once the heap has started, closes the gate, so that
+ * all other threads are outside the allocator. by_libc: this is fork(), which locks the C
+ * library's stream list. Returns whether this thread holds the lock of that list, too.
+ */
+bool sm_fork_stop_others(bool by_libc);
+
+/*
  * Stops all threads outside the allocator, as a fork does, and lets them go on. Stopping
  * returns false, at once or soon, if another thread forks or stays inside. Not called inside
  * the allocator.
