@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The layers of src/, preload/ and tools/secretssl/: a file includes and calls what is in its own
 folder or in one below, no two files call each other in a circle, and no function or variable of a
-file has the name of another's. Includes are read from the source, calls from the objects."""
+file has the name of another's. Includes are read from the source, calls from the objects. And of the
+whole project: no source is longer than a reader takes in."""
 
 import collections
 import os
@@ -29,6 +30,11 @@ OBJECTS = {"src": ["src/CMakeFiles/sm_objects.dir", "src/CMakeFiles/secretmem.di
                                "tools/secretssl/CMakeFiles/secretssl.dir"]}
 # Files that stand beside a folder, though they are not in it: what everything there needs
 BESIDE = {f"preload/{name}": "loader" for name in ("start.h", "start.c", "session_key.h", "session_key.c")}
+LONGEST = 400  # lines
+# What is longer, and why it still is
+LONGER = {"kernel-patches/lab/check": "verified.json has its hash: it can change where `scripts/test kernel --thorough` is due"}
+SOURCE = re.compile(r"\.(?:c|cc|h|hpp|py|sh|bash)$")
+SCRIPT = re.compile(rb"#!.*(?:/bin/(?:ba)?sh|python3)\b")
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 STATIC = re.compile(r"^(?:[\w()]+ )?static (?:[\w*]+ )+?\**((?!__)\w+)\([^;{}]*\)\s*\{", re.M)
 
@@ -154,6 +160,25 @@ def duplicates(files):
             if len(paths) > 1]
 
 
+def lines_of_sources(directory):
+    """How many lines each tracked source in C, Python and shell has: by its ending, or by its first line."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=directory, stdout=subprocess.PIPE, text=True, check=True)
+    found = {}
+    for name in filter(None, listed.stdout.split("\0")):
+        path = os.path.join(directory, name)
+        if not os.path.isfile(path):
+            continue
+        with open(path, "rb") as file:
+            text = file.read()
+        if SOURCE.search(name) or SCRIPT.match(text):
+            found[name] = text.count(b"\n")
+    return found
+
+
+def too_long(lines):
+    return [f"{name} has {count} lines" for name, count in lines.items() if count > LONGEST]
+
+
 def nothing(rep, found, title):
     rep.ok(not found, title, "\n".join(found))
 
@@ -174,6 +199,26 @@ def scenario_calls(env, rep):
 
 def scenario_names(_env, rep):
     nothing(rep, duplicates(sources()), "each file-local function has a name of its own")
+
+
+def scenario_lengths(env, rep):
+    lines = lines_of_sources(pages.ROOT)
+    known = {name: count for name, count in lines.items() if name in LONGER}
+    nothing(rep, too_long({name: count for name, count in lines.items() if name not in LONGER}),
+            f"none of {len(lines)} sources has more than {LONGEST} lines")
+    rep.equal(len(too_long(known)), len(LONGER), "each one that may be longer is")
+    # The control: sources that are found by their endings and first lines, and what is no source
+    top = env.path("sources")
+    subprocess.run(["git", "init", "--quiet", top], check=True, timeout=60)
+    for name, first, count in (("long.c", "", 401), ("short.c", "", 400), ("long.h", "", 401), ("long.py", "", 401),
+                               ("script", "#!/usr/bin/python3", 401), ("shell", "#!/bin/bash", 401),
+                               ("data.json", "", 401), ("untracked.c", "", 401)):
+        with open(os.path.join(top, name), "w", encoding="ascii") as file:
+            file.write(first + "\n" * count)
+        if name != "untracked.c":
+            subprocess.run(["git", "add", name], cwd=top, check=True, timeout=60)
+    rep.equal(too_long(lines_of_sources(top)), [f"{name} has 401 lines" for name in
+              ("long.c", "long.h", "long.py", "script", "shell")], "longer ones are found")
 
 
 def scenario_planted(env, rep):
