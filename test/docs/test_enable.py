@@ -64,48 +64,10 @@ def check_server(scratch, rep, unit, program, least):
     rep.ok(": unprotected: " in state(scratch, unit), f"{unit}: disabled: unprotected again")
 
 
-ENV_LINES = "/etc/nginx/modules-enabled/secretssl-nginx.service.conf"
-
-
-def env_lines(scratch):
-    return [line for line in scratch.run(f"cat {ENV_LINES}").out.splitlines() if line.startswith("env ")]
-
-
 def scenario_nginx(env, rep):
-    """nginx, whose configuration must name the variables that a binary upgrade keeps."""
     with machine.Machine(env, scenario.staged(env)) as scratch:
         scratch.run(services.NGINX)
-        done = scratch.run("secretssl enable --dry-run nginx")
-        rep.ok("env LD_PRELOAD;" in done.out and not text_of(scratch, "nginx") and not env_lines(scratch),
-               "a dry run shows the lines for its configuration", done)
         check_server(scratch, rep, "nginx", "nginx", 2)
-        rep.ok(not env_lines(scratch), "disabled: the lines are gone")
-        scratch.run("cp /etc/nginx/nginx.conf /root/kept.conf")
-        done = scratch.run(f"{ENABLE} nginx; kill -USR2 $(cat /run/nginx.pid); sleep 1; "
-                           "kill -QUIT $(cat /run/nginx.pid.oldbin); sleep 1; secretssl stat --strict nginx")
-        rep.ok(done.status == 0 and env_lines(scratch) == ["env LD_PRELOAD;", "env SECRETSSL_REQUIRE;"],
-               "a binary upgrade keeps the protection", done)
-        # The file is as important as the drop-in.
-        done = scratch.run(f"rm {ENV_LINES}; {ENABLE} nginx")
-        rep.ok(done.status == 0 and "already" not in done.out and env_lines(scratch), "written again", done)
-        scratch.run("systemctl restart nginx; secretssl disable --now nginx")
-        other = "/etc/systemd/system/nginx.service.d/zz.conf"
-        done = scratch.run(f"mkdir -p $(dirname {other}); printf '[Service]\\nLimitMEMLOCK=9G\\n' >{other}; "
-                           "secretssl enable --now nginx; status=$?; rm " + other + "; exit $status")
-        rep.ok(done.status == 1 and "another drop-in" in done.err and not env_lines(scratch) and not text_of(scratch, "nginx"),
-               "put back: the lines are gone", done)
-        for change, named in (
-                ("sed -i '1i env LD_PRELOAD;\\nenv SECRETSSL_REQUIRE;'", False),
-                ("sed -i '/modules-enabled/d'", True)):
-            done = scratch.run(f"cp /root/kept.conf /etc/nginx/nginx.conf; {change} /etc/nginx/nginx.conf; "
-                               "secretssl enable nginx")
-            rep.ok(done.status == 0 and ("env LD_PRELOAD;" in done.err) == named and not env_lines(scratch),
-                   f"{change}: no file, and {'named' if named else 'not needed'}", done)
-            scratch.run("secretssl disable nginx")
-        done = scratch.run(f"cp /root/kept.conf /etc/nginx/nginx.conf; echo '# own' >{ENV_LINES}; secretssl enable nginx; "
-                           "secretssl disable nginx")
-        rep.ok(done.status == 0 and "env LD_PRELOAD;" in done.err and scratch.run(f"cat {ENV_LINES}").out == "# own\n",
-               "a file that is not ours stays", done)
 
 
 def scenario_apache(env, rep):
