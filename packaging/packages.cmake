@@ -67,7 +67,7 @@ set(CPACK_DEBIAN_PRELOAD_PACKAGE_SUGGESTS "libunwind8, secretssl")
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
   set(preload_path ${CMAKE_INSTALL_LIBDIR}/libsecretssl.so)
 else()
-  set(preload_path /usr/${CMAKE_INSTALL_LIBDIR}/libsecretssl.so)
+  set(preload_path ${CPACK_PACKAGING_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libsecretssl.so)
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/packaging/removal.in ${CMAKE_BINARY_DIR}/packaging/prerm
   @ONLY FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)

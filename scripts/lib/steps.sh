@@ -86,7 +86,7 @@ ctest_run()
         grep -vE '^ *[0-9]+/[0-9]+ Test .* Passed |^ *Start ' "$log" | tail -n 150 | sed 's/^/    /'
         while read -r name; do
             failures+=("$preset $name")
-        done < <(sed -n '/\*\*\*Skipped/!s/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([^ ]*\) \.*\*\*\*.*/\1/p' "$log")
+        done < <(sed -n '/\*\*\*Skipped/!s/^ *[0-9]*\/[0-9]* Test *#[0-9]*: \([^ ]*\) \.*[^*]*\*\*\*.*/\1/p' "$log")
     fi
     if [ $((good + bad + none)) = 0 ]; then
         echo "not ok - $preset: ctest ran nothing"

@@ -4,7 +4,7 @@
 usage: kept.py pack ARCHIVE DIRECTORY | unpack ARCHIVE DIRECTORY | run HARNESS ARCHIVE FOUND
 
 run gives the harness each input of the archive, each of seeds.py, and each of the directory FOUND, which
-may be missing. Its status is the harness's; it is 1 if there was no input.
+may be missing. Its status is the harness's; it is 1 if the archive has no input.
 """
 import glob
 import io
@@ -43,10 +43,10 @@ def unpack(archive, directory):
 def run(harness, archive, found):
     with tempfile.TemporaryDirectory() as directory:
         unpack(archive, directory)
+        if not os.listdir(directory):
+            sys.exit(f"kept: no inputs in {archive}")
         seeds.write(os.path.basename(archive).partition(".")[0], directory)
         inputs = sorted(glob.glob(f"{directory}/*") + glob.glob(f"{found}/*"))
-        if not inputs:
-            sys.exit(f"kept: no inputs in {archive} and {found}")
         status = subprocess.run([harness, f"-artifact_prefix={directory}/", *inputs], check=False).returncode
     sys.exit(status)
 

@@ -48,7 +48,7 @@ def main():
     if "OpenSSL" not in said or "libsecretssl: " not in said:
         sys.exit("openssl did not run under the object")
     scripts = run("rpm", "--query", "--package", "--scripts", named(packages, "libsecretssl-"))
-    if "preuninstall scriptlet" not in scripts or "object=${DPKG_ROOT-}/usr/lib" not in scripts:
+    if "preuninstall scriptlet" not in scripts or "object=/usr/lib" not in scripts:
         sys.exit("the removal does not name who uses the object")
     listed = run("rpm", "--query", "--package", "--configfiles",
                  named(packages, "secretssl-"))

@@ -51,12 +51,10 @@ uint64_t config_most(const char *text, const char *directive)
     return most;
 }
 
-bool config_has(const char *text, const char *directive, const char *value)
+bool config_has(const char *text, const char *directive, const char *begin)
 {
-    size_t length = strlen(value);
-
     for (const char *at = text; (at = next_value(text, at, directive)) != NULL;) {
-        if (strncmp(at, value, length) == 0 && strchr(" \t\n;=", at[length]) != NULL)
+        if (strncmp(at, begin, strlen(begin)) == 0)
             return true;
     }
     return false;

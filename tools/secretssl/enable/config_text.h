@@ -15,7 +15,7 @@ unsigned config_count(const char *text, const char *directive);
 /* Returns the largest of the directive's values that are numbers, or 0. */
 uint64_t config_most(const char *text, const char *directive);
 
-/* Returns true if one of the directive's values is this one, up to a blank, a ';' or a '='. */
-bool config_has(const char *text, const char *directive, const char *value);
+/* Returns true if one of the directive's values begins like this. */
+bool config_has(const char *text, const char *directive, const char *begin);
 
 #endif

@@ -30,7 +30,7 @@ static int restart_without(struct opened *opened, struct nginx_env *env)
     say("disable: %s does not start without the drop-in, which is put back; 'journalctl "
         "--unit=%s' says why",
         opened->name, opened->name);
-    if (nginx_env_write("disable", env) && drop_in_write(opened->path, opened->before) &&
+    if (nginx_env_put_back(env) && drop_in_write(opened->path, opened->before) &&
         manager_reload("disable") && service_restore("disable", opened, &state))
         return UNIT_NOT;
     say("disable: %s does not run as before; 'systemctl status %s' says why", opened->name,
@@ -44,21 +44,25 @@ static int disable_opened(const struct request *request, struct opened *opened)
 
     if (!drop_in_usable("disable", opened))
         return UNIT_NOT;
+    /* An 'enable' that was killed may have left one file without the other. */
+    if (!nginx_env_remove(opened->name, &env))
+        return UNIT_NOT;
+    if (*env.path != '\0')
+        printf("%s: %s is removed%s\n", opened->name, env.path,
+               unit_is_active(&opened->unit) && !request->now
+                   ? "; a binary upgrade (USR2) ends the protection now"
+                   : "");
     if (opened->owner == DROP_IN_ABSENT) {
         printf("%s: is not enabled\n", opened->name);
         return UNIT_DONE;
     }
-    if (!nginx_env_remove("disable", opened->name, &env))
-        return UNIT_NOT;
     if (!drop_in_remove(opened->path)) {
         say("disable: %s cannot be removed: %s", opened->path, strerror(errno));
-        return nginx_env_write("disable", &env) ? UNIT_NOT : UNIT_CHANGED;
+        return nginx_env_put_back(&env) ? UNIT_NOT : UNIT_CHANGED;
     }
     if (!manager_reload("disable"))
         return UNIT_CHANGED;
     printf("%s: %s is removed\n", opened->name, opened->path);
-    if (*env.path != '\0')
-        printf("%s: %s is removed\n", opened->name, env.path);
     if (request->now)
         return restart_without(opened, &env);
     if (unit_is_active(&opened->unit))

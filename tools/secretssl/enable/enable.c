@@ -67,7 +67,7 @@ static bool keys_absent(const struct request *request, const struct look *look)
 /* Puts the drop-in back as it was, and removes the other file. */
 static bool put_files_back(const struct opened *opened, struct plan *plan)
 {
-    bool env = nginx_env_undo("enable", &plan->env);
+    bool env = nginx_env_undo(&plan->env);
     bool good = opened->before != NULL ? drop_in_write(opened->path, opened->before)
                                        : drop_in_remove(opened->path);
 
@@ -119,26 +119,17 @@ static int restart_and_look(const struct request *request, struct opened *opened
     return good ? UNIT_DONE : put_back(opened, plan, &state);
 }
 
-/* Writes the files. Returns false, after a message, with everything as before. */
-static bool write_files(const struct opened *opened, struct plan *plan)
-{
-    if (!nginx_env_write("enable", &plan->env))
-        return false;
-    if (drop_in_write(opened->path, plan->text))
-        return true;
-    say("enable: %s cannot be written: %s", opened->path, strerror(errno));
-    nginx_env_undo("enable", &plan->env);
-    return false;
-}
-
 /* Writes the files, and makes systemd read the drop-in. */
 static int install(const struct request *request, struct opened *opened, struct plan *plan)
 {
     const char *missing;
 
     interrupts_catch();
-    if (!write_files(opened, plan))
+    if (!drop_in_write(opened->path, plan->text)) {
+        say("enable: %s cannot be written: %s", opened->path, strerror(errno));
         return UNIT_NOT;
+    }
+    nginx_env_write(&plan->env);
     if (!manager_reload("enable") || !unit_again("enable", opened))
         return put_back(opened, plan, NULL);
     missing = plan_missing(plan, &opened->unit);
@@ -201,6 +192,7 @@ static int enable_opened(const struct request *request, struct opened *opened)
             status = UNIT_DONE;
         } else if (same && look_is_good(&look) &&
                    (request->key_count == 0 || keys_absent(request, &look))) {
+            nginx_env_write(&plan.env); /* Nginx may have stopped to read the file. */
             printf("%s: protected already\n", opened->name);
             status = UNIT_DONE;
         } else {

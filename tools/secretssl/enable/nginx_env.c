@@ -25,97 +25,124 @@ static void path_of(const char *unit, char path[PATH_MAX])
     snprintf(path, PATH_MAX, DIRECTORY "/secretssl-%s.conf", unit);
 }
 
-static enum drop_in_owner owner_of(const char *path)
+/* Returns who owns the file, and whether its text is the one that `enable` writes. */
+static enum drop_in_owner owner_of(const char *path, bool *same)
 {
     char *text;
     enum drop_in_owner owner = drop_in_read(path, &text);
 
+    *same = text != NULL && strcmp(text, nginx_env_text) == 0;
     free(text);
     return owner;
 }
 
-/* Whether the configuration that `nginx -T` prints includes every file of the directory. */
-static bool includes_directory(const char *text)
-{
-    return config_has(text, "include", DIRECTORY "/*.conf") ||
-           config_has(text, "include", "modules-enabled/*.conf");
-}
-
-/* Another configuration than the usual one is not what `nginx -T` prints. */
-static bool has_usual_configuration(const struct unit *unit)
-{
-    const char *command = unit_get(unit, "ExecStart");
-
-    return strstr(command, " -c ") == NULL && strstr(command, " -p ") == NULL;
-}
-
-static void name_lines(const char *name)
+static void name_lines(struct nginx_env *env, const char *why)
 {
     say("enable: note: %s keeps the protection at a binary upgrade (USR2) only with 'env "
-        "LD_PRELOAD;' and 'env SECRETSSL_REQUIRE;' in nginx.conf",
-        name);
+        "LD_PRELOAD;' and 'env SECRETSSL_REQUIRE;' in its configuration, which are not "
+        "written: %s",
+        env->unit, why);
+    *env->path = '\0';
+}
+
+/* Whether the unit itself starts nginx, with arguments that choose no configuration. */
+static bool has_usual_configuration(const struct unit *unit)
+{
+    const char *arguments = strstr(unit_get(unit, "ExecStart"), " ; argv[]=");
+    char *program = unit_program(unit);
+    bool nginx = program != NULL && text_ends_with(program, "/nginx");
+
+    free(program);
+    return nginx && arguments != NULL && strstr(arguments, " -c") == NULL &&
+           strstr(arguments, " -p") == NULL && strchr(arguments, '$') == NULL;
 }
 
 void nginx_env_find(const struct opened *opened, const char *program, struct nginx_env *env)
 {
-    char *text = NULL;
     enum drop_in_owner owner;
 
-    *env = (struct nginx_env){.made = false};
+    *env = (struct nginx_env){.unit = opened->name};
     if (!text_ends_with(program, "/nginx"))
         return;
+    snprintf(env->program, sizeof(env->program), "%s", program);
     path_of(opened->name, env->path);
-    owner = owner_of(env->path);
-    env->there = owner == DROP_IN_OURS;
-    if (env->there)
-        return;
-    if (child_read((const char *[]){program, "-q", "-T", NULL}, NULL, STDOUT_FILENO, &text) ==
-            0 &&
-        text != NULL && has_usual_configuration(&opened->unit)) {
-        if (config_has(text, "env", "LD_PRELOAD") &&
-            config_has(text, "env", "SECRETSSL_REQUIRE")) {
-            *env->path = '\0';
-        } else if (owner != DROP_IN_ABSENT || !includes_directory(text)) {
-            *env->path = '\0';
-            name_lines(opened->name);
-        }
-    } else {
-        *env->path = '\0';
-        name_lines(opened->name);
-    }
-    free(text);
+    owner = owner_of(env->path, &env->there);
+    if (!has_usual_configuration(&opened->unit))
+        name_lines(env, "the unit may choose another configuration");
+    else if (access(DIRECTORY, F_OK) != 0)
+        name_lines(env, "there is no " DIRECTORY);
+    else if (owner != DROP_IN_ABSENT && owner != DROP_IN_OURS)
+        name_lines(env, "the file for them is not of 'secretssl enable'");
 }
 
-bool nginx_env_write(const char *command, struct nginx_env *env)
+/* What stands against the file in the configuration that nginx itself prints, or NULL */
+static const char *why_not_read(const struct nginx_env *env)
 {
-    if (*env->path == '\0' || env->there)
-        return true;
-    if (!drop_in_write(env->path, nginx_env_text)) {
-        say("%s: %s cannot be written: %s", command, env->path, strerror(errno));
-        return false;
-    }
-    env->made = true;
-    return true;
+    const char *const argv[] = {"timeout", "10", env->program, "-q", "-T", NULL};
+    char *text, *head = NULL;
+    const char *why = NULL;
+    bool good = child_read(argv, NULL, STDOUT_FILENO, &text) == 0 && text != NULL &&
+                asprintf(&head, "# configuration file %s:", env->path) > 0;
+
+    if (!good)
+        why = "'nginx -T' fails";
+    else if (strstr(text, head) == NULL)
+        why = "nginx does not read " DIRECTORY;
+    else if (config_has(text, "env", "LD_PRELOAD=") ||
+             config_has(text, "env", "SECRETSSL_REQUIRE="))
+        why = "its configuration sets a variable of this name";
+    free(head);
+    free(text);
+    return why;
 }
 
-bool nginx_env_undo(const char *command, struct nginx_env *env)
+void nginx_env_write(struct nginx_env *env)
+{
+    const char *why;
+
+    if (*env->path == '\0')
+        return;
+    if (!env->there && !drop_in_write(env->path, nginx_env_text)) {
+        name_lines(env, strerror(errno));
+        return;
+    }
+    env->made = !env->there;
+    why = why_not_read(env);
+    if (why == NULL)
+        return;
+    unlink(env->path);
+    env->made = false;
+    name_lines(env, why);
+}
+
+bool nginx_env_undo(struct nginx_env *env)
 {
     if (!env->made || unlink(env->path) == 0 || errno == ENOENT)
         return true;
-    say("%s: %s cannot be removed: %s", command, env->path, strerror(errno));
+    say("enable: %s cannot be removed: %s", env->path, strerror(errno));
     return false;
 }
 
-bool nginx_env_remove(const char *command, const char *unit, struct nginx_env *env)
+bool nginx_env_remove(const char *unit, struct nginx_env *env)
 {
-    *env = (struct nginx_env){.made = false};
+    bool same;
+
+    *env = (struct nginx_env){.unit = unit};
     path_of(unit, env->path);
-    if (owner_of(env->path) != DROP_IN_OURS) {
+    if (owner_of(env->path, &same) != DROP_IN_OURS) {
         *env->path = '\0';
         return true;
     }
     if (unlink(env->path) == 0)
         return true;
-    say("%s: %s cannot be removed: %s", command, env->path, strerror(errno));
+    say("disable: %s cannot be removed: %s", env->path, strerror(errno));
+    return false;
+}
+
+bool nginx_env_put_back(const struct nginx_env *env)
+{
+    if (*env->path == '\0' || drop_in_write(env->path, nginx_env_text))
+        return true;
+    say("disable: %s cannot be written: %s", env->path, strerror(errno));
     return false;
 }

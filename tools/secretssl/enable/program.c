@@ -22,7 +22,13 @@ bool program_of_unit(const struct unit *unit, char program[PATH_MAX])
     snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
     length = pid > 0 ? readlink(link, program, PATH_MAX - 1) : -1;
     if (length > 0) {
+        char *deleted;
+
         program[length] = '\0';
+        /* A package was upgraded: the next start is of the new file. */
+        deleted = strstr(program, " (deleted)");
+        if (deleted != NULL && strcmp(deleted, " (deleted)") == 0)
+            *deleted = '\0';
         return true;
     }
     path = unit_program(unit);

@@ -82,7 +82,7 @@ static char *text_of_apache(void)
 /* nginx counts connections by worker; its first process has none. */
 static void of_nginx(const char *program, unsigned processes, struct server_config *config)
 {
-    char *text = printed_by((const char *[]){program, "-q", "-T", NULL});
+    char *text = printed_by((const char *[]){"timeout", "10", program, "-q", "-T", NULL});
 
     if (text == NULL)
         return;

@@ -22,7 +22,7 @@ static void remember_interrupt(int number)
 
 void interrupts_catch(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     const struct sigaction action = {.sa_handler = remember_interrupt, .sa_flags = SA_RESTART};
 
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
