@@ -39,8 +39,7 @@ ip link set lo up
 cd /srv/tree
 exec "$@"
 """
-SETTINGS = {"LD_PRELOAD": "/srv/lib/libsecretssl.so", "SECRETSSL_REQUIRE": "1", "SECRETSSL_STATS": "1",
-            "SECRETSSL_LOG": "/srv/out/log"}
+SETTINGS = {"LD_PRELOAD": "/srv/lib/libsecretssl.so", "SECRETSSL_STATS": "1", "SECRETSSL_LOG": "/srv/out/log"}
 
 
 def enter(how, tree, out, command, user="root", settings=None):

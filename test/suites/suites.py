@@ -75,7 +75,7 @@ def once(name, suite, tree):
         (out / "log").touch()
         (out / "log").chmod(0o666)
         place.enter("run", tree, out, [f"/srv/scripts/{suite.script or name}", "run"], suite.user,
-                    place.SETTINGS if side == "with" else None)
+                    dict(place.SETTINGS, SECRETSSL_REQUIRE=str(int(suite.require))) if side == "with" else None)
     return {side: Side(name, suite, side) for side in compare.SIDES}
 
 
