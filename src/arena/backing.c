@@ -66,7 +66,7 @@ static void refuse_cached(struct sm_secret_map *map, int error)
     sm_short_cached(error);
 }
 
-int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
+static int map_with_flags(unsigned part, struct sm_secret_map *map)
 {
     int refused;
 
@@ -88,6 +88,15 @@ int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
     else
         say_cached(refused);
     return map->error;
+}
+
+int sm_backing_map_secret(unsigned part, struct sm_secret_map *map)
+{
+    int error = map_with_flags(part, map);
+
+    if (error == 0)
+        sm_secretmem_ask_huge(map->address, map->length);
+    return error;
 }
 
 bool sm_backing_is_refused(unsigned part)

@@ -29,7 +29,8 @@ unsigned sm_backing_flags(unsigned part);
 /*
  * Calls sm_pages_map_secret() for a partition, with its flags. If the kernel refuses only the
  * flags, maps cached secret memory and reports that once; map->flags are the flags used. With
- * SECRETSSL_UNCACHED=require, fails instead. map->address is not NULL. Returns map->error.
+ * SECRETSSL_UNCACHED=require, fails instead. Asks for huge blocks. map->address is not NULL.
+ * Returns map->error.
  */
 struct sm_secret_map;
 int sm_backing_map_secret(unsigned part, struct sm_secret_map *map);

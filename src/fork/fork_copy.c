@@ -116,9 +116,9 @@ static bool is_hole(uint32_t page)
 
 /*
  * The end of the file that holds the copy of page, its first page. Where a file is long enough
- * for a huge block, the kernel takes and charges a whole block. So the copy has whole blocks
- * where the parent has them, and the parent's single pages go to files that are too short for a
- * block. A file ends at a hole, too.
+ * for a huge block, the kernel may take and charge a whole block, asked for or not. So the copy
+ * has whole blocks where the parent has them, and the parent's single pages go to files that
+ * are too short for a block. A file ends at a hole, too.
  */
 static uint32_t file_end(unsigned p, uint32_t page, size_t block)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The size of a patched kernel's huge blocks for secret memory, read from sysfs. */
+/* Huge blocks of a patched kernel: their size, read from sysfs, and how to ask for them. */
 #include "os/helper_process.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 
 size_t sm_secretmem_huge_known = SM_HUGE_NOT_ASKED;
 
@@ -50,4 +51,15 @@ size_t sm_secretmem_huge_size(void)
         size = 0;
     __atomic_store_n(&sm_secretmem_huge_known, size, __ATOMIC_RELAXED);
     return size;
+}
+
+void sm_secretmem_ask_huge(void *address, size_t length)
+{
+    size_t size = __atomic_load_n(&sm_secretmem_huge_known, __ATOMIC_RELAXED);
+
+    if (size == 0 || size == SM_HUGE_NOT_ASKED || length < size ||
+        (uintptr_t)address % size != 0 || sm_seccomp_forbids(SM_CALL_MADVISE))
+        return;
+    /* A kernel that refuses gives single pages, which serve as well. */
+    sm_sys(SYS_madvise, address, length, MADV_HUGEPAGE);
 }

@@ -71,6 +71,13 @@ size_t sm_secretmem_huge_size(void);
 extern SM_LOCAL size_t sm_secretmem_huge_known;
 
 /*
+ * Asks for huge blocks, if they are known to exist, for a mapping that consists of whole ones.
+ * A kernel gives none unasked, because a block is charged as a whole from its first page on.
+ * Calls nothing where there are none.
+ */
+void sm_secretmem_ask_huge(void *address, size_t length);
+
+/*
  * Makes one page of secret memory resident without risk of SIGBUS. Returns 0, or -EFAULT at the
  * limit.
  */

@@ -69,6 +69,62 @@ Test(huge_blocks, not_for_small)
     cr_assert_eq(in_child(stay_small, not_asked), chunks);
 }
 
+/* What the kernel is asked for, where it has blocks of a size; huge pages at all: THP. */
+struct asked {
+    size_t known;
+    uint64_t fatal; /* calls for which a filter kills */
+    bool wanted;    /* whether whole blocks are asked for */
+};
+
+/* The chunks before the first block are never asked for, as they would be charged as a whole.
+ */
+static void ask_for_whole(void *arg)
+{
+    const struct asked *asked = arg;
+    bool can = access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0;
+    unsigned whole = 0, small = 0;
+    struct sm_partition *part = &sm_arena.part[SM_PART_KEY];
+    uint32_t before = 0;
+
+    start(128 * SM_MIB);
+    sm_secretmem_huge_known = asked->known;
+    sm_seccomp_fatal |= asked->fatal;
+    while (mapped_for(SM_PART_KEY, 1) < 8 * SM_MIB) {
+        if (part->mapped == before)
+            continue;
+        if (before && part->mapped - before >= KERNEL_BLOCK / SM_PAGE) {
+            CHECK(mapping_has(sm_page_address(before), "hg") == (asked->wanted && can));
+            whole++;
+        } else {
+            CHECK(!mapping_has(sm_page_address(before ? before : part->first), "hg"));
+            small++;
+        }
+        before = part->mapped;
+    }
+    CHECK(small > 0 && (asked->known == 0 || whole >= 2));
+}
+
+Test(huge_blocks, asked_for_where_there_are_some)
+{
+    struct asked asked = {.known = KERNEL_BLOCK, .wanted = true};
+
+    cr_assert_eq(in_child_saying(ask_for_whole, &asked, text, sizeof(text)), 0, "%s", text);
+}
+
+Test(huge_blocks, not_asked_for_where_there_are_none)
+{
+    struct asked asked = {.known = 0};
+
+    cr_assert_eq(in_child_saying(ask_for_whole, &asked, text, sizeof(text)), 0, "%s", text);
+}
+
+Test(huge_blocks, not_asked_for_under_a_filter)
+{
+    struct asked asked = {.known = KERNEL_BLOCK, .fatal = SM_CALL_BIT(SM_CALL_MADVISE)};
+
+    cr_assert_eq(in_child_saying(ask_for_whole, &asked, text, sizeof(text)), 0, "%s", text);
+}
+
 /* On a patched kernel, what the kernel says; the first touch of a block takes one. */
 static void ask_kernel(void *arg)
 {
