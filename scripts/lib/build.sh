@@ -4,7 +4,7 @@
 
 format()
 {
-    git ls-files '*.c' '*.h' | grep -v '^kernel-patches/[0-9]' | xargs clang-format-19 --dry-run -Werror
+    git ls-files '*.c' '*.h' | grep -vE '^kernel-patches/([0-9]|upstream/)' | xargs clang-format-19 --dry-run -Werror
 }
 
 lint_sh()

@@ -16,25 +16,25 @@ hash_of_sources()
         -type f ! -name '*.md' ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
-# key_of BASE WORD…: the sources, every package of this machine, its kernel, the kernels of guests that there
-# are and could be (none if BASE is empty), and what is done.
+# key_of BASES WORD…: the sources, every package of this machine, its kernel, the kernels of guests that there
+# are and could be (none if BASES is empty), and what is done.
 key_of()
 {
-    local base=$1
+    local base
     {
         echo "$built_from"
         dpkg-query -W -f '${Package} ${Version}\n'
         uname -r
-        if [ -n "$base" ]; then
+        for base in $1; do
             $lab/verified newest "$base"
             apt-cache pkgnames "linux-image-$base." | sort
             basename -a "$(./scripts/cache)/kernel/stock-$base"-*/
-        fi
+        done
         echo "$@"
     } 2>&1 | sha256sum | cut -d ' ' -f 1
 }
 
-# unless_it_passed BASE COMMAND…
+# unless_it_passed BASES COMMAND…
 unless_it_passed()
 {
     local directory kept

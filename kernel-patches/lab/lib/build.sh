@@ -82,14 +82,20 @@ apply_patches()
     done <<<"$3"
 }
 
-# The configuration tools drop what they cannot satisfy without a word.
+# Settings that a base does not have (any more); nothing else may be dropped.
+readonly not_in_base='
+7.3-CONFIG_PROC_SYSCTL
+'
+
+# check_config BASE CONFIG FRAGMENTS: the configuration tools drop what they cannot satisfy without a word.
 check_config()
 {
-    local config=$1 wanted dropped=
+    local wanted dropped=
     while read -r wanted; do
-        grep -qxF -- "$wanted" "$config" || dropped="$dropped ${wanted%%=*}"
-    done < <(xargs -d '\n' grep -h '^CONFIG_.*=' -- <<<"$2")
-    [ -z "$dropped" ] || die "this base does not take the configuration's$dropped"
+        grep -qxF -- "$wanted" "$2" || grep -qxF -e "$1-${wanted%%=*}" <<<"$not_in_base" ||
+            dropped="$dropped ${wanted%%=*}"
+    done < <(xargs -d '\n' grep -h '^CONFIG_.*=' -- <<<"$3")
+    [ -z "$dropped" ] || die "$1 does not take the configuration's$dropped"
 }
 
 # run_make TREE ARG…: make in the tree, with what would make two builds differ held still.
@@ -103,16 +109,16 @@ run_make()
         die_with_log "$tree/build.log" "make $* failed"
 }
 
-# configure TREE FRAGMENTS
+# configure BASE TREE FRAGMENTS
 configure()
 {
     # One fragment, beside the tree: merge_config.sh does not quote what it is given.
-    xargs -d '\n' cat -- <<<"$2" >"$1/lab.config"
-    run_make "$1" tinyconfig
-    (cd "$1/linux" && scripts/kconfig/merge_config.sh -m .config ../lab.config) \
-        >>"$1/build.log" 2>&1 || die_with_log "$1/build.log" "could not merge the configuration"
-    run_make "$1" olddefconfig
-    check_config "$1/linux/.config" "$2"
+    xargs -d '\n' cat -- <<<"$3" >"$2/lab.config"
+    run_make "$2" tinyconfig
+    (cd "$2/linux" && scripts/kconfig/merge_config.sh -m .config ../lab.config) \
+        >>"$2/build.log" 2>&1 || die_with_log "$2/build.log" "could not merge the configuration"
+    run_make "$2" olddefconfig
+    check_config "$1" "$2/linux/.config" "$3"
 }
 
 # Removes the trees of a base that nobody used lately and nobody uses now.
@@ -163,7 +169,7 @@ build_kernel()
                 unpack_source "$tree"
             fi
             apply_patches "$base" "$tree" "$patches"
-            configure "$tree" "$fragments"
+            configure "$base" "$tree" "$fragments"
             run_make "$tree" -j"$(nproc)" LOCALVERSION="$suffix" bzImage
             touch "$tree/done"
             say "built $base in $((SECONDS - start)) s"

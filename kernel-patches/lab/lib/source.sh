@@ -14,6 +14,7 @@ verified_source()
 fetch_source()
 {
     local package=linux-source-$1 wanted newest work
+    use_archive "$1"
     wanted=$(verified_source "$1")
     for source_version in "$wanted" newest; do
         [ "$source_version" != newest ] || source_version=$(newest_source "$package")
@@ -33,7 +34,7 @@ fetch_source()
         [ ! -e "$source_archive" ] || break
     done
     [ -e "$source_archive" ] ||
-        die "could not download $package (bookworm-security and trixie have linux-source-6.12)"
+        die "could not download $package (bookworm-security and trixie have 6.12, trixie-backports 7.3)"
     [ -z "$wanted" ] || [ "$wanted" = "$source_version" ] ||
         say "$package $wanted, which the series was verified with, cannot be had any more:" \
             "$source_version is built instead"
@@ -45,14 +46,4 @@ newest_source()
     local version
     version=$(newest_version "$1") || { refresh_lists && version=$(newest_version "$1"); } || true
     printf '%s\n' "$version"
-}
-
-# refresh_lists: once for each run
-lists_refreshed=no
-refresh_lists()
-{
-    [ $lists_refreshed = no ] || return 1
-    lists_refreshed=yes
-    [ "$(id -u)" -eq 0 ] || return 1
-    apt_get update >/dev/null 2>&1
 }

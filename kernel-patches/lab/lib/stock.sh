@@ -11,18 +11,24 @@ readonly stock_args='transparent_hugepage=madvise'
 # stock_package BASE: the name of the newest image, not that for clouds, which has no 9p.
 stock_package()
 {
-    apt-cache pkgnames "linux-image-$1." |
+    in_archive apt-cache pkgnames "linux-image-$1." |
         grep -xE "linux-image-${1/./\\.}\.[0-9]+(\+deb[0-9]+)?(-[0-9]+)?-amd64" | sort -V | tail -n 1
 }
 
-# fetch_stock DIRECTORY PACKAGE: the image as its package has it, with lists of its modules.
+# fetch_stock DIRECTORY PACKAGE: the image as its packages have it, with lists of its modules. From 7.0 on the
+# image only depends on the packages with the kernel, its modules and their lists.
 fetch_stock()
 {
-    local work=$1/new
+    local work=$1/new package archive
     rm -rf "$1"
     mkdir -p "$work"
     download "$work" "$2" || return 1
-    dpkg-deb -x "$work"/*.deb "$work/files" || die "could not unpack $2"
+    for package in $(dpkg-deb -f "$work"/*.deb Depends | grep -oE 'linux-(base|binary|modules)-[^ ]*' || true); do
+        download "$work" "$package" || return 1
+    done
+    for archive in "$work"/*.deb; do
+        dpkg-deb -x "$archive" "$work/files" || die "could not unpack $archive"
+    done
     rm -f "$work"/*.deb
     # Debian 13 has modules below usr/lib.
     [ -d "$work/files/lib/modules" ] || mv "$work/files/usr/lib" "$work/files/lib"
@@ -36,6 +42,7 @@ fetch_stock()
 stock_kernel()
 {
     local package lock
+    use_archive "$1"
     mkdir -p "$cache"
     exec {lock}>"$cache/stock-$1.lock"
     flock "$lock"
@@ -52,7 +59,8 @@ stock_kernel()
         die "could not download Debian's kernel, ${package:-linux-image-$1.*-amd64}"
     release=$(basename "$stock"/files/lib/modules/*)
     kernel_image=$stock/files/boot/vmlinuz-$release
-    [ -r "$kernel_image" ] || die "$package has no boot/vmlinuz-$release"
+    [ -e "$kernel_image" ] || kernel_image=$stock/files/lib/modules/$release/vmlinuz
+    [ -r "$kernel_image" ] || die "$package has no vmlinuz-$release"
 }
 
 # add_modules ROOT: what the guest's first process loads, in order, and where all the others are.

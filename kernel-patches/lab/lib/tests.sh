@@ -39,9 +39,8 @@ build_selftests()
 # prepare_tests BASE JOB KIND(patched|plain|stock): compiles them and makes $command run them.
 prepare_tests()
 {
-    local source name=mm kind=unpatched
+    local source kind=unpatched
     local -a selftests=(memfd_secret)
-    [ "$1" != 6.1 ] || name=vm
     mkdir "$2/tests" "$2/selftests" "$2/last"
     for source in "$lab_dir"/tests/*.c; do
         compile_test "$source" "$2/tests/$(basename "$source" .c)" -D_GNU_SOURCE -Wall -Wextra -Werror
@@ -51,7 +50,7 @@ prepare_tests()
         rm "$2/tests/image"
     else
         [ "$3" = plain ] || { kind=patched && selftests+=(memfd_secret_blocks); }
-        build_selftests "$name" "$2/selftests" "${selftests[@]}"
+        build_selftests mm "$2/selftests" "${selftests[@]}"
         mv "$2"/selftests/selftest-* "$2/tests/"
     fi
     mv "$2/tests/inject" "$2/tests/poison" "$2/last"

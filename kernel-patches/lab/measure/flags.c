@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* flags: prints the errno, or 0, of memfd_secret() with no flag, EXCLUSIVE, and UNCACHED. */
+/* flags: prints the errno, or 0, of memfd_secret() with no flag, 1, and UNCACHED. */
 #include "../tests/secret.h"
 
 static int error_of(unsigned flags)
@@ -14,8 +14,8 @@ static int error_of(unsigned flags)
 
 int main(void)
 {
-    int plain = error_of(0), exclusive = error_of(EXCLUSIVE);
+    int plain = error_of(0), first = error_of(1);
 
-    printf("%d %d %d\n", plain, exclusive, error_of(UNCACHED));
+    printf("%d %d %d\n", plain, first, error_of(UNCACHED));
     return 0;
 }

@@ -10,6 +10,10 @@
  */
 #include "memory.h"
 
+#include <sys/klog.h>
+
+#define SYSLOG_ACTION_READ_ALL 3
+
 #define FAIL "/sys/kernel/debug/fail_function/"
 
 /*
@@ -98,6 +102,8 @@ static void test_faults(const char *function)
         {9, EIO, false, "no page"},
         {1, ENOMEM, true, "a page has to do"},
         {2, ENOMEM, true, "the kernel tries again"},
+        /* As if another fault had always been first: that must come to an end. */
+        {-1, EEXIST, false, "no page"},
     };
 
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
@@ -224,6 +230,15 @@ static void test_all_faults(void)
     test_faults(function_that_adds());
 }
 
+/* What the kernel says of memory that is lost. */
+static bool has_said(const char *what)
+{
+    static char log[1 << 18];
+    int length = klogctl(SYSLOG_ACTION_READ_ALL, log, sizeof(log) - 1);
+
+    return length > 0 && memmem(log, (size_t)length, what, strlen(what)) != NULL;
+}
+
 static bool hibernation_on_offer(void)
 {
     char text[64] = "";
@@ -258,6 +273,8 @@ static void test_restore(bool from_reserve)
     tap_ok(counter("reserved_free") == reserved - from_reserve,
            "a lost block is not in the reservation, and no other is missing");
     tap_ok(!hibernation_on_offer(), "hibernation is not on offer any more");
+    tap_ok(has_said("are lost, and no hibernation image is made until the next boot"),
+           "the kernel says so, and for how long");
 
     area = map_secret(BLOCK, 0);
     tap_ok(populate(area, 1) == 1, "another block can be had");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Physical memory, and what vmalloc maps, as the kernel can read it: /proc/kcore. */
+/* Physical memory, as the kernel can read it: /proc/kcore. */
 #ifndef LAB_KCORE_H
 #define LAB_KCORE_H
 
@@ -18,12 +18,6 @@ static struct kcore_range {
 static size_t kcore_count;
 static int kcore_fd;
 
-/* The part that is vmalloc's, by the kernel's own addresses. */
-static struct {
-    unsigned long start, size;
-    off_t offset;
-} kcore_vmalloc;
-
 static void kcore_open(void)
 {
     Elf64_Ehdr header;
@@ -36,12 +30,6 @@ static void kcore_open(void)
         off_t at = (off_t)(header.e_phoff + (size_t)i * header.e_phentsize);
         if (pread(kcore_fd, &part, sizeof(part), at) != sizeof(part))
             tap_bail_out("/proc/kcore: its headers cannot be read");
-        /* Tens of TiB of addresses, and nothing else is nearly as large. */
-        if (part.p_type == PT_LOAD && part.p_memsz > 1UL << 40) {
-            kcore_vmalloc.start = part.p_vaddr;
-            kcore_vmalloc.size = part.p_memsz;
-            kcore_vmalloc.offset = (off_t)part.p_offset;
-        }
         /* Between the end of user space and vmalloc is the direct map; the rest is a view of
          * it. */
         if (part.p_type != PT_LOAD || part.p_memsz > 1UL << 40 ||
@@ -65,16 +53,6 @@ static __attribute__((unused)) bool kcore_read(unsigned long physical, void *buf
                          range->offset + (off_t)(physical - range->physical)) == (ssize_t)size;
     }
     return false;
-}
-
-/* Reads what is mapped at an address of vmalloc; where nothing is, there are zeroes. */
-static __attribute__((unused)) bool kcore_read_vmalloc(unsigned long address, void *buffer,
-                                                       size_t size)
-{
-    unsigned long at = address - kcore_vmalloc.start;
-
-    return at < kcore_vmalloc.size && size <= kcore_vmalloc.size - at &&
-           pread(kcore_fd, buffer, size, kcore_vmalloc.offset + (off_t)at) == (ssize_t)size;
 }
 
 /* How often each of some patterns of one length occurs; the buffer is the caller's. */

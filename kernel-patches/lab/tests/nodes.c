@@ -70,6 +70,25 @@ static void test_policy(unsigned other)
     set_policy(MPOL_DEFAULT, 0);
 }
 
+/* A policy of the mapping is nothing to blocks, as it is nothing to pages: both follow the
+ * task's. */
+static void test_mapping_policy(unsigned node, unsigned other)
+{
+    const size_t sizes[] = {16 * PAGE, BLOCK};
+    unsigned long nodes = 1UL << other;
+
+    for (size_t i = 0; i < 2; i++) {
+        char *area = map_secret(sizes[i], 0), what[64];
+        if (syscall(SYS_mbind, area, sizes[i], MPOL_BIND, &nodes, NODES + 1, 0) != 0)
+            tap_bail_out("mbind: %s", strerror(errno));
+        populate(area, sizes[i] / PAGE);
+        snprintf(what, sizeof(what), "a mapping of %zu KiB with a policy for node %u",
+                 sizes[i] >> 10, other);
+        expect_node(area, (long)(sizes[i] / PAGE), node, what);
+        munmap(area, sizes[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int nodes, seen = 0;
@@ -85,8 +104,10 @@ int main(int argc, char **argv)
         snprintf(what, sizeof(what), "touched on CPU %d", cpu);
         test_node(node, true, what);
         seen |= 1 << node;
-        if (nodes > 1)
+        if (nodes > 1) {
             test_policy(!node);
+            test_mapping_policy(node, !node);
+        }
     }
     tap_ok(fake || seen == (1 << nodes) - 1, "the CPUs are on all of %d nodes", nodes);
     return tap_finish();

@@ -137,6 +137,7 @@ static bool size_while_touched(size_t size)
     int fd = memfd_secret(0);
     size_t pages = (size + PAGE - 1) / PAGE;
     char *area = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ask_for_blocks(area, size);
     struct toucher toucher = {.barrier = &barrier, .at = area, .pages = pages};
 
     pthread_barrier_init(&barrier, NULL, 2);
@@ -169,6 +170,7 @@ static void closed_and_partly_unmapped(void)
     char *area = mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     bool kept = true;
 
+    ask_for_blocks(area, 2 * BLOCK);
     close(fd);
     for (size_t i = 0; i < 2 * PAGES_PER_BLOCK; i++)
         memset(area + i * PAGE, (int)i + 1, PAGE);

@@ -14,11 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXCLUSIVE 1U
-#define UNCACHED  2U
-#define PAGE      4096UL
-#define BLOCK     (2UL << 20)
-#define NOBODY    65534
+#define UNCACHED 2U
+#define PAGE     4096UL
+#define BLOCK    (2UL << 20)
+#define NOBODY   65534
 
 /* Whether the kernel has the patches; the second argument of every test says so. */
 static bool patched;
@@ -69,13 +68,29 @@ static __attribute__((unused)) char *map_aligned(int fd, size_t size)
     return area;
 }
 
-/* One whose descriptor is closed, so that unmapping ends it. */
-static __attribute__((unused)) char *map_secret(size_t size, unsigned flags)
+/* Asks for blocks, which only the patched kernels have. */
+static __attribute__((unused)) void ask_for_blocks(char *area, size_t size)
+{
+    if (patched && size >= BLOCK && madvise(area, size, MADV_HUGEPAGE) != 0)
+        tap_bail_out("MADV_HUGEPAGE: %s", strerror(errno));
+}
+
+/* Memory whose descriptor is closed, so that unmapping ends it; no block is asked for. */
+static __attribute__((unused)) char *map_plain(size_t size, unsigned flags)
 {
     int fd = secret_file(size, flags);
     char *area = map_aligned(fd, size);
 
     close(fd);
+    return area;
+}
+
+/* The same, in blocks where there are some. */
+static __attribute__((unused)) char *map_secret(size_t size, unsigned flags)
+{
+    char *area = map_plain(size, flags);
+
+    ask_for_blocks(area, size);
     return area;
 }
 
