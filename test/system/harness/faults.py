@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import time
 
 from . import environment, figures, memory, nginx, process, tls
 
@@ -30,6 +31,16 @@ def links(pid):
     return found
 
 
+def settled_links(pid):
+    """links() once they stay the same for a while: on a busy machine a process may still open or close some."""
+    for _ in range(20):
+        found = links(pid)
+        time.sleep(0.15)
+        if links(pid) == found:
+            break
+    return found
+
+
 def inheritable(pid):
     """Secret mappings that a child of a raw fork would share."""
     found, mapping = [], None
@@ -50,7 +61,7 @@ class Seen:
     """What an observer sees of one process."""
 
     def __init__(self, env, key, pid, good):
-        self.pid, self.links = pid, links(pid)
+        self.pid, self.links = pid, links(pid) if good else settled_links(pid)
         # The last connection may not be closed yet.
         if good:
             process.wait_until(lambda: not links(pid) - good.links, 2)
