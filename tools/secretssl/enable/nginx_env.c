@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "cli/message.h"
-#include "enable/child.h"
 #include "enable/config_text.h"
 #include "enable/drop_in.h"
+#include "enable/server_config.h"
 #include "enable/text.h"
 
 #define DIRECTORY "/etc/nginx/modules-enabled"
@@ -78,13 +78,10 @@ void nginx_env_find(const struct opened *opened, const char *program, struct ngi
 /* What stands against the file in the configuration that nginx itself prints, or NULL */
 static const char *why_not_read(const struct nginx_env *env)
 {
-    const char *const argv[] = {"timeout", "10", env->program, "-q", "-T", NULL};
-    char *text, *head = NULL;
+    char *text = nginx_configuration(env->program), *head = NULL;
     const char *why = NULL;
-    bool good = child_read(argv, NULL, STDOUT_FILENO, &text) == 0 && text != NULL &&
-                asprintf(&head, "# configuration file %s:", env->path) > 0;
 
-    if (!good)
+    if (text == NULL || asprintf(&head, "# configuration file %s:", env->path) < 0)
         why = "'nginx -T' fails";
     else if (strstr(text, head) == NULL)
         why = "nginx does not read " DIRECTORY;
@@ -125,11 +122,9 @@ bool nginx_env_undo(struct nginx_env *env)
 
 bool nginx_env_remove(const char *unit, struct nginx_env *env)
 {
-    bool same;
-
     *env = (struct nginx_env){.unit = unit};
     path_of(unit, env->path);
-    if (owner_of(env->path, &same) != DROP_IN_OURS) {
+    if (owner_of(env->path, &env->there) != DROP_IN_OURS) {
         *env->path = '\0';
         return true;
     }

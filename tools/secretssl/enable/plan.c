@@ -83,13 +83,14 @@ static void find_limit(const struct opened *opened, const struct wish *wish,
 {
     const char *slash = strrchr(program, '/');
 
-    plan->load = load_of(opened, wish, look, program);
     plan->memlock_mib = wish->memlock_mib;
-    if (plan->memlock_mib == 0)
-        plan->memlock_mib = sizing_limit(postgresql_starts(&opened->unit) ? "postgres"
-                                         : slash != NULL                  ? slash + 1
-                                                                          : program,
-                                         &plan->load);
+    if (plan->memlock_mib > 0)
+        return;
+    plan->load = load_of(opened, wish, look, program);
+    plan->memlock_mib = sizing_limit(postgresql_starts(&opened->unit) ? "postgres"
+                                     : slash != NULL                  ? slash + 1
+                                                                      : program,
+                                     &plan->load);
 }
 
 /* Returns the value of LD_PRELOAD: the object, and then what the unit preloads itself. */

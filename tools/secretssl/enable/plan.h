@@ -21,7 +21,7 @@ struct plan {
     char *preload; /* the value of LD_PRELOAD */
     char *text;    /* of the drop-in */
     uint64_t memlock_mib;
-    struct load load;     /* that the limit is for */
+    struct load load;     /* that the limit is for; nothing if it was given */
     struct nginx_env env; /* the other file, which nginx needs */
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "process/start.h"
 #include "process/target.h"
 
 static const uid_t some_user = 65534; /* one that is not root, and owns nothing */
@@ -16,21 +17,10 @@ bool program_of_unit(const struct unit *unit, char program[PATH_MAX])
 {
     /* A service that starts may still be systemd's own program, before it executes another. */
     pid_t pid = unit_is(unit, "ActiveState", "activating") ? 0 : unit_main_pid(unit);
-    char link[40], *path;
-    ssize_t length;
+    char *path;
 
-    snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
-    length = pid > 0 ? readlink(link, program, PATH_MAX - 1) : -1;
-    if (length > 0) {
-        char *deleted;
-
-        program[length] = '\0';
-        /* A package was upgraded: the next start is of the new file. */
-        deleted = strstr(program, " (deleted)");
-        if (deleted != NULL && strcmp(deleted, " (deleted)") == 0)
-            *deleted = '\0';
+    if (pid > 0 && process_program(pid, program))
         return true;
-    }
     path = unit_program(unit);
     if (path == NULL)
         return false;

@@ -79,10 +79,15 @@ static char *text_of_apache(void)
     return text;
 }
 
+char *nginx_configuration(const char *program)
+{
+    return printed_by((const char *[]){"timeout", "10", program, "-q", "-T", NULL});
+}
+
 /* nginx counts connections by worker; its first process has none. */
 static void of_nginx(const char *program, unsigned processes, struct server_config *config)
 {
-    char *text = printed_by((const char *[]){"timeout", "10", program, "-q", "-T", NULL});
+    char *text = nginx_configuration(program);
 
     if (text == NULL)
         return;

@@ -20,4 +20,10 @@ struct server_config {
 struct server_config server_config_of(const struct opened *opened, const char *program,
                                       unsigned processes);
 
+/*
+ * Returns what nginx prints of the configuration that it reads, or NULL if it finds a mistake
+ * or does not answer. The caller frees the text.
+ */
+char *nginx_configuration(const char *program);
+
 #endif

@@ -73,22 +73,13 @@ void selection_free(struct selection *selection)
 /* Returns false if the thread has no program: it has ended, or is the kernel's own. */
 static bool file_name_read(pid_t thread, char name[NAME_MAX + 1])
 {
-    static const char deleted[] = " (deleted)";
-    char path[32], program[PATH_MAX];
+    char program[PATH_MAX];
     const char *slash;
-    size_t end, shorter = sizeof(deleted) - 1;
 
-    snprintf(path, sizeof(path), "/proc/%d/exe", (int)thread);
-    ssize_t length = readlink(path, program, sizeof(program) - 1);
-
-    if (length < 0)
+    if (!process_program(thread, program))
         return errno != ENOENT;
-    program[length] = '\0';
     slash = strrchr(program, '/');
     snprintf(name, NAME_MAX + 1, "%.*s", NAME_MAX, slash != NULL ? slash + 1 : program);
-    end = strlen(name);
-    if (end > shorter && strcmp(name + end - shorter, deleted) == 0)
-        name[end - shorter] = '\0';
     return true;
 }
 

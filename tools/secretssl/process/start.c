@@ -31,6 +31,25 @@ char *process_read_file(pid_t pid, const char *name, size_t *size)
     return NULL;
 }
 
+bool process_program(pid_t pid, char program[PATH_MAX])
+{
+    static const char deleted[] = " (deleted)";
+    char path[32];
+    size_t shorter = sizeof(deleted) - 1;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    ssize_t length = readlink(path, program, PATH_MAX - 1);
+
+    if (length < 0)
+        return false;
+    program[length] = '\0';
+    /* What is left of the path must have a name: a file may be called like the mark. */
+    if ((size_t)length > shorter && program[(size_t)length - shorter - 1] != '/' &&
+        strcmp(program + length - shorter, deleted) == 0)
+        program[(size_t)length - shorter] = '\0';
+    return true;
+}
+
 int process_asks_for_preload(pid_t pid)
 {
     size_t size;

@@ -3,6 +3,7 @@
 #ifndef SECRETSSL_PROCESS_START_H
 #define SECRETSSL_PROCESS_START_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -12,6 +13,12 @@
  * cannot be read. The caller frees the text.
  */
 char *process_read_file(pid_t pid, const char *name, size_t *size);
+
+/*
+ * Reads the path of the program that a process runs, or of the file that has taken its place
+ * since. Returns false with errno set if it cannot be read.
+ */
+bool process_program(pid_t pid, char program[PATH_MAX]);
 
 /* Returns 1 if LD_PRELOAD names the preload object, 0 if not, -1 if this cannot be known. */
 int process_asks_for_preload(pid_t pid);
