@@ -4,9 +4,9 @@
  * node only, where no block is left, blocks of the other node's reservation are still there to
  * be had.
  */
+#include "cpu.h"
 #include "secret.h"
 
-#include <sched.h>
 #include <signal.h>
 
 #define MPOL_BIND 2
@@ -103,7 +103,6 @@ static void test_reserve(unsigned other)
 
 int main(int argc, char **argv)
 {
-    cpu_set_t set;
     unsigned node;
 
     secret_start(argc, argv);
@@ -112,11 +111,9 @@ int main(int argc, char **argv)
         return tap_finish();
     }
     set_memlock(RLIM_INFINITY);
-    CPU_ZERO(&set);
-    CPU_SET(0, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0 ||
-        syscall(SYS_getcpu, NULL, &node, NULL) != 0)
-        tap_bail_out("sched_setaffinity: %s", strerror(errno));
+    run_on(0);
+    if (syscall(SYS_getcpu, NULL, &node, NULL) != 0)
+        tap_bail_out("getcpu: %s", strerror(errno));
     test_reserve(!node);
     return tap_finish();
 }

@@ -5,6 +5,7 @@
  * sometimes refused a page that the other one is about to add. And of two threads that touch
  * one block, for which there is just room, neither takes a page in the middle of it instead.
  */
+#include "cpu.h"
 #include "secret.h"
 
 #include <pthread.h>
@@ -14,16 +15,6 @@
 #define BLOCK_ROUNDS 60
 #define FORK_ROUNDS  25
 #define FORK_PAGES   64
-
-static void run_on(int cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0)
-        tap_bail_out("sched_setaffinity: %s", strerror(errno));
-}
 
 /* A limit is the user's: each test is another user, who has nothing locked. */
 static void become_user(unsigned user, unsigned long limit)

@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     nodes = count_nodes();
     fake = fake_nodes();
     for (int cpu = 0; cpu < 2; cpu++) {
-        unsigned node = run_on(cpu);
+        unsigned node = run_on_node_of(cpu);
         char what[64];
         snprintf(what, sizeof(what), "touched on CPU %d", cpu);
         test_node(node, true, what);

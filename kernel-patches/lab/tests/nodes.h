@@ -3,9 +3,8 @@
 #ifndef LAB_NODES_H
 #define LAB_NODES_H
 
+#include "cpu.h"
 #include "secret.h"
-
-#include <sched.h>
 
 #define NODES 8
 
@@ -22,15 +21,11 @@ static __attribute__((unused)) bool fake_nodes(void)
 }
 
 /* Goes to a CPU for good; answers its node. */
-static unsigned run_on(int cpu)
+static unsigned run_on_node_of(int cpu)
 {
     unsigned node, at;
-    cpu_set_t set;
 
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0)
-        tap_bail_out("sched_setaffinity to CPU %d: %s", cpu, strerror(errno));
+    run_on(cpu);
     if (syscall(SYS_getcpu, &at, &node, NULL) != 0 || at != (unsigned)cpu || node >= NODES)
         tap_bail_out("getcpu: on CPU %u of node %u", at, node);
     return node;

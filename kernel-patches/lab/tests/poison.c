@@ -6,9 +6,9 @@
  * that is not in the direct map there is no hibernation. What is lost here stays lost: one of
  * the last.
  */
+#include "cpu.h"
 #include "secret.h"
 
-#include <sched.h>
 #include <signal.h>
 
 #define KPF_BUDDY    10
@@ -125,16 +125,6 @@ static void test_held(size_t size, bool written, const char *what)
     end(child);
     check_lost(place, size, lost, what);
     tap_ok(!hibernation_on_offer(), "%s: hibernation is not on offer any more", what);
-}
-
-static void run_on(int cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0)
-        tap_bail_out("sched_setaffinity: %s", strerror(errno));
 }
 
 /* Has this process run where the reservation has a block left: they belong to nodes. */

@@ -8,9 +8,9 @@
  * The searcher keeps what it looks for, and what it reads, in secret memory: it would find
  * itself.
  */
+#include "cpu.h"
 #include "kcore.h"
 
-#include <sched.h>
 #include <time.h>
 
 /* More than all vector registers hold: those of a process are in the kernel's memory at times.
@@ -36,16 +36,6 @@ static void make_pattern(char *at)
         state ^= state << 17;
         at[i] = (char)(state >> 24);
     }
-}
-
-static void run_on(int cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0)
-        tap_bail_out("sched_setaffinity: %s", strerror(errno));
 }
 
 static void search(long *secret, long *ordinary)

@@ -25,7 +25,7 @@ static bool is_zero(const char *area, size_t size)
  */
 static bool use_up(int cpu, char **areas, size_t *count)
 {
-    unsigned node = run_on(cpu);
+    unsigned node = run_on_node_of(cpu);
     long local = 0, beyond = 0, left = counter("reserved_free");
     long misses = counter("reserved_misses"), blocks = counter("blocks");
     bool zero = true;

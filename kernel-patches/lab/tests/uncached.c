@@ -4,10 +4,10 @@
  * flush its TLB twice, where other secret memory does so once; it takes no alias from vmalloc;
  * and what has been uncached is back in the direct map as it was, cached.
  */
+#include "cpu.h"
 #include "secret.h"
 
 #include <elf.h>
-#include <sched.h>
 
 #define PAGES       256
 #define PAGE_TABLES "/sys/kernel/debug/page_tables/kernel"
@@ -145,14 +145,9 @@ static void test_direct_map(size_t size, unsigned flags, const char *what)
 
 int main(int argc, char **argv)
 {
-    cpu_set_t set;
-
     secret_start(argc, argv);
     set_memlock(RLIM_INFINITY);
-    CPU_ZERO(&set);
-    CPU_SET(0, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) != 0)
-        tap_bail_out("sched_setaffinity: %s", strerror(errno));
+    run_on(0);
     test_cost();
     if (access(PAGE_TABLES, F_OK) != 0) {
         printf("# no dump of the page tables: the base as the lab builds it has one\n");
