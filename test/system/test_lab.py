@@ -244,9 +244,13 @@ def mount_once(kind, path):
 
 
 def traced(env, script, environ):
-    """{probe: how often perf saw it} while a script of the shell runs."""
+    """
+    {probe: how often perf saw it} while a script of the shell runs. It watches all processors: watching one
+    program and its children, perf misses some of what children do that end at once.
+    """
     data, home = env.path("perf.data"), env.plain(HOME=env.directory)
-    process.run(env, ["perf", "record", "--quiet", "--output", data, "--event", "sdt_libsecretssl:*", "--", "env",
+    process.run(env, ["perf", "record", "--quiet", "--all-cpus", "--output", data, "--event",
+                      "sdt_libsecretssl:*", "--", "env",
                       *(f"{name}={value}" for name, value in environ.items()), "sh", "-c", script], home, seconds=120)
     text = process.run(env, ["perf", "script", "--input", data, "--fields", "comm,event"], home, seconds=120).out
     rows = [line.split() for line in text.splitlines()]
