@@ -81,6 +81,7 @@ struct sm_partition {
     uint32_t free_pages, hole_pages;
     uint32_t free_low;        /* the fewest free and retained pages since sm_scavenge_plan() */
     uint32_t surplus;         /* pages to be given back to the kernel */
+    unsigned surplus_kinds;   /* the kinds of memory that may be: bits of enum sm_kind */
     uint32_t ahead;           /* pages that were asked for ahead of use, and stay */
     bool may_empty;           /* a free run became as long as a chunk */
     uint32_t lists[SM_BANDS]; /* a bit for each list that has runs */

@@ -4,6 +4,7 @@
 #include "arena/fork_window.h"
 #include "arena/free_runs.h"
 #include "arena/grow.h"
+#include "base/counters.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
 
@@ -13,14 +14,34 @@ bool sm_empty_is_possible(void)
     return !sm_arena.fixed && !sm_window_is_mine() && !sm_seccomp_forbids_any(SM_CALLS_TO_MAP);
 }
 
-/*
- * Also where a filter answers with an error, or a limit was lowered, memory cannot be mapped
- * again. So this is tried, with one page.
- */
-bool sm_empty_is_wise(unsigned p)
+/* Whether a page of anonymous memory can be locked. */
+static bool can_lock(void)
 {
-    return sm_empty_is_possible() &&
-           (!sm_backing_secret(p) || sm_pages_probe(sm_backing_flags(p)) == 0);
+    char *page = sm_pages_private(sm_os_page, false);
+    bool good = page && sm_pages_lock(page, sm_os_page, false) == 0;
+
+    if (page)
+        sm_pages_unmap(page, sm_os_page);
+    return good;
+}
+
+/*
+ * Also where a filter answers with an error, or a limit was lowered, memory of a kind cannot be
+ * had again. So this is tried, with one page. Memory that is no better than what the kernel
+ * gives at any time may always go: what replaces it may be secret again.
+ */
+unsigned sm_empty_kinds(unsigned p)
+{
+    unsigned kinds =
+        SM_KIND_BIT(SM_KIND_NONE) | SM_KIND_BIT(SM_KIND_PLAIN) | SM_KIND_BIT(SM_KIND_ORDINARY);
+
+    if (!sm_empty_is_possible())
+        return 0;
+    if (!sm_backing_secret(p) || sm_pages_probe(sm_backing_flags(p)) == 0)
+        return SM_KINDS_ALL;
+    if (sm_counted(&sm_stats.pages[SM_KIND_LOCKED]) && can_lock())
+        return kinds | SM_KIND_BIT(SM_KIND_LOCKED);
+    return sm_counted(&sm_stats.pages[SM_KIND_PLAIN]) ? kinds : 0;
 }
 
 bool sm_empty_is_reversible(unsigned p)
@@ -29,10 +50,18 @@ bool sm_empty_is_reversible(unsigned p)
            (!sm_backing_secret(p) || sm_pages_can_map(sm_backing_flags(p)));
 }
 
-/* Whether a chunk is a file, which the kernel takes back when it is unmapped. */
-static bool is_file(uint32_t page, uint32_t end)
+/* A page that was never touched is only locked if it is secret. */
+static bool may_go(const struct sm_page *page, unsigned kinds)
 {
-    while (page < end && !sm_arena.pages[page].copied)
+    return !page->copied && (kinds & SM_KIND_BIT(page->kind) ||
+                             (page->kind == SM_KIND_LOCKED && !page->present));
+}
+
+/* Whether a chunk is a file, which the kernel takes back when it is unmapped, of these kinds.
+ */
+static bool chunk_may_go(uint32_t page, uint32_t end, unsigned kinds)
+{
+    while (page < end && may_go(&sm_arena.pages[page], kinds))
         page++;
     return page == end;
 }
@@ -45,29 +74,37 @@ static bool ends_in_hole(uint32_t page)
     return sm_edge_is(page, SM_USE_HOLE) && page + sm_arena.pages[page].pages >= behind;
 }
 
-/* The whole chunks at the end of a free run, at most pages pages: from *from to before *to. */
-static bool chunks_of(const struct sm_partition *part, uint32_t run, uint32_t pages,
-                      uint32_t *from, uint32_t *to)
+/* Pages from one to before the other. */
+struct range {
+    uint32_t from, to;
+};
+
+/*
+ * The whole chunks at the end of a free run that may go, at most `most` pages: an empty range
+ * if there is none.
+ */
+static struct range chunks_of(const struct sm_partition *part, uint32_t run, uint32_t most,
+                              unsigned kinds)
 {
     uint32_t end = run + sm_arena.pages[run].pages;
-
     /* Behind the last run nothing is in use. */
-    *to = end == part->top ? part->mapped : end;
-    if (*to != part->mapped && !ends_in_hole(*to))
-        *to = sm_chunk_of(*to);
-    *from = *to;
-    for (uint32_t at = *to, chunk; at > run && *to - *from < pages; at = chunk) {
+    uint32_t to = end == part->top ? part->mapped : end, from;
+
+    if (to != part->mapped && !ends_in_hole(to))
+        to = sm_chunk_of(to);
+    from = to;
+    for (uint32_t at = to, chunk; at > run && to - from < most; at = chunk) {
         chunk = sm_chunk_of(at - 1);
         if (chunk < run)
             break;
-        if (is_file(chunk, at))
-            *from = chunk;
-        else if (*from < *to)
+        if (chunk_may_go(chunk, at, kinds))
+            from = chunk;
+        else if (from < to)
             break;
         else
-            *from = *to = chunk;
+            from = to = chunk;
     }
-    return *from < *to;
+    return (struct range){from, to};
 }
 
 /* The partition ends where its last free pages have no memory any more. */
@@ -80,50 +117,51 @@ static void trim(struct sm_partition *part, uint32_t end)
     part->top = part->mapped = end;
 }
 
-static uint32_t empty_chunks(unsigned p, uint32_t run, uint32_t pages)
+static uint32_t empty_chunks(unsigned p, uint32_t run, uint32_t most, unsigned kinds)
 {
     struct sm_partition *part = &sm_arena.part[p];
-    uint32_t end = run + sm_arena.pages[run].pages, from, to;
+    uint32_t end = run + sm_arena.pages[run].pages;
+    struct range gone = chunks_of(part, run, most, kinds);
+    uint32_t pages = gone.to - gone.from;
 
-    if (!chunks_of(part, run, pages, &from, &to) || !sm_backing_empty(p, from, to - from))
+    if (pages == 0 || !sm_backing_empty(p, gone.from, pages))
         return 0;
     sm_free_remove(part, run);
-    if (to == part->mapped)
-        trim(part, from);
+    if (gone.to == part->mapped)
+        trim(part, gone.from);
     else
-        sm_hole_add(part, from, to - from);
-    if (from > run)
-        sm_free_add(part, run, from - run);
-    if (to < end)
-        sm_free_add(part, to, end - to);
-    return to - from;
+        sm_hole_add(part, gone.from, pages);
+    if (gone.from > run)
+        sm_free_add(part, run, gone.from - run);
+    if (gone.to < end)
+        sm_free_add(part, gone.to, end - gone.to);
+    return pages;
 }
 
 /* Returns a free run of a band that has a chunk to empty, or 0. */
-static uint32_t candidate(const struct sm_partition *part, unsigned band)
+static uint32_t candidate(const struct sm_partition *part, unsigned band, unsigned kinds)
 {
-    uint32_t from, to;
-
     /* The first chunk is shorter by the page that is never used. */
     for (unsigned list = SM_RUN_LISTS; list-- >= sm_run_list_of(sm_arena.chunk);) {
         for (uint32_t run = part->free[band][list]; run; run = sm_arena.pages[run].next) {
-            if (chunks_of(part, run, 1, &from, &to))
+            struct range gone = chunks_of(part, run, 1, kinds);
+            if (gone.from < gone.to)
                 return run;
         }
     }
     return 0;
 }
 
-uint32_t sm_free_empty(unsigned p, uint32_t pages)
+uint32_t sm_free_empty(unsigned p, uint32_t pages, unsigned kinds)
 {
     struct sm_partition *part = &sm_arena.part[p];
     uint32_t emptied = 0, got = 1, run;
 
-    if (!part->may_empty || !sm_empty_is_possible())
+    if (!part->may_empty || !kinds || !sm_empty_is_possible())
         return 0;
     for (unsigned band = SM_BANDS; band-- > 0;) {
-        while (got && emptied < pages && (run = candidate(part, band)) != 0) {
-            got = empty_chunks(p, run, pages - emptied);
+        while (got && emptied < pages && (run = candidate(part, band, kinds)) != 0) {
+            got = empty_chunks(p, run, pages - emptied, kinds);
             emptied += got;
         }
     }

@@ -11,16 +11,20 @@
  */
 bool sm_empty_is_possible(void);
 
-/* The same, and the kernel maps memory for this partition now. Takes some system calls. */
-bool sm_empty_is_wise(unsigned part);
+/*
+ * The kinds of memory of a partition that may be emptied, because the kernel gives memory as
+ * good now: bits of enum sm_kind. Takes some system calls.
+ */
+unsigned sm_empty_kinds(unsigned part);
 
-/* The same where the limit of locked memory is reached, so that no page can be tried. */
+/* Whether all kinds may be emptied where the limit of locked memory is reached, so that no page
+ * can be tried. */
 bool sm_empty_is_reversible(unsigned part);
 
 /*
- * Empties free chunks of a partition, at most pages pages if more than a chunk. Returns the
- * number of pages. Called with the partition locked.
+ * Empties free chunks of a partition that have memory of these kinds only, at most pages pages
+ * if more than a chunk. Returns the number of pages. Called with the partition locked.
  */
-uint32_t sm_free_empty(unsigned part, uint32_t pages);
+uint32_t sm_free_empty(unsigned part, uint32_t pages, unsigned kinds);
 
 #endif

@@ -145,7 +145,7 @@ static uint32_t run_take(unsigned p, uint32_t pages, uint32_t align)
     }
     /* Free memory that is scattered is exchanged for memory in one place. */
     if (!page && part->may_empty && part->free_pages + part->hole_pages >= pages &&
-        sm_empty_is_wise(p) && sm_free_empty(p, UINT32_MAX))
+        sm_free_empty(p, UINT32_MAX, sm_empty_kinds(p)))
         page = take_fresh(p, pages, align);
     sm_free_note_low(part);
     return page;
@@ -155,16 +155,17 @@ static uint32_t run_take(unsigned p, uint32_t pages, uint32_t align)
 static bool empty_others(unsigned p)
 {
     uint32_t emptied = 0;
+    unsigned kinds;
 
     for (unsigned other = 0; other < SM_PARTS; other++) {
         struct sm_partition *part = &sm_arena.part[other];
         if (other == p || part->mapped == part->first)
             continue;
         sm_lock_take(&part->lock);
-        /* Whether it is wise is asked last, because a page is mapped for it. */
-        if ((part->retained_pages || part->may_empty) && sm_empty_is_wise(other)) {
+        /* The kinds are asked for last, because a page is mapped for it. */
+        if ((part->retained_pages || part->may_empty) && (kinds = sm_empty_kinds(other)) != 0) {
             release_all(part);
-            emptied += sm_free_empty(other, UINT32_MAX);
+            emptied += sm_free_empty(other, UINT32_MAX, kinds);
         }
         sm_lock_drop(&part->lock);
     }
@@ -221,7 +222,7 @@ void sm_run_give_failed(uint32_t page, uint32_t pages)
     sm_free_add(part, page, pages);
     if (pages >= sm_arena.chunk && sm_empty_is_reversible(p)) {
         part->may_empty = true;
-        sm_free_empty(p, pages);
+        sm_free_empty(p, pages, SM_KINDS_ALL);
     }
     sm_lock_drop(&part->lock);
 }

@@ -52,7 +52,7 @@ static void step_in(unsigned p)
     before = part->surplus;
     room = part->free_pages - (uint32_t)sm_min(part->free_pages, part->ahead);
     room = (uint32_t)sm_min(room, sm_min(before, STEP_PAGES));
-    emptied = room ? sm_free_empty(p, room) : 0;
+    emptied = room ? sm_free_empty(p, room, part->surplus_kinds) : 0;
     left = before - (uint32_t)sm_min(before, emptied);
     if (!emptied && !sm_scavenge_compacts())
         left = 0;
@@ -100,10 +100,13 @@ static void set_surplus(unsigned p, uint32_t pages)
 {
     struct sm_partition *part = &sm_arena.part[p];
 
-    if (pages && !sm_empty_is_wise(p))
+    unsigned kinds = pages ? sm_empty_kinds(p) : 0;
+
+    if (!kinds)
         pages = 0;
     sm_lock_take(&part->lock);
     __atomic_store_n(&part->surplus, pages, __ATOMIC_RELAXED); /* also read without the lock */
+    part->surplus_kinds = kinds;
     part->may_empty = part->may_empty || pages;
     sm_lock_drop(&part->lock);
 }

@@ -18,4 +18,8 @@ enum sm_kind { SM_KIND_NONE, SM_KIND_SECRET, SM_KIND_LOCKED, SM_KIND_PLAIN, SM_K
 
 #define SM_KINDS 5
 
+/* Sets of kinds */
+#define SM_KIND_BIT(kind) (1U << (kind))
+#define SM_KINDS_ALL      (SM_KIND_BIT(SM_KINDS) - 1)
+
 #endif

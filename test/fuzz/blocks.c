@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "blocks.h"
 #include "arena/arena.h"
+#include "arena/shortage.h"
 #include "base/settings.h"
 #include "heap/malloc.h"
 #include "secretmem.h"
@@ -110,7 +111,12 @@ static void check_part(const struct block *block)
     EXPECT(part == block->part || (part != SM_PART_IO && (block->part == SM_PART_KEY ||
                                                           block->part == SM_PART_BYTES)),
            "a block of partition %u is in %u", block->part, part);
-    EXPECT(part == block->part || blocks_scarce, "partition %u, and there is room", part);
+    EXPECT(part == block->part || blocks_scarce,
+           "%zu bytes of partition %u are in %u, and there is room: %zu mapped, %u of it by "
+           "partition %u, where %u pages are free; reason %d",
+           block->size, block->part, part, sm_arena.mapped,
+           sm_arena.part[block->part].mapped - sm_arena.part[block->part].first, block->part,
+           sm_arena.part[block->part].free_pages, (int)sm_short_now.why);
 }
 
 static void check_place(unsigned number, size_t alignment)

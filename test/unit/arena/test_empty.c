@@ -5,12 +5,16 @@
 #include "arena/free_runs.h"
 #include "arena/page_runs.h"
 #include "base/counters.h"
+#include "heap/malloc.h"
 #include "os/pages.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PART SM_PART_KEY
+
+#define LIMIT (2 * SM_MIB) /* of locked memory */
 
 static void init(void)
 {
@@ -88,7 +92,7 @@ Test(empty, random_runs)
         int most = i / 3000 % 2 ? RUNS / 10 : RUNS;
         step(next_random(&random), (int)(next_random(&random) % (unsigned)most));
         if (i % 50 == 0)
-            sm_free_empty(PART, (uint32_t)(next_random(&random) % 200 + 1));
+            sm_free_empty(PART, (uint32_t)(next_random(&random) % 200 + 1), SM_KINDS_ALL);
         if (i % 500 == 0)
             check_lists(part);
     }
@@ -98,7 +102,7 @@ Test(empty, random_runs)
     }
     check_lists(part);
     cr_assert_gt(sm_stats.returned_bytes, 0);
-    sm_free_empty(PART, UINT32_MAX);
+    sm_free_empty(PART, UINT32_MAX, SM_KINDS_ALL);
     cr_assert_eq(part->top, part->first, "nothing is left of it");
     cr_assert_eq(sm_arena.mapped, 0);
 }
@@ -115,8 +119,8 @@ static void with_huge_blocks(void *arg)
     page = sm_run_take(PART, 9 * SM_MIB / SM_PAGE, 1);
     CHECK(page && sm_backing_populate(page, 9 * SM_MIB / SM_PAGE));
     sm_run_give(page, 9 * SM_MIB / SM_PAGE);
-    CHECK(sm_free_empty(PART, 1) > 1);
-    sm_free_empty(PART, UINT32_MAX);
+    CHECK(sm_free_empty(PART, 1, SM_KINDS_ALL) > 1);
+    sm_free_empty(PART, UINT32_MAX, SM_KINDS_ALL);
     CHECK(sm_arena.part[PART].mapped - sm_arena.part[PART].first < KERNEL_BLOCK / SM_PAGE);
     CHECK(sm_run_take_present(PART, 9 * SM_MIB / SM_PAGE));
 }
@@ -124,4 +128,73 @@ static void with_huge_blocks(void *arg)
 Test(empty, huge_blocks)
 {
     cr_assert_eq(in_child(with_huge_blocks, NULL), 0);
+}
+
+enum { BURST = 24 };
+
+/* Allocates megabytes of a partition, and frees them all. */
+static void burst(unsigned part)
+{
+    void *blocks[BURST];
+
+    for (int i = 0; i < BURST; i++) {
+        blocks[i] = sm_malloc(SM_MIB, part);
+        CHECK(blocks[i] && sm_arena_owns(blocks[i]));
+        memset(blocks[i], 1, SM_MIB);
+    }
+    for (int i = 0; i < BURST; i++)
+        sm_free(blocks[i]);
+}
+
+static size_t degraded(void)
+{
+    return (sm_stats.pages[SM_KIND_LOCKED] + sm_stats.pages[SM_KIND_PLAIN]) * SM_PAGE;
+}
+
+/*
+ * Memory beyond the limit is not secret. What of it is free is no loss, so it leaves room for
+ * other partitions below the cap, while the secret memory stays.
+ */
+static void past_the_limit(void *arg)
+{
+    size_t secret;
+
+    (void)arg;
+    become_nobody(LIMIT);
+    start_heap_of(32 * SM_MIB);
+    burst(PART);
+    secret = sm_stats.pages[SM_KIND_SECRET];
+    CHECK(degraded() > 16 * SM_MIB);
+    burst(SM_PART_IO);
+    CHECK(sm_stats.spilled == 0);
+    CHECK(sm_stats.pages[SM_KIND_SECRET] >= secret);
+}
+
+Test(empty, past_the_limit)
+{
+    cr_assert_eq(in_child(past_the_limit, NULL), 0);
+}
+
+/* After a burst beyond the limit the free memory that is not secret goes back. */
+static void after_a_burst(void *arg)
+{
+    size_t secret;
+
+    (void)arg;
+    become_nobody(LIMIT);
+    start_heap_of(64 * SM_MIB);
+    burst(PART);
+    secret = sm_stats.pages[SM_KIND_SECRET];
+    for (int i = 0; i < 3000 && degraded() > 4 * SM_MIB; i++) {
+        usleep(1000);
+        /* Off the fast path, where it is seen that memory is due. */
+        sm_free(sm_malloc(40000 + (size_t)i % 16 * SM_PAGE, PART));
+    }
+    CHECK(degraded() <= 4 * SM_MIB);
+    CHECK(sm_stats.pages[SM_KIND_SECRET] >= secret);
+}
+
+Test(empty, after_a_burst)
+{
+    cr_assert_eq(in_child(after_a_burst, NULL), 0);
 }
