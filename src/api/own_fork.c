@@ -8,14 +8,10 @@
 #include "base/settings.h"
 #include "fork/external_pages.h"
 #include "fork/fork.h"
-#include "log/lapse.h"
 #include "os/pages.h"
 #include "stacktrace/fatal.h"
 
-#define DEFERRED 64
-
-static void *put_off[DEFERRED]; /* by the forking thread, which alone is in the window */
-static unsigned put_off_count;
+static struct sm_window_queue deferred;
 static void (*release_block)(void *);
 
 static bool has_copy(const struct secretmem_arena *arena)
@@ -63,14 +59,10 @@ static void keep_arena(struct secretmem_arena *arena)
     sm_own_seal_restore(arena);
 }
 
-static void run_put_off(void)
-{
-    while (put_off_count > 0)
-        release_block(put_off[--put_off_count]);
-}
-
 static void after_fork(bool child)
 {
+    void *block;
+
     for (size_t i = 0; child && i < SM_OWN_ARENAS; i++) {
         struct secretmem_arena *arena = &sm_own_arenas[i];
         if (!arena->start || arena->withheld)
@@ -80,21 +72,13 @@ static void after_fork(bool child)
         else
             lose_arena(arena);
     }
-    run_put_off();
+    while ((block = sm_window_take_deferred(&deferred)))
+        release_block(block);
 }
 
 bool sm_own_fork_defer(void *p)
 {
-    if (!sm_window_is_mine())
-        return false;
-    if (put_off_count < DEFERRED)
-        put_off[put_off_count++] = p;
-    else
-        sm_lapse(SM_LAPSE_DEFERRED,
-                 "more than %d blocks were freed in fork handlers: the others stay allocated; "
-                 "free them before the fork",
-                 DEFERRED);
-    return true;
+    return sm_window_defer(&deferred, p);
 }
 
 void sm_own_fork_init(void (*release)(void *))

@@ -2,7 +2,9 @@
 #include "arena/fork_window.h"
 #include "log/lapse.h"
 
-#define DEFERRED 1024
+enum {
+    DEFERRED = sizeof(((struct sm_window_queue *)0)->blocks) / sizeof(void *),
+};
 
 bool (*sm_window_catch_up)(void);
 
@@ -10,8 +12,6 @@ bool (*sm_window_catch_up)(void);
 static __thread bool mine __attribute__((tls_model("initial-exec")));
 
 static bool nothing_to_copy;
-static void *deferred[DEFERRED]; /* in ordinary memory, so each process has its own */
-static unsigned deferred_count;
 
 void sm_window_open(bool empty)
 {
@@ -34,12 +34,12 @@ bool sm_window_is_empty(void)
     return mine && nothing_to_copy;
 }
 
-bool sm_window_defer(void *p)
+bool sm_window_defer(struct sm_window_queue *queue, void *p)
 {
     if (!mine)
         return false;
-    if (deferred_count < DEFERRED)
-        deferred[deferred_count++] = p;
+    if (queue->count < DEFERRED)
+        queue->blocks[queue->count++] = p;
     else
         sm_lapse(SM_LAPSE_DEFERRED,
                  "more than %d blocks were freed in fork handlers: the others stay allocated; "
@@ -48,7 +48,7 @@ bool sm_window_defer(void *p)
     return true;
 }
 
-void *sm_window_take_deferred(void)
+void *sm_window_take_deferred(struct sm_window_queue *queue)
 {
-    return deferred_count ? deferred[--deferred_count] : NULL;
+    return queue->count ? queue->blocks[--queue->count] : NULL;
 }

@@ -27,17 +27,23 @@ bool sm_window_is_mine(void);
 /* Whether the calling thread is in its own window, in which no arena may be created. */
 bool sm_window_is_empty(void);
 
+/* Blocks of one allocator. It lies in ordinary memory, so that each process has its own. */
+struct sm_window_queue {
+    void *blocks[1024];
+    unsigned count;
+};
+
 /*
  * Keeps a block that is freed in the window for later, because a child may be about to copy it.
  * Returns false if this thread is in no window; the caller then frees the block now.
  */
-bool sm_window_defer(void *p);
+bool sm_window_defer(struct sm_window_queue *queue, void *p);
 
 /*
  * Called after the window is closed. Returns a deferred block, in the parent and in the child
  * each, or NULL if there is none.
  */
-void *sm_window_take_deferred(void);
+void *sm_window_take_deferred(struct sm_window_queue *queue);
 
 /*
  * Set by fork.c. In a child whose own atfork handler has not run yet, does the handler's work.

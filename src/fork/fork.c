@@ -127,14 +127,11 @@ static void fork_prepare(void)
 
 static void finish(bool in_child)
 {
-    void *block;
-
     sm_window_close();
     sm_gate_open();
     if (sm_fork_after)
         sm_fork_after(in_child);
-    while ((block = sm_window_take_deferred()))
-        sm_free(block);
+    sm_heap_free_deferred();
 }
 
 static bool was_born(int failure)

@@ -20,6 +20,7 @@
 #include "os/valgrind.h"
 
 static struct sm_lock arena_lock;
+static struct sm_window_queue deferred;
 
 /* Reserves the range when the first block is requested. Called inside the allocator. */
 static bool have_arena(void)
@@ -249,7 +250,7 @@ void sm_free_slow(void *p)
     if ((uintptr_t)p % SM_GRANULE || !sm_state_live(state))
         sm_misuse_pointer("free", p);
     sm_die_if_rawfork_child();
-    if (sm_unlikely(sm_window_defer(p))) {
+    if (sm_unlikely(sm_window_defer(&deferred, p))) {
         sm_leave(cache);
         return;
     }
@@ -274,6 +275,14 @@ void sm_free_slow(void *p)
 void sm_free(void *p)
 {
     sm_free_fast(p);
+}
+
+void sm_heap_free_deferred(void)
+{
+    void *block;
+
+    while ((block = sm_window_take_deferred(&deferred)))
+        sm_free(block);
 }
 
 size_t sm_usable_size(const void *p)

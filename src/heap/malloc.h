@@ -41,6 +41,9 @@ void *sm_aligned_malloc(size_t align, size_t n, unsigned part);
 /* Frees p, which is not NULL and may be foreign (from the C library). */
 void sm_free(void *p);
 
+/* Frees the blocks that were freed in the window of a fork, once it is closed. */
+void sm_heap_free_deferred(void);
+
 /*
  * Resizes p, which is not NULL, to n bytes, not 0. On failure p stays valid. A block keeps its
  * partition. A foreign block stays with the C library, because its owner may call the C
