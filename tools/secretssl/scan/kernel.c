@@ -131,10 +131,8 @@ static bool scan_segment(struct kernel *kernel, const struct mapping *mapping)
 
     while (at < mapping->end) {
         size_t room;
-        uint8_t *to = searcher_room(kernel->searcher, at, &room);
+        uint8_t *to = searcher_room(kernel->searcher, at, mapping->end, &room);
 
-        if (room > mapping->end - at)
-            room = mapping->end - at;
         if (*kernel->stop)
             return kernel_fail(kernel, "interrupted", "");
 

@@ -130,10 +130,8 @@ static bool read_pages(struct scan *scan, const struct mapping *mapping, uint64_
 {
     while (from < end) {
         size_t room;
-        uint8_t *to = searcher_room(scan->searcher, from, &room);
+        uint8_t *to = searcher_room(scan->searcher, from, end, &room);
 
-        if (room > end - from)
-            room = end - from;
         if (*scan->stop)
             return process_fail(scan, "interrupted");
 
@@ -165,10 +163,8 @@ static bool process_read_file(struct scan *scan, const struct mapping *mapping, 
 {
     while (from < end) {
         size_t room;
-        uint8_t *to = searcher_room(scan->searcher, from, &room);
+        uint8_t *to = searcher_room(scan->searcher, from, end, &room);
 
-        if (room > end - from)
-            room = end - from;
         if (*scan->stop)
             return process_fail(scan, "interrupted");
 

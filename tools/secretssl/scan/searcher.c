@@ -169,13 +169,15 @@ static void searcher_make_room(struct searcher *searcher)
     memmove(searcher->window, searcher->window + drop, searcher->used);
 }
 
-uint8_t *searcher_room(struct searcher *searcher, uint64_t address, size_t *room)
+uint8_t *searcher_room(struct searcher *searcher, uint64_t address, uint64_t end, size_t *room)
 {
     if (address != searcher->address + searcher->used)
         start_at(searcher, address);
     if (searcher->used == WINDOW)
         searcher_make_room(searcher);
     *room = WINDOW - searcher->used;
+    if (*room > end - address)
+        *room = end - address;
     return searcher->window + searcher->used;
 }
 

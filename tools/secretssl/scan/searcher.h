@@ -34,10 +34,11 @@ void searcher_free(struct searcher *searcher);
 void searcher_begin(struct searcher *searcher, copy_fn *found, void *context);
 
 /*
- * Returns where the caller puts the memory of this address. *room: the space there, never 0. An
- * address other than the end of the last memory makes a gap.
+ * Returns where the caller puts the memory from an address on. *room: the space there for it, 0
+ * only if address and end are the same. An address other than the end of the last memory makes
+ * a gap.
  */
-uint8_t *searcher_room(struct searcher *searcher, uint64_t address, size_t *room);
+uint8_t *searcher_room(struct searcher *searcher, uint64_t address, uint64_t end, size_t *room);
 
 /* Takes `size` bytes that the caller has put there. */
 void searcher_take(struct searcher *searcher, size_t size);
