@@ -21,21 +21,9 @@ static void enter(void)
     call.result = call.work(call.argument);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 int secret_stack_call(int (*work)(void *), void *argument)
 {
-    /* The sanitizers know only the stacks that the system provides. */
-    if (SANITIZED)
+    if (!SECRET_STACK)
         return work(argument);
 
     void *stack = secretmem_aligned_alloc(STACK_ALIGNMENT, STACK_SIZE);
