@@ -6,6 +6,7 @@
 #include "log/lapse.h"
 #include "log/log.h"
 #include "os/pages.h"
+#include "os/process_age.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
@@ -39,6 +40,7 @@ static void *old_list;
 static bool registered;
 
 static long dead_before; /* a child that was dead when the fork began, 0: none */
+static uint64_t began;   /* the time since boot at which it began */
 
 /* Whether no filter forbids what parent and child need. */
 static bool shared_is_possible(void)
@@ -84,8 +86,10 @@ struct sm_fork_shared *sm_fork_shared_take(void)
         sm_own->spare = NULL;
     else
         shared = sm_pages_shared(sm_os_page);
-    if (shared)
+    if (shared) {
         dead_before = dead_child();
+        began = sm_since_boot();
+    }
     return shared;
 }
 
@@ -120,12 +124,14 @@ static bool over(uint32_t word)
 
 /*
  * Whether a child was killed before it could register. Only the dead child itself shows this.
+ * An older child that ended meanwhile says nothing about this one, which may still wait for a
+ * processor.
  */
 static bool new_dead_child(void)
 {
     long dead = dead_child();
 
-    return dead != 0 && dead != dead_before;
+    return dead != 0 && dead != dead_before && sm_process_began_after(dead, began);
 }
 
 void sm_fork_shared_wait(struct sm_fork_shared *shared)
