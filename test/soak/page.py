@@ -31,7 +31,7 @@ $data << END
 {rows}
 END
 set ylabel "MiB, all processes"
-plot $data using 1:2 with lines lw 2 title "private", $data using 1:3 with lines lw 2 title "secret"
+plot $data using 1:2 with lines lw 2 title "anonymous", $data using 1:3 with lines lw 2 title "secret"
 set ylabel "all processes"
 plot $data using 1:4 with lines lw 2 title "descriptors", $data using 1:5 with lines lw 2 title "mappings"
 """
@@ -56,8 +56,8 @@ def keep(name, sides):
 
 
 def draw(name, found):
-    rows = "\n".join(f"{at} {private / 1024} {secret / 1024} {descriptors} {mappings}"
-                     for at, _, private, secret, descriptors, mappings in found["samples"])
+    rows = "\n".join(f"{at} {anonymous / 1024} {secret / 1024} {descriptors} {mappings}"
+                     for at, _, anonymous, secret, descriptors, mappings in found["samples"])
     script = PLOT.format(output=RESULTS / f"{name}.svg", rows=rows, title=f"{TITLES[name]} with the preload")
     subprocess.run([shutil.which("gnuplot") or "gnuplot"], input=script, text=True, check=True, timeout=60)
 
@@ -75,7 +75,7 @@ def line(name, side, found):
 
     return (f"| {TITLES[name]}, {side} | {load_['seconds'] / 60:.0f} | {load_['connections']:,} | "
             f"{load_['reloads']:,} | {load_['kills']} | {load_['waves']} × {load_['most']:,} | {found['failed']} | {found['unexplained']} | "
-            f"{change('main', 'private_kib', 1024)} | {change('all', 'private_kib', 1024)} | "
+            f"{change('main', 'anonymous_kib', 1024)} | {change('all', 'anonymous_kib', 1024)} | "
             f"{change('all', 'secret_kib', 1024)} | {change('all', 'descriptors')} | {change('all', 'mappings')} |\n")
 
 
@@ -83,7 +83,7 @@ def rendered(rows):
     if not rows:
         return "No run has been kept yet.\n"
     head = ("| | minutes | connections | reloads | killed | waves | failed | of these unexplained | "
-            "MiB, main process | MiB, all | secret MiB, all | descriptors | mappings |\n"
+            "anonymous MiB, main process | the same, all | secret MiB, all | descriptors | mappings |\n"
             "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
     plots = "".join(f"\n![{TITLES[name]} during its soak](../test/soak/results/{name}.svg)\n" for name in rows)
     return head + "".join(line(name, side, found) for name, sides in rows.items()

@@ -28,7 +28,7 @@ from servers import SERVERS, figures  # noqa: E402
 ASKERS = 3  # processes that ask one question after the other
 WARM = 10  # seconds of load before the first look
 STEP = 5  # seconds between two looks
-NAMES = ("private_kib", "secret_kib", "descriptors", "mappings")
+NAMES = ("anonymous_kib", "secret_kib", "descriptors", "mappings")
 
 
 class Clients:

@@ -13,7 +13,7 @@ import judge  # noqa: E402
 import page  # noqa: E402
 import soak  # noqa: E402
 
-FIGURES = {"private_kib": 9000, "secret_kib": 3000, "descriptors": 20, "mappings": 100}
+FIGURES = {"anonymous_kib": 9000, "secret_kib": 3000, "descriptors": 20, "mappings": 100}
 LOOK = {"main": FIGURES, "processes": 5, "all": FIGURES}
 GOOD = {
     "server": "nginx", "protected": True, "wave": 10, "opens": 0, "channel": 2, "base": LOOK, "end": LOOK, "settled": True,
@@ -47,7 +47,7 @@ def scenario_judge(_env, rep):
         "a message": (("messages",), ["libsecretssl: degraded"]),
         "one descriptor more": (("end", "main", "descriptors"), 21),
         "one descriptor more in a worker": (("end", "all", "descriptors"), 21),
-        "more memory": (("end", "main", "private_kib"), 11000),
+        "more memory": (("end", "main", "anonymous_kib"), 11000),
         "more secret memory": (("end", "all", "secret_kib"), 5000),
         "more mappings": (("end", "main", "mappings"), 119),
         "no secret memory": (("end", "main", "secret_kib"), 0),
@@ -65,7 +65,7 @@ def scenario_creeping(_env, rep):
         one["main"] = {**FIGURES, "descriptors": 20 + number // 10}
     rep.equal(len(judge.creeping(found["samples"])), 1, "descriptors that grow in steps")
     for number, one in enumerate(found["samples"]):
-        one["main"] = {**FIGURES, "private_kib": 9000 + 40000 * (number % 4 == 0)}
+        one["main"] = {**FIGURES, "anonymous_kib": 9000 + 40000 * (number % 4 == 0)}
     rep.equal(judge.creeping(found["samples"]), [], "memory that comes and goes")
     for number, one in enumerate(found["samples"]):
         one["main"], one["processes"] = {**FIGURES, "descriptors": 20 + 2 * (number // 10)}, 5 + number // 10
@@ -78,6 +78,7 @@ def scenario_current(_env, rep):
     rows, text = page.load(), page.PAGE.read_text(encoding="utf-8")
     rep.equal(table.in_page(text, page.BEGIN, page.END), page.rendered(rows),
               "the table is current")
+    rep.equal(set(rows), set(page.TITLES), "each server has a run")
     for name, sides in rows.items():
         for side, found in sides.items():
             rep.equal(found["wrong"], [], f"{name} {side}: nothing was wrong")
