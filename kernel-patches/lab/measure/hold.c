@@ -4,18 +4,8 @@
  * can make too, says "held", closes them a while later, says "closed", and stays. The host
  * looks at all of the machine's memory from outside after each.
  */
+#include "../tests/pattern.h"
 #include "../tests/secret.h"
-
-/* xorshift64: as pattern() in check has it */
-static void fill(char *at, unsigned long state, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        at[i] = (char)(state >> 24);
-    }
-}
 
 int main(int argc, char **argv)
 {
@@ -31,8 +21,8 @@ int main(int argc, char **argv)
     if (patched && had != 2)
         tap_bail_out("%ld of 2 blocks can be had", had);
     for (size_t at = 0; at < 2 * BLOCK; at += PAGE)
-        fill(blocks + at + 64, seed, 512);
-    fill(page + 64, seed, 512);
+        fill(blocks + at + 64, seed);
+    fill(page + 64, seed);
     printf("held\n");
     sleep(4);
     munmap(blocks, 2 * BLOCK);

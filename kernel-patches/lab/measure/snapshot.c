@@ -10,6 +10,7 @@
  * by drivers that do not survive it. So the line goes to the console then, and the machine is
  * powered off.
  */
+#include "../tests/pattern.h"
 #include "../tests/secret.h"
 
 #include <linux/suspend_ioctls.h>
@@ -18,21 +19,9 @@
 #include <termios.h>
 #include <time.h>
 
-#define LENGTH 512
-#define CHUNK  (1UL << 20)
+#define CHUNK (1UL << 20)
 
 static unsigned long seed;
-
-/* xorshift64: what it makes is in no other place. */
-static void fill(char *at, unsigned long state)
-{
-    for (size_t i = 0; i < LENGTH; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        at[i] = (char)(state >> 24);
-    }
-}
 
 static char *map_ordinary(size_t size)
 {

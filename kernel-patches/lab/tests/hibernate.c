@@ -11,17 +11,6 @@
 #include <linux/suspend_ioctls.h>
 #include <sys/ioctl.h>
 
-static bool on_offer(void)
-{
-    char text[64] = "";
-    int fd = open("/sys/power/state", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-        tap_bail_out("/sys/power/state: %s", strerror(errno));
-    close(fd);
-    return strstr(text, "disk") != NULL;
-}
-
 static int open_snapshot(void)
 {
     return open("/dev/snapshot", O_RDONLY | O_CLOEXEC);
@@ -42,7 +31,7 @@ static int error_of_image(int snapshot)
 
 static void test_secret(size_t size, const char *what)
 {
-    tap_ok(on_offer(), "%s: before, hibernation is on offer", what);
+    tap_ok(hibernation_on_offer(), "%s: before, hibernation is on offer", what);
     int snapshot = open_snapshot();
     if (snapshot < 0)
         tap_bail_out("/dev/snapshot: %s", strerror(errno));
@@ -57,10 +46,10 @@ static void test_secret(size_t size, const char *what)
     }
     close(snapshot);
 
-    tap_ok(!on_offer(), "%s: hibernation is not on offer", what);
+    tap_ok(!hibernation_on_offer(), "%s: hibernation is not on offer", what);
     tap_ok(open_snapshot() < 0 && errno == EPERM, "%s: /dev/snapshot cannot be opened", what);
     munmap(area, size);
-    tap_ok(on_offer(), "%s: it is on offer again once that is closed", what);
+    tap_ok(hibernation_on_offer(), "%s: it is on offer again once that is closed", what);
 }
 
 int main(int argc, char **argv)

@@ -239,17 +239,6 @@ static bool has_said(const char *what)
     return length > 0 && memmem(log, (size_t)length, what, strlen(what)) != NULL;
 }
 
-static bool hibernation_on_offer(void)
-{
-    char text[64] = "";
-    int fd = open("/sys/power/state", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-        tap_bail_out("/sys/power/state: %s", strerror(errno));
-    close(fd);
-    return strstr(text, "disk") != NULL;
-}
-
 /* Last: what is lost stays lost. The block is the reservation's, or the page allocator's. */
 static void test_restore(bool from_reserve)
 {

@@ -26,28 +26,6 @@ static bool flag_of(unsigned long place, int bit)
     return flags >> bit & 1;
 }
 
-/* The call fails for memory that cannot be isolated, but marks it: what counts is the mark. */
-static void poison(unsigned long place)
-{
-    int fd = open("/sys/kernel/debug/hwpoison/corrupt-pfn", O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        tap_bail_out("corrupt-pfn: %s", strerror(errno));
-    dprintf(fd, "%#lx", place / PAGE);
-    close(fd);
-}
-
-static bool hibernation_on_offer(void)
-{
-    char text[64] = "";
-    int fd = open("/sys/power/state", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-        tap_bail_out("/sys/power/state: %s", strerror(errno));
-    close(fd);
-    return strstr(text, "disk") != NULL;
-}
-
 /* A process that has the memory; it may be told by a signal, and is ended otherwise. */
 static pid_t hold(size_t size, bool written, unsigned long *place)
 {

@@ -200,6 +200,28 @@ static __attribute__((unused)) unsigned long physical_address(const void *page)
     return count == sizeof(entry) && entry >> 63 ? (entry & ((1UL << 55) - 1)) * PAGE : 0;
 }
 
+/* Reports a memory error; the call fails for memory that cannot be isolated, but marks it. */
+static __attribute__((unused)) void poison(unsigned long place)
+{
+    int fd = open("/sys/kernel/debug/hwpoison/corrupt-pfn", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        tap_bail_out("corrupt-pfn: %s", strerror(errno));
+    dprintf(fd, "%#lx", place / PAGE);
+    close(fd);
+}
+
+static __attribute__((unused)) bool hibernation_on_offer(void)
+{
+    char text[64] = "";
+    int fd = open("/sys/power/state", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+        tap_bail_out("/sys/power/state: %s", strerror(errno));
+    close(fd);
+    return strstr(text, "disk") != NULL;
+}
+
 /* The exit status of a function run in a child. */
 static __attribute__((unused)) int status_of_child(int (*function)(void *), void *argument)
 {
