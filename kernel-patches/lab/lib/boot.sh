@@ -61,7 +61,7 @@ start_guest()
     [ -z "$monitor" ] ||
         more+=(-chardev "socket,id=monitor,path=$monitor,server=on,wait=off"
             -mon chardev=monitor,mode=control)
-    [ -z "$disk" ] || more+=(-drive "file=$disk,format=raw,if=virtio,readonly=on")
+    [ -z "$disk" ] || more+=(-drive "file=$disk,format=raw,if=virtio,readonly=$disk_readonly")
     [ "$nodes" = no ] || list_nodes "$4"
     timeout --foreground -k 5 "$5" qemu-system-x86_64 \
         -M q35 -accel tcg,thread=multi -cpu max,-la57 -smp "$cpus_given" -m "$memory_given" \

@@ -1,32 +1,57 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # the parts are sourced into one shell by run
-# A patch of kernel-patches/next on top of a base's series: --next. verified.json vouches for what
+# Patches of kernel-patches/next on top of a base's series: --next. verified.json vouches for what
 # build.sh builds, so that this is a tree of its own, which begins as a copy of the one with the series.
 
 # Trees kept of all bases and patches.
-readonly next_trees_kept=3
+readonly next_trees_kept=6
 
-# build_next BASE NAME DEBUG(yes|no): after build_kernel; leaves the tree's directory in $tree, with a
-# shared lock as build_kernel's.
+# check_next BASE NAME…: each has a patch for the base.
+check_next()
+{
+    local base=$1 name
+    shift
+    for name; do
+        [ -r "$patches_dir/next/$name-$base.patch" ] ||
+            usage_error "--next '$name': there is no kernel-patches/next/$name-$base.patch"
+    done
+}
+
+# build_next BASE DEBUG(yes|no) NAME…: after build_kernel; leaves the tree's directory in $tree, with a
+# shared lock as build_kernel's. NAME.config, if there is one, is added to the configuration.
 build_next()
 {
-    local from=$tree patch_file=$patches_dir/next/$2-$1.patch suffix=-lab-next-$2 start=$SECONDS old next_lock
-    [ "$3" = no ] || suffix=$suffix-debug
-    # As for the series, a changelog makes no other kernel; the name is in the kernel's version.
-    tree=$cache/next-${from##*/}-$({ echo "$2" && sed '1,/^---$/d' "$patch_file"; } | sha256sum | cut -c 1-16)
+    local base=$1 from=$tree patches='' fragments='' suffix='' name start=$SECONDS old next_lock
+    [ "$2" = no ] || suffix=-debug
+    shift 2
+    suffix=-lab-next$(printf -- '-%s' "$@")$suffix
+    for name; do
+        patches=$patches${patches:+$'\n'}$patches_dir/next/$name-$base.patch
+        [ ! -e "$patches_dir/next/$name.config" ] || fragments="$fragments $patches_dir/next/$name.config"
+    done
+    # As for the series, a changelog makes no other kernel; the names are in the kernel's version.
+    # shellcheck disable=SC2086 # a list of paths without spaces
+    tree=$cache/next-${from##*/}-$({
+        echo "$suffix" && xargs -d '\n' sed -s '1,/^---$/d' -- <<<"$patches"
+        [ -z "$fragments" ] || cat $fragments
+    } | sha256sum | cut -c 1-16)
     exec {next_lock}>"$tree.lock"
     flock "$next_lock"
     [ -e "$tree/done" ] || {
-        say "building $1 with $2; log: $tree/build.log"
+        say "building $base with $*; log: $tree/build.log"
         rm -rf "$tree"
         mkdir -p "$tree"
         cp -a "$from/linux" "$tree/linux"
-        apply_patches "$1" "$tree" "$patch_file"
+        apply_patches "$base" "$tree" "$patches"
+        # shellcheck disable=SC2086 # a list of paths without spaces
+        [ -z "$fragments" ] || cat $fragments >>"$tree/linux/.config"
         run_make "$tree" olddefconfig
+        # shellcheck disable=SC2086 # a list of paths without spaces
+        [ -z "$fragments" ] || check_config "$base" "$tree/linux/.config" "$(printf '%s\n' $fragments)"
         run_make "$tree" -j"$(nproc)" LOCALVERSION="$suffix" bzImage
         touch "$tree/done"
-        say "built $1 with $2 in $((SECONDS - start)) s"
+        say "built $base with $* in $((SECONDS - start)) s"
     }
     flock -s "$next_lock"
     touch "$tree"
@@ -36,12 +61,17 @@ build_next()
     done
 }
 
-# add_next_test JOB NAME: after prepare_tests; makes $command run next/NAME.c, if there is one, before the
+# add_next_tests JOB NAME…: after prepare_tests; makes $command run each next/NAME.c that there is before the
 # lab's own tests.
-add_next_test()
+add_next_tests()
 {
-    local source=$patches_dir/next/$2.c
-    [ -e "$source" ] || return 0
-    compile_test "$source" "$1/next-$2" -D_GNU_SOURCE -Wall -Wextra -Werror
-    command=("${command[@]:0:3}" "$1/next-$2" "${command[@]:3}")
+    local job=$1 name
+    local -a added=()
+    shift
+    for name; do
+        [ -e "$patches_dir/next/$name.c" ] || continue
+        compile_test "$patches_dir/next/$name.c" "$job/next-$name" -D_GNU_SOURCE -Wall -Wextra -Werror
+        added+=("$job/next-$name")
+    done
+    command=("${command[@]:0:3}" "${added[@]}" "${command[@]:3}")
 }
