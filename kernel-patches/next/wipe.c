@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wipe DISK SEED: hibernates to a swap area on the disk with secret memory in use, which is to
- * be wiped (secretmem.hibernate=wipe), and says what there is when the machine is back from the
- * image. Before: a page and a block of secret memory and a page of ordinary memory, each with a
- * pattern. The lines "wipe: WHAT NUMBER" go to the console, as the guest's other ports do not
- * survive an image; then the machine is powered off.
+ * wipe MODE SEED DISK: hibernates to a swap area with secret memory in use, which is to be
+ * wiped (secretmem.hibernate=wipe), and says what there is afterwards. Secret memory is a
+ * block, a page, an uncached page, and a page that a child shares; all have the pattern of SEED
+ * + 2, and a page of ordinary memory has that of SEED.
+ *
+ * MODE is what becomes of it. wipe: first a refusal, then an image, and the machine ends; all
+ * else is said in a later boot of it, by what is back from the image. fail: the image does not
+ * fit into the swap area. core, devices and the like: the kernel's own test of that name ends
+ * it before there is an image (/sys/power/pm_test). large: as wipe, with more than half of
+ * memory secret. lost: memory that nobody could find to leave it out.
+ *
+ * The lines "wipe: WHAT NUMBER" go to the kernel's log, as the guest's other ports do not
+ * survive an image, and the machine is powered off at the end.
  */
+#include "../lab/tests/pattern.h"
 #include "../lab/tests/secret.h"
 
 #include <poll.h>
@@ -15,36 +24,46 @@
 #include <stdlib.h>
 #include <sys/reboot.h>
 #include <sys/swap.h>
-#include <termios.h>
 
-#define LENGTH 512
 #define POLICY "/sys/module/secretmem/parameters/hibernate"
+/* Of a guest that has 640 MiB. */
+#define LARGE (400UL << 20)
 
-static int console;
+struct area {
+    const char *name;
+    size_t size;
+    unsigned flags;
+    int fd;
+    char *at;
+};
+
+static struct area areas[] = {
+    {.name = "block", .size = BLOCK},
+    {.name = "page", .size = PAGE},
+    {.name = "uncached", .size = PAGE, .flags = UNCACHED},
+    {.name = "shared", .size = PAGE},
+};
+
+#define AREAS  (sizeof(areas) / sizeof(areas[0]))
+#define SHARED (&areas[3])
+
+static int messages;
+static unsigned long seed;
+static char ordinary[PAGE] __attribute__((aligned(PAGE)));
 static sigjmp_buf back;
-
-/* xorshift64, as check has it: what it makes is in no other place. */
-static void fill(char *at, unsigned long state)
-{
-    for (size_t i = 0; i < LENGTH; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        at[i] = (char)(state >> 24);
-    }
-}
 
 static __attribute__((format(printf, 1, 2))) void say(const char *text, ...)
 {
-    char line[128];
+    /* As urgent as can be, so that the console has it. One write() is one line of the log. */
+    char line[128] = "<0>wipe: ";
+    int start = (int)strlen(line);
     va_list list;
 
     va_start(list, text);
-    int length = vsnprintf(line, sizeof(line), text, list);
+    int length = start + vsnprintf(line + start, sizeof(line) - start, text, list);
     va_end(list);
-    if (dprintf(console, "\nwipe: %.*s\n", length, line) < 0)
+    if (length >= (int)sizeof(line) || write(messages, line, (size_t)length) != length)
         _exit(1);
-    tcdrain(console);
 }
 
 static void on_signal(int number)
@@ -52,23 +71,90 @@ static void on_signal(int number)
     siglongjmp(back, number);
 }
 
-/* The signal that a read of a page raises, or 0. */
-static int signal_of(const char *page)
+/* The signal that a read raises, or 0. */
+static int signal_of(const char *at)
 {
     int number = sigsetjmp(back, 1);
 
     if (number == 0)
-        (void)*(const volatile char *)page;
+        (void)*(const volatile char *)at;
     return number;
 }
 
-static char *map_file(int *fd, size_t size)
+static void make(struct area *area)
 {
-    *fd = secret_file(size, 0);
-    char *area = map_aligned(*fd, size);
+    area->fd = secret_file(area->size, area->flags);
+    area->at = map_aligned(area->fd, area->size);
+    ask_for_blocks(area->at, area->size);
+    fill(area->at, seed + 2);
+    fill(area->at + area->size - LENGTH, seed + 2);
+}
 
-    ask_for_blocks(area, size);
-    return area;
+/* -SIGNAL, or whether all that was written is there. */
+static int content_of(const struct area *area)
+{
+    char expected[LENGTH];
+    int number = signal_of(area->at);
+
+    if (number == 0)
+        number = signal_of(area->at + area->size - LENGTH);
+    if (number != 0)
+        return -number;
+    fill(expected, seed + 2);
+    return memcmp(area->at, expected, LENGTH) == 0 &&
+           memcmp(area->at + area->size - LENGTH, expected, LENGTH) == 0;
+}
+
+static int events_of(int fd, int timeout)
+{
+    struct pollfd wait = {.fd = fd};
+
+    return poll(&wait, 1, timeout) > 0 ? wait.revents : 0;
+}
+
+/* errno of a new mapping, or 0. */
+static int error_of_mapping(int fd)
+{
+    char *again = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (again == MAP_FAILED)
+        return errno;
+    munmap(again, PAGE);
+    return 0;
+}
+
+/* Waits for the descriptor that both have, with nothing but poll(), and touches the page. */
+static pid_t start_child(void)
+{
+    int ends[2];
+    char ready = 0;
+    pid_t child;
+
+    if (pipe(ends) != 0 || (child = fork()) < 0)
+        tap_bail_out("fork: %s", strerror(errno));
+    if (child == 0) {
+        if (mlockall(MCL_CURRENT) != 0 || write(ends[1], "", 1) != 1)
+            _exit(100);
+        int events = events_of(SHARED->fd, 120000);
+        _exit(events == POLLERR ? signal_of(SHARED->at) : 101);
+    }
+    if (read(ends[0], &ready, 1) != 1)
+        tap_bail_out("the child did not start");
+    close(ends[0]);
+    close(ends[1]);
+    return child;
+}
+
+/* What the child has ended with; one that is still waiting was told nothing. */
+static int end_of_child(pid_t child, bool told)
+{
+    int status = 0;
+
+    if (!told)
+        kill(child, SIGTERM);
+    if (waitpid(child, &status, 0) != child)
+        return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 static int hibernate(void)
@@ -76,61 +162,147 @@ static int hibernate(void)
     int fd = open("/sys/power/state", O_WRONLY | O_CLOEXEC);
     int error = fd < 0 || write(fd, "disk", 4) != 4 ? errno : 0;
 
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return error;
 }
 
-static void look(char *block, char *page, int fd)
+/* How many pages of secret memory a limit leaves, which are all of it if nothing is charged. */
+static long room_of_limit(void)
 {
-    struct pollfd wait = {.fd = fd};
-    char *again = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    char *area = map_plain(128 * PAGE, 0);
+    set_memlock(64 * PAGE);
+    long had = (long)populate(area, 128);
 
-    say("mmap %d", again == MAP_FAILED ? errno : 0);
-    say("poll %d", poll(&wait, 1, 0) == 1 ? wait.revents : 0);
-    say("block %d", signal_of(block));
-    say("blockend %d", signal_of(block + BLOCK - PAGE));
-    say("page %d", signal_of(page));
+    munmap(area, 128 * PAGE);
+    return had;
+}
+
+static void look_at_new(void)
+{
+    struct area fresh[] = {{.size = BLOCK}, {.size = PAGE}};
+    int good = 0;
+
+    for (int i = 0; i < 2; i++) {
+        make(&fresh[i]);
+        good += content_of(&fresh[i]) == 1 && events_of(fresh[i].fd, 0) == 0;
+    }
+    say("new %d", good);
+    say("newblocks %ld", counter("blocks"));
+    for (int i = 0; i < 2; i++) {
+        munmap(fresh[i].at, fresh[i].size);
+        close(fresh[i].fd);
+    }
+}
+
+static void look_at_old(pid_t child, bool wiped)
+{
+    char expected[LENGTH], path[64];
+
+    fill(expected, seed);
+    say("ordinary %d", memcmp(ordinary, expected, LENGTH) == 0);
+    for (size_t i = 0; i < AREAS; i++) {
+        say("%s %d", areas[i].name, content_of(&areas[i]));
+        say("%s.mmap %d", areas[i].name, error_of_mapping(areas[i].fd));
+        say("%s.poll %d", areas[i].name, events_of(areas[i].fd, 0));
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", areas[i].fd);
+        say("%s.wiped %ld", areas[i].name, proc_value(path, "secret-wiped"));
+    }
+    say("child %d", end_of_child(child, wiped));
+    /* What the wiped files have is theirs until they end. */
+    say("held %ld", counter("blocks") * 512 + counter("pages"));
+}
+
+static void close_all(void)
+{
+    for (size_t i = 0; i < AREAS; i++) {
+        munmap(areas[i].at, areas[i].size);
+        close(areas[i].fd);
+    }
+}
+
+static void look_at_rest(void)
+{
+    say("left %ld", counter("blocks") + counter("pages") + counter("lost"));
+    look_at_new();
+    say("room %ld", room_of_limit());
+    say("leftagain %ld", counter("blocks") + counter("pages") + counter("lost"));
+    write_text(POLICY, "refuse");
+    say("offered %d", hibernation_on_offer());
+    say("tainted %ld", read_number("/proc/sys/kernel/tainted"));
+}
+
+/* A page of a process that ends after the hardware has given it up. */
+static void lose_a_page(void)
+{
+    unsigned long place = 0;
+    int ends[2], status;
+    pid_t child;
+
+    if (pipe(ends) != 0 || (child = fork()) < 0)
+        tap_bail_out("fork: %s", strerror(errno));
+    if (child == 0) {
+        char *page = map_plain(PAGE, 0);
+        page[0] = 1;
+        place = physical_address(page);
+        if (write(ends[1], &place, sizeof(place)) != sizeof(place))
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    if (read(ends[0], &place, sizeof(place)) != sizeof(place) || place == 0)
+        tap_bail_out("the page of a child cannot be found");
+    poison(place);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    say("lost %ld", counter("lost"));
+}
+
+static void prepare(const char *mode, const char *disk)
+{
+    fill(ordinary, seed);
+    /* Refused once there is secret memory. */
+    write_text("/sys/power/disk", "shutdown");
+    for (size_t i = 0; i < AREAS; i++)
+        make(&areas[i]);
+    if (strcmp(mode, "large") == 0) {
+        char *much = map_secret(LARGE, 0);
+        say("large %d", populate(much, LARGE / PAGE) == LARGE / PAGE);
+    }
+    if (strcmp(mode, "lost") == 0)
+        lose_a_page();
+    say("blocks %ld", counter("blocks"));
+    if (swapon(disk, 0) != 0 || mlockall(MCL_CURRENT) != 0)
+        tap_bail_out("swapon %s: %s", disk, strerror(errno));
+    if (strcmp(mode, "wipe") == 0)
+        say("refused %d", hibernate());
+    write_text(POLICY, "wipe");
 }
 
 int main(int argc, char **argv)
 {
-    static char ordinary[2 * PAGE], expected[LENGTH];
-    int block_fd, page_fd;
-
-    console = open("/dev/ttyS0", O_WRONLY | O_NOCTTY | O_CLOEXEC);
-    if (argc != 3 || console < 0)
-        tap_bail_out("usage: wipe DISK SEED");
-    unsigned long seed = strtoul(argv[2], NULL, 10);
+    messages = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+    if (argc != 4 || messages < 0)
+        tap_bail_out("usage: wipe MODE SEED DISK");
+    const char *mode = argv[1];
+    bool wiped = strcmp(mode, "wipe") == 0 || strcmp(mode, "large") == 0;
+    seed = strtoul(argv[2], NULL, 10);
     patched = true;
     set_memlock(RLIM_INFINITY);
     signal(SIGBUS, on_signal);
-    fill(ordinary, seed);
-    char *block = map_file(&block_fd, BLOCK), *page = map_file(&page_fd, PAGE);
-    fill(block, seed + 2);
-    fill(block + BLOCK - PAGE, seed + 2);
-    fill(page, seed + 2);
-    if (swapon(argv[1], 0) != 0 || mlockall(MCL_CURRENT) != 0)
-        tap_bail_out("swapon %s: %s", argv[1], strerror(errno));
-    say("blocks %ld", counter("blocks"));
-    write_text("/sys/power/disk", "shutdown");
-    say("refused %d", hibernate());
-    write_text(POLICY, "wipe");
-    int error = hibernate();
+    prepare(mode, argv[3]);
+    if (!wiped && strcmp(mode, "fail") != 0 && strcmp(mode, "lost") != 0)
+        write_text("/sys/power/pm_test", mode);
+    pid_t child = start_child();
 
-    /* In the first boot only if no image was made. */
+    /* The end of the first boot, if an image is made and written. */
+    int error = hibernate();
     say("back %d", error);
-    fill(expected, seed);
-    say("ordinary %d", memcmp(ordinary, expected, LENGTH) == 0);
-    look(block, page, page_fd);
-    char *fresh = map_plain(PAGE, 0);
-    say("fresh %d", signal_of(fresh));
-    munmap(fresh, PAGE);
-    munmap(block, BLOCK);
-    munmap(page, PAGE);
-    close(block_fd);
-    close(page_fd);
-    say("left %ld", counter("blocks") + counter("pages") + counter("lost"));
-    say("tainted %ld", read_number("/proc/sys/kernel/tainted"));
+    look_at_old(child, wiped);
+    if (strcmp(mode, "large") != 0) {
+        close_all();
+        look_at_rest();
+    }
     say("end 0");
     reboot(RB_POWER_OFF);
     return 1;
