@@ -109,8 +109,8 @@ int main(int argc, char **argv)
         for (int memory = 0; memory < MEMORIES; memory++) {
             qsort(times[memory], (size_t)rounds[memory], sizeof(double), ascending);
             printf("%-16s %-16s %8.1f ms (%.1f to %.1f)\n", act_names[act],
-                   memory_names[memory], times[memory][ROUNDS / 2], times[memory][0],
-                   times[memory][ROUNDS - 1]);
+                   memory_names[memory], times[memory][rounds[memory] / 2], times[memory][0],
+                   times[memory][rounds[memory] - 1]);
             fflush(stdout);
         }
     }

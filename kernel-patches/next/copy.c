@@ -121,25 +121,25 @@ static void grandchild(void)
     if (pid == 0) {
         area[0] = 99;
         if (child() == 0) {
-            wait_for(2);
+            wait_for(3);
             board->found = area[0] == 99 && is_filled(area + PAGE, PAGES - 1, 2);
-            go_on(3);
+            go_on(4);
             _exit(0);
         }
         area[0] = 77;
         area[PAGE] = 78;
-        wait_for(1);
+        go_on(1);
+        wait_for(2);
         _exit(area[0] == 77 && area[PAGE] == 78);
     }
+    wait_for(1);
     fill(area, PAGES, 50);
-    go_on(1);
+    go_on(2);
     private_ok(status_of(pid) == 1, "a child that has children keeps its writes");
     fill(area, PAGES, 51);
-    go_on(2);
-    wait_for(3);
-    private_ok(
-        board->found,
-        "a grandchild sees what its parent had, through an untouched copy, when that is gone");
+    go_on(3);
+    wait_for(4);
+    private_ok(board->found, "a grandchild sees its parent's data after that is gone");
     munmap(area, PAGES * PAGE);
 }
 
