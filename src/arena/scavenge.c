@@ -3,9 +3,7 @@
 #include "arena/empty.h"
 #include "arena/page_runs.h"
 #include "base/counters.h"
-#include <errno.h>
-#include <sys/auxv.h>
-#include <time.h>
+#include "os/coarse_clock.h"
 
 #define STEP_PAGES 64  /* emptied at once, while other threads wait for the partition */
 #define STEP_RUNS  16  /* released at once */
@@ -225,36 +223,16 @@ static void end_period(uint32_t live)
     make_plan(gained);
 }
 
-/*
- * The time in milliseconds, without a system call, or 0 where that cannot be had. Keeps errno,
- * because free() does.
- */
-static uint64_t clock_now(void)
-{
-    static int has_clock; /* 0: not asked yet; threads may ask at once, and learn the same */
-    struct timespec now = {0};
-    int error = errno, has = __atomic_load_n(&has_clock, __ATOMIC_RELAXED);
-
-    if (has == 0) {
-        has = getauxval(AT_SYSINFO_EHDR) ? 1 : -1;
-        __atomic_store_n(&has_clock, has, __ATOMIC_RELAXED);
-    }
-    if (has < 0 || clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0)
-        now = (struct timespec){0};
-    errno = error;
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 bool sm_scavenge_due(void)
 {
     uint64_t end = __atomic_load_n(&period_end, __ATOMIC_RELAXED);
 
-    return sm_arena.span && clock_now() > end;
+    return sm_arena.span && sm_coarse_clock() > end;
 }
 
 void sm_scavenge_begin(uint64_t live)
 {
-    uint64_t now = clock_now();
+    uint64_t now = sm_coarse_clock();
 
     if (!sm_empty_is_possible() || !sm_lock_try(&plan_lock))
         return;

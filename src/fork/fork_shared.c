@@ -5,6 +5,7 @@
 #include "heap/thread_cache.h"
 #include "log/lapse.h"
 #include "log/log.h"
+#include "os/coarse_clock.h"
 #include "os/pages.h"
 #include "os/process_age.h"
 #include "os/seccomp_calls.h"
@@ -40,7 +41,7 @@ static void *old_list;
 static bool registered;
 
 static long dead_before; /* a child that was dead when the fork began, 0: none */
-static uint64_t began;   /* the time since boot at which it began */
+static uint64_t began;   /* the time at which it began (sm_coarse_clock), 0: unknown */
 
 /* Whether no filter forbids what parent and child need. */
 static bool shared_is_possible(void)
@@ -88,7 +89,7 @@ struct sm_fork_shared *sm_fork_shared_take(void)
         shared = sm_pages_shared(sm_os_page);
     if (shared) {
         dead_before = dead_child();
-        began = sm_since_boot();
+        began = sm_coarse_clock();
     }
     return shared;
 }
@@ -131,7 +132,8 @@ static bool new_dead_child(void)
 {
     long dead = dead_child();
 
-    return dead != 0 && dead != dead_before && sm_process_began_after(dead, began);
+    return dead != 0 && dead != dead_before &&
+           sm_process_age(dead) <= sm_coarse_clock() - began + SM_AGE_ERROR;
 }
 
 void sm_fork_shared_wait(struct sm_fork_shared *shared)

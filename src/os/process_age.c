@@ -3,34 +3,19 @@
 #include "base/format.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <time.h>
 
-#define BEGAN_FIELD 22 /* of /proc/PID/stat */
+#define BEGAN_FIELD 22 /* of /proc/PID/stat, in ticks since boot */
 
-uint64_t sm_since_boot(void)
+/* Reads the beginning of a file of /proc. Returns whether there was one. */
+static bool read_text(const char *path, char *text, size_t size)
 {
-    struct timespec now = {0};
-    int error = errno;
-
-    if (!getauxval(AT_SYSINFO_EHDR) || clock_gettime(CLOCK_BOOTTIME, &now) != 0)
-        now = (struct timespec){0};
-    errno = error;
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Reads the beginning of /proc/PID/stat. Returns whether there was one. */
-static bool read_stat(long pid, char *text, size_t size)
-{
-    char path[32];
     long fd, length;
 
     if (sm_seccomp_forbids(SM_CALL_OPENAT) || sm_seccomp_forbids(SM_CALL_CLOSE))
         return false;
-    sm_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
     fd = sm_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (sm_failed(fd))
         return false;
@@ -42,20 +27,53 @@ static bool read_stat(long pid, char *text, size_t size)
     return true;
 }
 
-bool sm_process_began_after(long pid, uint64_t milliseconds)
+static const char *number(const char *at, uint64_t *value)
 {
-    uint64_t ticks = 0, tick = 1000 / sm_max(getauxval(AT_CLKTCK), 1UL);
-    char text[512], *at;
+    for (*value = 0; *at >= '0' && *at <= '9'; at++)
+        *value = *value * 10 + (uint64_t)(*at - '0');
+    return at;
+}
 
-    /* The second field is a name, which may contain anything. */
-    if (!read_stat(pid, text, sizeof(text)) || !(at = strrchr(text, ')')))
+/* In milliseconds since boot. */
+static bool read_began(long pid, uint64_t *began)
+{
+    char path[32], text[512];
+    const char *at;
+
+    sm_format(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (!read_text(path, text, sizeof(text)))
         return false;
-    for (unsigned field = 2; field < BEGAN_FIELD; field++) {
+    /* The second field is a name, which may contain anything. */
+    at = strrchr(text, ')');
+    for (unsigned field = 2; at && field < BEGAN_FIELD; field++)
         at = strchr(at + 1, ' ');
-        if (!at)
-            return false;
-    }
-    for (at++; *at >= '0' && *at <= '9'; at++)
-        ticks = ticks * 10 + (uint64_t)(*at - '0');
-    return *at == ' ' && (ticks + 1) * tick > milliseconds;
+    if (!at || *number(at + 1, began) != ' ')
+        return false;
+    *began *= 1000 / sm_max(getauxval(AT_CLKTCK), 1UL);
+    return true;
+}
+
+/* The time since boot, in milliseconds: "SECONDS.HUNDREDTHS ...". */
+static bool read_uptime(uint64_t *uptime)
+{
+    uint64_t hundredths;
+    char text[64];
+    const char *at;
+
+    if (!read_text("/proc/uptime", text, sizeof(text)))
+        return false;
+    at = number(text, uptime);
+    if (*at != '.' || *number(at + 1, &hundredths) != ' ')
+        return false;
+    *uptime = *uptime * 1000 + hundredths * 10;
+    return true;
+}
+
+uint64_t sm_process_age(long pid)
+{
+    uint64_t began, now;
+
+    if (!read_began(pid, &began) || !read_uptime(&now))
+        return SM_AGE_UNKNOWN;
+    return now > began ? now - began : 0;
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a process began. */
+/* How long ago a process began. */
 #ifndef SM_OS_PROCESS_AGE_H
 #define SM_OS_PROCESS_AGE_H
 
 #include "base/common.h"
 
-/* The time since boot in milliseconds, without a system call; 0 where that cannot be had. */
-uint64_t sm_since_boot(void);
+#define SM_AGE_UNKNOWN UINT64_MAX
+#define SM_AGE_ERROR   20 /* milliseconds: the kernel shows hundredths of a second */
 
 /*
- * Whether a process, which may have ended without being waited for, began at a time since boot
- * or later. False also if that is not known (no /proc, a filter). The kernel counts in
- * hundredths of a second, so it may have begun so much earlier. Keeps errno.
+ * The age in milliseconds of a process, which may have ended without being waited for, or
+ * SM_AGE_UNKNOWN (no /proc, a filter).
  */
-bool sm_process_began_after(long pid, uint64_t milliseconds);
+uint64_t sm_process_age(long pid);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define LATE  1800000 /* microseconds: longer than the second after which a parent looks */
 #define SOON  500000
+#define OLDER 100000
 #define LEAST 3 /* seconds, less than a parent's patience with a child that lives */
 
 static enum { PROMPT, IS_LATE, IS_KILLED } child_is;
@@ -61,6 +62,8 @@ static void another_ends(void *arg)
         usleep(SOON);
         _exit(0);
     }
+    /* The kernel shows ages in hundredths of a second. */
+    usleep(OLDER);
     p = secret();
     child_is = IS_LATE;
     CHECK(late_outcome(p) == 0);
