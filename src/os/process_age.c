@@ -27,7 +27,7 @@ static bool read_text(const char *path, char *text, size_t size)
     return true;
 }
 
-static const char *number(const char *at, uint64_t *value)
+static const char *decimal(const char *at, uint64_t *value)
 {
     for (*value = 0; *at >= '0' && *at <= '9'; at++)
         *value = *value * 10 + (uint64_t)(*at - '0');
@@ -47,7 +47,7 @@ static bool read_began(long pid, uint64_t *began)
     at = strrchr(text, ')');
     for (unsigned field = 2; at && field < BEGAN_FIELD; field++)
         at = strchr(at + 1, ' ');
-    if (!at || *number(at + 1, began) != ' ')
+    if (!at || *decimal(at + 1, began) != ' ')
         return false;
     *began *= 1000 / sm_max(getauxval(AT_CLKTCK), 1UL);
     return true;
@@ -62,8 +62,8 @@ static bool read_uptime(uint64_t *uptime)
 
     if (!read_text("/proc/uptime", text, sizeof(text)))
         return false;
-    at = number(text, uptime);
-    if (*at != '.' || *number(at + 1, &hundredths) != ' ')
+    at = decimal(text, uptime);
+    if (*at != '.' || *decimal(at + 1, &hundredths) != ' ')
         return false;
     *uptime = *uptime * 1000 + hundredths * 10;
     return true;
