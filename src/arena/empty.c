@@ -50,20 +50,22 @@ bool sm_empty_is_reversible(unsigned p)
            (!sm_backing_secret(p) || sm_pages_can_map(sm_backing_flags(p)));
 }
 
-/* A page that was never touched is only locked if it is secret. */
-static bool may_go(const struct sm_page *page, unsigned kinds)
-{
-    return !page->copied && (kinds & SM_KIND_BIT(page->kind) ||
-                             (page->kind == SM_KIND_LOCKED && !page->present));
-}
-
-/* Whether a chunk is a file, which the kernel takes back when it is unmapped, of these kinds.
+/*
+ * Whether a chunk is a file, which the kernel takes back when it is unmapped, with pages of
+ * these kinds. A secret page that was never touched holds nothing that could be lost, but a
+ * chunk of such pages only stays: nothing is gained by it.
  */
 static bool chunk_may_go(uint32_t page, uint32_t end, unsigned kinds)
 {
-    while (page < end && may_go(&sm_arena.pages[page], kinds))
-        page++;
-    return page == end;
+    bool gain = kinds == SM_KINDS_ALL;
+
+    for (; page < end; page++) {
+        const struct sm_page *entry = &sm_arena.pages[page];
+        if (entry->copied || (entry->present && !(kinds & SM_KIND_BIT(entry->kind))))
+            return false;
+        gain = gain || entry->kind != SM_KIND_SECRET;
+    }
+    return gain;
 }
 
 /* Whether all that follows in a page's chunk is without memory. */
