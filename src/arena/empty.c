@@ -32,16 +32,15 @@ static bool can_lock(void)
  */
 unsigned sm_empty_kinds(unsigned p)
 {
-    unsigned kinds =
-        SM_KIND_BIT(SM_KIND_NONE) | SM_KIND_BIT(SM_KIND_PLAIN) | SM_KIND_BIT(SM_KIND_ORDINARY);
+    unsigned plain = SM_KIND_BIT(SM_KIND_PLAIN);
 
     if (!sm_empty_is_possible())
         return 0;
     if (!sm_backing_secret(p) || sm_pages_probe(sm_backing_flags(p)) == 0)
         return SM_KINDS_ALL;
     if (sm_counted(&sm_stats.pages[SM_KIND_LOCKED]) && can_lock())
-        return kinds | SM_KIND_BIT(SM_KIND_LOCKED);
-    return sm_counted(&sm_stats.pages[SM_KIND_PLAIN]) ? kinds : 0;
+        return plain | SM_KIND_BIT(SM_KIND_LOCKED);
+    return sm_counted(&sm_stats.pages[SM_KIND_PLAIN]) ? plain : 0;
 }
 
 bool sm_empty_is_reversible(unsigned p)

@@ -17,8 +17,10 @@ bool sm_empty_is_possible(void);
  */
 unsigned sm_empty_kinds(unsigned part);
 
-/* Whether all kinds may be emptied where the limit of locked memory is reached, so that no page
- * can be tried. */
+/*
+ * Whether all kinds may be emptied where the limit of locked memory is reached, so that no page
+ * can be tried.
+ */
 bool sm_empty_is_reversible(unsigned part);
 
 /*
