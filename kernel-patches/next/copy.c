@@ -54,11 +54,7 @@ static void protection(void)
 
     fill(area, PAGES, 1);
     board->stage = 0;
-    pid = child();
-    if (pid == 0) {
-        wait_for(1);
-        _exit(is_filled(area, PAGES, 1));
-    }
+    pid = reader(area, PAGES, 1);
     if (mprotect(area, PAGES * PAGE, PROT_READ) ||
         mprotect(area, PAGES * PAGE, PROT_READ | PROT_WRITE))
         tap_bail_out("mprotect: %s", strerror(errno));
@@ -176,17 +172,6 @@ static void many(int children, size_t pages, const char *what)
     free(pids);
 }
 
-static pid_t reader(const char *area, int value)
-{
-    pid_t pid = child();
-
-    if (pid == 0) {
-        wait_for(1);
-        _exit(is_filled(area, 1, value));
-    }
-    return pid;
-}
-
 /*
  * Where the snapshot of the newest child goes when that ends, an older one takes its place: no
  * child that follows may be put behind that, although nothing was written in between.
@@ -200,14 +185,14 @@ static void after_one(void)
     board->stage = 0;
     for (int i = 0; i < 3; i++) {
         fill(area, 1, i + 1);
-        pids[i] = reader(area, i + 1);
+        pids[i] = reader(area, 1, i + 1);
     }
     kill(pids[2], SIGKILL);
     status_of(pids[2]);
     usleep(100000);
-    pids[2] = reader(area, 3);
+    pids[2] = reader(area, 1, 3);
     fill(area, 1, 4);
-    pids[3] = reader(area, 4);
+    pids[3] = reader(area, 1, 4);
     fill(area, 1, 5);
     go_on(1);
     for (int i = 0; i < 4; i++)
@@ -346,11 +331,7 @@ static void other_flags(void)
     area = map_plain(PAGES * PAGE, flag | UNCACHED);
     fill(area, PAGES, 1);
     board->stage = 0;
-    pid = child();
-    if (pid == 0) {
-        wait_for(1);
-        _exit(is_filled(area, PAGES, 1));
-    }
+    pid = reader(area, PAGES, 1);
     fill(area, PAGES, 2);
     go_on(1);
     tap_ok(status_of(pid) == 1 && is_filled(area, PAGES, 2), "uncached memory is copied too");

@@ -66,6 +66,18 @@ static pid_t child(void)
     return pid;
 }
 
+/* A child that looks, at stage 1, whether the area is filled as it was. */
+static pid_t reader(const char *area, size_t pages, int value)
+{
+    pid_t pid = child();
+
+    if (pid == 0) {
+        wait_for(1);
+        _exit(is_filled(area, pages, value));
+    }
+    return pid;
+}
+
 /* The exit status, or 128 and the signal. */
 static int status_of(pid_t pid)
 {

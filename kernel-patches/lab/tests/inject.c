@@ -209,16 +209,12 @@ static void test_charge(const char *function)
 static void test_kmemleak(void)
 {
     static const char path[] = "/sys/kernel/debug/kmemleak";
-    char text[512] = "";
-    int fd;
+    char text[512];
 
     sleep(6);
     write_text(path, "scan");
     write_text(path, "scan");
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-        tap_bail_out("%s: %s", path, strerror(errno));
-    close(fd);
+    read_text(path, text, sizeof(text));
     tap_ok(text[0] == '\0', "kmemleak suspects nothing");
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         printf("# %s\n", line);

@@ -11,13 +11,7 @@
 /* Whether the nodes are made up by the kernel, with all CPUs on the first. */
 static __attribute__((unused)) bool fake_nodes(void)
 {
-    char text[4096] = "";
-    int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-        tap_bail_out("/proc/cmdline: %s", strerror(errno));
-    close(fd);
-    return strstr(text, "numa=fake") != NULL;
+    return file_says("/proc/cmdline", "numa=fake");
 }
 
 /* Goes to a CPU for good; answers its node. */

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/*
+ * More than all vector registers hold: those of a process are in the kernel's memory at times.
+ */
 #define LENGTH 512
 
 /* xorshift64, as pattern() in lib/guests.py: what it makes is in no other place. */

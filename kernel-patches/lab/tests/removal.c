@@ -10,12 +10,9 @@
  */
 #include "cpu.h"
 #include "kcore.h"
+#include "pattern.h"
 
 #include <time.h>
-
-/* More than all vector registers hold: those of a process are in the kernel's memory at times.
- */
-#define LENGTH 512
 
 /* In secret memory, all of it. */
 static struct {
@@ -26,16 +23,11 @@ static struct {
 /* Made here: what /dev/urandom gives has passed through the kernel's own memory. */
 static void make_pattern(char *at)
 {
-    static unsigned long state;
+    static unsigned long seed;
 
-    if (!state)
-        state = (unsigned long)getpid() * 0x9e3779b97f4a7c15 + (unsigned long)time(NULL);
-    for (int i = 0; i < LENGTH; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        at[i] = (char)(state >> 24);
-    }
+    if (!seed)
+        seed = (unsigned long)getpid() * 0x9e3779b97f4a7c15 + (unsigned long)time(NULL);
+    fill(at, seed += 2);
 }
 
 static void search(long *secret, long *ordinary)

@@ -211,15 +211,29 @@ static __attribute__((unused)) void poison(unsigned long place)
     close(fd);
 }
 
+/* The beginning of a file, which must be there. */
+static __attribute__((unused)) void read_text(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, size - 1);
+
+    if (length < 0)
+        tap_bail_out("%s: %s", path, strerror(errno));
+    close(fd);
+    text[length] = '\0';
+}
+
+static __attribute__((unused)) bool file_says(const char *path, const char *word)
+{
+    char text[4096];
+
+    read_text(path, text, sizeof(text));
+    return strstr(text, word) != NULL;
+}
+
 static __attribute__((unused)) bool hibernation_on_offer(void)
 {
-    char text[64] = "";
-    int fd = open("/sys/power/state", O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-        tap_bail_out("/sys/power/state: %s", strerror(errno));
-    close(fd);
-    return strstr(text, "disk") != NULL;
+    return file_says("/sys/power/state", "disk");
 }
 
 /* The exit status of a function run in a child. */
