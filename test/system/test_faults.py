@@ -17,36 +17,43 @@ def check_base(rep, base):
            "without a fault: protected, and nothing is said", "\n".join([*complaints, str(base)]))
 
 
-def each_call(env, rep, server, wanted, only=()):
+def each_call(env, rep, server, required, wanted, only=()):
     """Each call fails once, with each error that it can have. only: options of faults that choose calls"""
     if environment.LONG:
         report.more_time(LONG_SECONDS)
     identity = keys.Identity(env, "rsa")
-    for required in False, True:
-        base = server(env, identity, only, required)
-        check_base(rep, base)
-        every = [(number, name, error) for number, name, errors in base.calls()
-                 for error in range(errors)]
-        rep.note(f"{len(base.calls())} calls, {len(every)} faults")
-        jobs = [(f"{name} {number}, error {error}",
-                 lambda number=number, error=error: server(
-                     env, identity, [*only, "--nth", number, "--error", error], required, base))
-                for number, name, error in faults.sample_each(every, wanted, lambda one: one[1])]
-        faults.try_all(rep, "required" if required else "not required", jobs)
+    base = server(env, identity, only, required)
+    check_base(rep, base)
+    every = [(number, name, error) for number, name, errors in base.calls() for error in range(errors)]
+    rep.note(f"{len(base.calls())} calls, {len(every)} faults")
+    jobs = [(f"{name} {number}, error {error}",
+             lambda number=number, error=error: server(
+                 env, identity, [*only, "--nth", number, "--error", error], required, base))
+            for number, name, error in faults.sample_each(every, wanted, lambda one: one[1])]
+    faults.try_all(rep, "required" if required else "not required", jobs)
 
 
 def scenario_s_server(env, rep):
-    each_call(env, rep, faults.SServer, 2)
+    each_call(env, rep, faults.SServer, False, 2)
+
+
+def scenario_s_server_required(env, rep):
+    each_call(env, rep, faults.SServer, True, 2)
 
 
 def scenario_nginx(env, rep):
-    each_call(env, rep, faults.Nginx, 1)
+    each_call(env, rep, faults.Nginx, False, 1)
+
+
+def scenario_nginx_required(env, rep):
+    each_call(env, rep, faults.Nginx, True, 1)
 
 
 def scenario_nginx_recycled(env, rep):
     """The calls of copies in pages that an ended child had."""
     only = [part for name in ("shmget", "shmat", "shmctl", "mincore", "mremap") for part in ("--call", name)]
-    each_call(env, rep, faults.Recycling, 2, only)
+    for required in False, True:
+        each_call(env, rep, faults.Recycling, required, 2, only)
 
 
 def at_random(env, rep, server, wanted):
