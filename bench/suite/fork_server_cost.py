@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from harness import environment, figures, keys, programs, tls
-from harness.process import alive, program
+from harness.process import program
 from suite import process
 from suite.context import FORK_SIDES, RECYCLED, SIDES
 from suite.errors import BenchError
@@ -165,8 +165,8 @@ def _check(context, side, server):
             try:
                 context.check_side(side, pid, server.name, least, preload)
             except BenchError:
-                # PostgreSQL starts and ends helpers as it likes.
-                if alive(pid):
+                # PostgreSQL starts and ends helpers as it likes, and Apache children.
+                if process.has_memory(pid):
                     raise
     for line in (server.child.err + server.log()).splitlines():
         context.hear(line)

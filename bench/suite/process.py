@@ -45,6 +45,14 @@ def _read(pid, name):
         raise BenchError(f"cannot read /proc/{pid}/{name}: {error.strerror}") from error
 
 
+def has_memory(pid):
+    """Whether the process has a program. One that ends loses its memory before it is gone."""
+    try:
+        return bool(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return False
+
+
 def maps_file(pid, path):
     """Whether the process has the file mapped."""
     wanted = os.path.realpath(path)
