@@ -179,8 +179,10 @@ verify()
     [ "$base" != 6.12 ] || check "kernel $base: a kernel that checks itself" \
         thorough "$base" debug $lab/check --debug "$base"
     check "kernel $base: every part of the lab" thorough "$base" parts $lab/check --quick "$base"
+    check "kernel $base: hibernation that wipes secret memory" \
+        thorough "$base" hibernation $lab/check-hibernation "$base"
 }
-thorough_parts="compile debug parts"
+thorough_parts="compile debug parts hibernation"
 
 # thorough BASE PART COMMAND…: keeps its output, with the time it took.
 thorough()

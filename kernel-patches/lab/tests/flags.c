@@ -40,7 +40,9 @@ static void test_acceptance(void)
     tap_ok(error(UNCACHED) == wanted, "UNCACHED is %s", patched ? "accepted" : "refused");
     tap_ok(error(UNCACHED | O_CLOEXEC) == wanted, "so is UNCACHED with O_CLOEXEC");
     tap_ok(error(1) == EINVAL, "1, which early versions had, is refused");
-    tap_ok(error(1 | UNCACHED) == EINVAL && error(4) == EINVAL, "and so are others");
+    tap_ok(error(COPY) == wanted && error(COPY | UNCACHED) == wanted, "COPY is %s",
+           patched ? "accepted" : "refused");
+    tap_ok(error(1 | UNCACHED) == EINVAL && error(8) == EINVAL, "other flags are refused");
     if (!patched)
         return;
     tap_ok(status_of_child(error_for_nobody, &none) == 0, "nobody may do without a flag");

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define UNCACHED 2U
+#define COPY     4U
 #define PAGE     4096UL
 #define BLOCK    (2UL << 20)
 #define NOBODY   65534

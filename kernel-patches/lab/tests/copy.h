@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the scenarios of copy.c do with memory and children. */
-#ifndef NEXT_COPY_H
-#define NEXT_COPY_H
+#ifndef LAB_COPY_H
+#define LAB_COPY_H
 
-#include "../lab/tests/secret.h"
+#include "secret.h"
 
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
-#define COPY  4U
-#define PAGES 64UL
+#define FLAG_FILE "/sys/kernel/mm/secretmem/copy_at_fork"
+#define PAGES     64UL
 /* Those that a thread writes: each that is copied interrupts the other CPU. */
 #define LOG 16UL
 
@@ -86,6 +87,24 @@ static int status_of(pid_t pid)
     if (waitpid(pid, &status, 0) != pid)
         tap_bail_out("waitpid: %s", strerror(errno));
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* What tells a kernel with the flag from one in which the bit means something else. */
+static void file_of_flag(void)
+{
+    char text[8] = "";
+    int fd = open(FLAG_FILE, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    struct stat file;
+
+    if (!patched) {
+        tap_ok(fd < 0 && errno == ENOENT, "there is no %s", FLAG_FILE);
+        return;
+    }
+    tap_ok(fd >= 0 && fstat(fd, &file) == 0 && (file.st_mode & 07777) == 0444 && length == 2 &&
+               memcmp(text, "1\n", 2) == 0,
+           "everybody reads 1 in %s", FLAG_FILE);
+    close(fd);
 }
 
 static char *log_area;

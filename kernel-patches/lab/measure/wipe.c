@@ -2,8 +2,9 @@
 /*
  * wipe MODE SEED DISK: hibernates to a swap area with secret memory in use, which is to be
  * wiped (secretmem.hibernate=wipe), and says what there is afterwards. Secret memory is a
- * block, a page, an uncached page, and a page that a child shares; all have the pattern of SEED
- * + 2, and a page of ordinary memory has that of SEED.
+ * block, a page, an uncached page, a page that a child shares, and memory that two children
+ * have a copy of; all have the pattern of SEED + 2, and a page of ordinary memory has that of
+ * SEED.
  *
  * MODE is what becomes of it. wipe: first a refusal, then an image, and the machine ends; all
  * else is said in a later boot of it, by what is back from the image. fail: the image does not
@@ -14,13 +15,9 @@
  * The lines "wipe: WHAT NUMBER" go to the kernel's log, as the guest's other ports do not
  * survive an image, and the machine is powered off at the end.
  */
-#include "../lab/tests/pattern.h"
-#include "../lab/tests/secret.h"
+#include "wipe.h"
 
 #include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/reboot.h>
 #include <sys/swap.h>
@@ -47,39 +44,7 @@ static struct area areas[] = {
 #define AREAS  (sizeof(areas) / sizeof(areas[0]))
 #define SHARED (&areas[3])
 
-static int messages;
-static unsigned long seed;
 static char ordinary[PAGE] __attribute__((aligned(PAGE)));
-static sigjmp_buf back;
-
-static __attribute__((format(printf, 1, 2))) void say(const char *text, ...)
-{
-    /* As urgent as can be, so that the console has it. One write() is one line of the log. */
-    char line[128] = "<0>wipe: ";
-    int start = (int)strlen(line);
-    va_list list;
-
-    va_start(list, text);
-    int length = start + vsnprintf(line + start, sizeof(line) - start, text, list);
-    va_end(list);
-    if (length >= (int)sizeof(line) || write(messages, line, (size_t)length) != length)
-        _exit(1);
-}
-
-static void on_signal(int number)
-{
-    siglongjmp(back, number);
-}
-
-/* The signal that a read raises, or 0. */
-static int signal_of(const char *at)
-{
-    int number = sigsetjmp(back, 1);
-
-    if (number == 0)
-        (void)*(const volatile char *)at;
-    return number;
-}
 
 static void make(struct area *area)
 {
@@ -127,7 +92,6 @@ static int error_of_mapping(int fd)
 static pid_t start_child(void)
 {
     int ends[2];
-    char ready = 0;
     pid_t child;
 
     if (pipe(ends) != 0 || (child = fork()) < 0)
@@ -138,23 +102,8 @@ static pid_t start_child(void)
         int events = events_of(SHARED->fd, 120000);
         _exit(events == POLLERR ? signal_of(SHARED->at) : 101);
     }
-    if (read(ends[0], &ready, 1) != 1)
-        tap_bail_out("the child did not start");
-    close(ends[0]);
-    close(ends[1]);
+    await_child(ends, "the child did not start");
     return child;
-}
-
-/* What the child has ended with; one that is still waiting was told nothing. */
-static int end_of_child(pid_t child, bool told)
-{
-    int status = 0;
-
-    if (!told)
-        kill(child, SIGTERM);
-    if (waitpid(child, &status, 0) != child)
-        return -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 static int hibernate(void)
@@ -211,6 +160,7 @@ static void look_at_old(pid_t child, bool wiped)
     say("child %d", end_of_child(child, wiped));
     /* What the wiped files have is theirs until they end. */
     say("held %ld", counter("blocks") * 512 + counter("pages"));
+    look_at_copies();
 }
 
 static void close_all(void)
@@ -265,6 +215,7 @@ static void prepare(const char *mode, const char *disk)
     write_text("/sys/power/disk", "shutdown");
     for (size_t i = 0; i < AREAS; i++)
         make(&areas[i]);
+    make_copies();
     if (strcmp(mode, "large") == 0) {
         char *much = map_secret(LARGE, 0);
         say("large %d", populate(much, LARGE / PAGE) == LARGE / PAGE);

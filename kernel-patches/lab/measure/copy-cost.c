@@ -5,12 +5,11 @@
  * memory that the child copies itself, as the library does where the kernel does not. Run
  * without arguments.
  */
-#include "../lab/tests/secret.h"
+#include "../tests/secret.h"
 
 #include <time.h>
 
 #define SIZE   (16UL << 20)
-#define COPY   4U
 #define ROUNDS 9
 /* What takes a hundred times as long needs fewer. */
 #define ROUNDS_BY_HAND 3

@@ -4,7 +4,7 @@
  * /proc/PID/fdinfo; what a process's own mappings have, in smaps and smaps_rollup; and to whom.
  * Without the patch nothing of it is there.
  */
-#include "../lab/tests/secret.h"
+#include "secret.h"
 
 #define KB(size) ((long)((size) >> 10))
 

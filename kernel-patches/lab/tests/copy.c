@@ -5,7 +5,7 @@
  * is done with memory that is shared, where each of these results must be another one.
  */
 #include "copy.h"
-#include "../lab/tests/memory.h"
+#include "memory.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -348,6 +348,7 @@ int main(int argc, char **argv)
     flag = patched ? COPY : 0;
     if (!patched)
         tap_ok(memfd_secret(COPY) < 0 && errno == EINVAL, "the flag is refused with EINVAL");
+    file_of_flag();
     tap_ok(memfd_secret(flag | 0x1) < 0 && errno == EINVAL,
            "flags that are unknown are refused");
     pages = counter("pages");
