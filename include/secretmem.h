@@ -292,6 +292,46 @@ int secretmem_fd_send(int socket, int fd);
  */
 int secretmem_fd_receive(int socket);
 
+/** A function of the program that secretmem_on_wipe() sets. */
+typedef void secretmem_wipe_function(void *address, void *arg);
+
+/**
+ * Sets what happens when a thread touches secret memory that a hibernation of the machine left
+ * out of its image: kernels with this project's patches can, if the administrator chooses that
+ * (secretmem.hibernate=wipe). After the resume each touch of such memory is SIGBUS, and system
+ * calls that are given it fail with EFAULT. On the first call the library installs a handler of
+ * SIGBUS, for the memory of secretmem_malloc(), of arenas and of mapped descriptors. All else
+ * goes to the handler that the program had before, or ends the process. A handler that the
+ * program installs later replaces the library's.
+ * @param function  is called in the handler, on the thread that touched the memory, with the
+ *                  address and arg, as often as that happens, and by several threads at once.
+ *                  All signals are blocked. Only async-signal-safe functions may be used, of
+ *                  this library those that say so. If it returns, the library writes a line,
+ *                  and SIGBUS ends the process. It may also call execve(2) or _exit(2); or
+ *                  siglongjmp(3), if the memory was touched by code of the program's own: a
+ *                  function of this library may hold locks. NULL: no function, only the line
+ * @param arg  for function
+ * @return 0, or -1 with errno: EOPNOTSUPP this kernel keeps secret memory or refuses to
+ *         hibernate, so that function is never called; EPERM a filter forbids the handler;
+ *         others as of sigaction(2)
+ *
+ * Of what was wiped, arenas can be destroyed and descriptors unmapped, and new ones made. The
+ * heap of secretmem_malloc() cannot be used any more: execute the program again. fork(2)
+ * touches what is wiped, because the child cannot have it. Without a call of this function
+ * SIGBUS does what it does without this library.
+ */
+int secretmem_on_wipe(secretmem_wipe_function *function, void *arg);
+
+/**
+ * Returns 1 if secret memory of this process was wiped (secretmem_on_wipe()), and 0 if not:
+ * looks at the heap, at arenas and at mapped descriptors, and touches nothing.
+ * Async-signal-safe.
+ * @return 1, 0, or -1 with errno: EACCES nothing is known to be wiped, but a sealed arena that
+ *         has no protection key cannot be looked at unless this thread has begun an access;
+ *         EPERM a filter forbids to ask
+ */
+int secretmem_wiped(void);
+
 #ifdef __cplusplus
 }
 #endif

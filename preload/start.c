@@ -10,6 +10,7 @@
 #include "os/seccomp.h"
 #include "os/syscall.h"
 #include "process/sealing.h"
+#include "process/wipe_handler.h"
 #include "session_key.h"
 #include <string.h>
 
@@ -100,6 +101,7 @@ void start_now(void)
     if (*wrong_setting)
         sm_exit_refused("%s", wrong_setting);
     sm_heap_start();
+    sm_wipe_handler_begin(false); /* A handler of the program, if it has one, stays. */
     sm_backing_check();
     sm_sealing_begin();
     sm_fork_start();

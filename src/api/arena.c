@@ -6,6 +6,7 @@
 #include "api/own_memory.h"
 #include "api/own_seal.h"
 #include "arena/fork_window.h"
+#include "arena/wiped.h"
 #include "heap/thread_cache.h"
 #include "os/pages.h"
 #include "secretmem.h"
@@ -105,7 +106,9 @@ static int arena_clear(struct secretmem_arena *arena)
 
     if (error || arena->withheld)
         return error;
-    explicit_bzero(arena->start, arena->length);
+    /* Memory that a hibernation wiped has nothing to clear, and must not be touched. */
+    if (!sm_is_wiped(arena->start))
+        explicit_bzero(arena->start, arena->length);
     return sm_own_close(arena);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The start and the end of libsecretmem, and its settings. */
 #include "api/library.h"
+#include "api/own_wiped.h"
 #include "base/settings.h"
 #include "fork/fork.h"
 #include "heap/malloc.h"
@@ -80,6 +81,7 @@ void sm_library_use(void)
         sm_fork_init();
         sm_fork_start();
         sm_heap_seal();
+        sm_own_wiped_init();
     }
 }
 

@@ -13,6 +13,11 @@ static uint8_t *opened_by_thread(const struct secretmem_arena *arena)
     return &opened_here[arena - sm_own_arenas];
 }
 
+bool sm_own_is_open(const struct secretmem_arena *arena)
+{
+    return *opened_by_thread(arena) != 0;
+}
+
 int sm_own_seal_new(struct secretmem_arena *arena, char *start, size_t length)
 {
     int error;

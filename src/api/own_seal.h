@@ -21,6 +21,9 @@ void sm_own_seal_forget(struct secretmem_arena *arena);
 int sm_own_open(struct secretmem_arena *arena);
 int sm_own_close(struct secretmem_arena *arena);
 
+/* Whether the calling thread has opened the arena. Async-signal-safe. */
+bool sm_own_is_open(const struct secretmem_arena *arena);
+
 /* Gives this process access to the pages without a key: in a child to copy them, and at the
  * end. */
 void sm_own_seal_lift(struct secretmem_arena *arena);

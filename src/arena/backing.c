@@ -2,6 +2,7 @@
 #include "arena/backing.h"
 #include "arena/sealed.h"
 #include "arena/shortage.h"
+#include "arena/wiped.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "log/lapse.h"
@@ -143,6 +144,9 @@ int sm_backing_present(struct sm_page *page, char *at)
     switch (page->kind) {
     case SM_KIND_SECRET:
         error = sm_pages_populate(at);
+        /* A file that was wiped answers as a limit does. */
+        if (error == -EFAULT)
+            sm_wiped_touch_first(part_of_entry(page));
         if (error && sm_backing_reclaimed())
             error = sm_pages_populate(at);
         if (error == 0)

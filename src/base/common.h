@@ -22,6 +22,18 @@
 #define sm_unlikely(x) __builtin_expect(!!(x), 0)
 #define sm_barrier()   __asm__ volatile("" ::: "memory")
 
+/* A barrier between any two accesses. gcc refuses one with -fsanitize=thread. */
+static inline void sm_full_barrier(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    static uint32_t word;
+
+    __atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /*
  * Data that becomes read-only after start has pages of its own, of the largest page size there
  * is.

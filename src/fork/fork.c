@@ -3,6 +3,7 @@
 #include "arena/backing.h"
 #include "arena/fork_window.h"
 #include "arena/sealed.h"
+#include "arena/wiped.h"
 #include "base/counters.h"
 #include "base/probe.h"
 #include "base/settings.h"
@@ -76,6 +77,8 @@ static void prepare_for(bool by_libc)
         nested++;
     if (sm_fork_holds() || sm_inside_now() || sm_is_rawfork_child())
         return;
+    /* Each child would end in its copy, and this process would go on. */
+    sm_wiped_touch();
     forking.stdio = sm_fork_stop_others(by_libc);
     forking.started = sm_heap_started();
     announced = true;

@@ -3,6 +3,7 @@
 #include "arena/page_runs.h"
 #include "arena/sealed.h"
 #include "arena/shortage.h"
+#include "arena/wiped.h"
 #include "base/counters.h"
 #include "base/settings.h"
 #include "heap/alloc_stacks.h"
@@ -301,12 +302,9 @@ size_t sm_usable_size(const void *p)
 
 bool sm_is_secret(const void *p)
 {
-    const struct sm_page *page;
-
     if (!sm_arena_owns(p))
         return false;
     if (*sm_state_of(p) == SM_STATE_NOTHING)
         return true;
-    page = &sm_arena.pages[sm_page_number(p)];
-    return page->present && page->kind == SM_KIND_SECRET;
+    return sm_arena_has_secret(p);
 }

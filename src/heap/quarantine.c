@@ -187,10 +187,13 @@ bool sm_quarantine_run(uint32_t page, unsigned shard)
 
     if (!pool || bytes > half_room() / 2)
         return false;
-    hidden = sm_pages_protect(start, bytes, false) == 0;
-    /* No page of it is copied for a child. */
+    /*
+     * No page of it is copied for a child. Marked first, because who reads the uses without a
+     * lock takes a large block to be accessible (wiped.c).
+     */
     for (size_t i = 0; i < bytes >> SM_PAGE_SHIFT; i++)
         __atomic_store_n(&sm_arena.pages[page + i].use, SM_USE_RETAINED, __ATOMIC_RELAXED);
+    hidden = sm_pages_protect(start, bytes, false) == 0;
     quarantine_hold(pool, (uintptr_t)start | (hidden ? NO_ACCESS : 0));
     return true;
 }

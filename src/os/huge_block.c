@@ -1,51 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Huge blocks of a patched kernel: their size, read from sysfs, and how to ask for them. */
-#include "os/helper_process.h"
+#include "os/kernel_file.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 
 size_t sm_secretmem_huge_known = SM_HUGE_NOT_ASKED;
 
-struct block_text {
-    char text[24];
-    long length; /* or a negative errno value */
-};
-
-static void read_block(void *arg)
-{
-    static const char path[] = "/sys/kernel/mm/secretmem/block_size";
-    struct block_text *read = arg;
-    long fd;
-
-    do {
-        fd = sm_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    } while (fd == -EMFILE && sm_helper_free_a_slot());
-    read->length = fd;
-    if (sm_failed(fd))
-        return;
-    read->length = sm_sys(SYS_read, fd, read->text, sizeof(read->text));
-    sm_sys(SYS_close, fd);
-}
-
 size_t sm_secretmem_huge_size(void)
 {
     size_t size = __atomic_load_n(&sm_secretmem_huge_known, __ATOMIC_RELAXED);
-    struct block_text read = {.length = -EPERM};
+    char text[24];
+    long length;
 
     if (size != SM_HUGE_NOT_ASKED)
         return size;
     size = 0;
-    if (!sm_seccomp_forbids(SM_CALL_OPENAT) && !sm_seccomp_forbids(SM_CALL_CLOSE)) {
-        sm_helper_run(read_block, &read);
-        if (read.length == -EMFILE)
-            sm_helper_force(read_block, &read);
-    }
-    for (long i = 0; i < read.length && read.text[i] >= '0' && read.text[i] <= '9'; i++)
-        size = size * 10 + (size_t)(read.text[i] - '0');
+    length = sm_kernel_file("/sys/kernel/mm/secretmem/block_size", text, sizeof(text));
+    for (long i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
+        size = size * 10 + (size_t)(text[i] - '0');
     /* Alignment needs a power of two. */
     if (size < sm_os_page || (size & (size - 1)) != 0)
         size = 0;

@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -66,6 +67,7 @@ static const struct {
     [SM_CALL_PKEY_MPROTECT] = {SYS_pkey_mprotect, {0, 0, PROT_READ | PROT_WRITE, 1}},
     [SM_CALL_USERFAULTFD] = {SYS_userfaultfd, {O_CLOEXEC | O_NONBLOCK}},
     [SM_CALL_IOCTL] = {SYS_ioctl, {(uint64_t)-1, UFFDIO_API}},
+    [SM_CALL_SIGACTION] = {SYS_rt_sigaction, {SIGBUS, 0, 0, 8}},
 };
 
 /* A limit of 1 byte prevents dumps, also where dumps go to a program. */

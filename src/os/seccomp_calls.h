@@ -46,6 +46,7 @@ enum sm_call {
     SM_CALL_PKEY_MPROTECT,
     SM_CALL_USERFAULTFD,
     SM_CALL_IOCTL,
+    SM_CALL_SIGACTION,
     SM_CALLS
 };
 

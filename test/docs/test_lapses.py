@@ -21,6 +21,7 @@ SPEAKS = {
     "src/stacktrace/unwind.c": "what SECRETSSL_TRACE leaves out",
     "src/process/exit_report.c": "the summary, and the report of SECRETSSL_TRACE",
     "src/stacktrace/fatal.c": "the end of the process",
+    "src/process/wipe_handler.c": "the end of the process, whose secrets a hibernation wiped",
     "src/fork/fork_shared.c": "a child that is given up, with its counter",
     "src/api/library.c": "a wrong setting, which is ignored",
 }

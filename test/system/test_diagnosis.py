@@ -31,6 +31,10 @@ def scenario_hibernation(env, rep):
     found = doctor(env, wrapper=elsewhere(system={"power/state": "freeze mem disk",
                                                   "power/disk": "[disabled]"}))
     rep.equal(found.verdict("hibernation"), "ok", "disabled")
+    for policy, verdict in ("wipe", "note"), ("refuse", "warning"):
+        found = doctor(env, wrapper=elsewhere(system={"power/state": "freeze mem disk", "power/disk": "[platform] shutdown",
+                                                      "module/secretmem/parameters/hibernate": policy}))
+        rep.equal(found.verdict("hibernation"), verdict, f"secretmem.hibernate={policy}")
     found = doctor(env, wrapper=elsewhere(system={"power/state": "freeze mem"}))
     rep.equal(found.verdict("hibernation"), "ok", "suspend only")
     found = doctor(env, wrapper=elsewhere(system={}))

@@ -51,6 +51,7 @@ static const struct {
     {SM_CALL_PKEY_MPROTECT, SYS_pkey_mprotect},
     {SM_CALL_USERFAULTFD, SYS_userfaultfd},
     {SM_CALL_IOCTL, SYS_ioctl},
+    {SM_CALL_SIGACTION, SYS_rt_sigaction},
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 

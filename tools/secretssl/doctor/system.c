@@ -11,6 +11,7 @@
 #include "process/try_in_child.h"
 
 #define BLOCKS "/sys/kernel/mm/secretmem/"
+#define POLICY "/sys/module/secretmem/parameters/hibernate"
 
 struct call {
     int fd, error;
@@ -92,7 +93,7 @@ void check_patches(struct diagnosis *diagnosis)
 void check_hibernation(struct diagnosis *diagnosis)
 {
     struct check *check = check_new(diagnosis, "hibernation");
-    char state[256], mode[256] = "";
+    char state[256], mode[256] = "", policy[16];
 
     if (!first_line("/sys/power/state", state, sizeof(state))) {
         if (errno == ENOENT && access("/sys/kernel", F_OK) == 0)
@@ -105,6 +106,13 @@ void check_hibernation(struct diagnosis *diagnosis)
     first_line("/sys/power/disk", mode, sizeof(mode));
     if (strstr(state, "disk") == NULL || strstr(mode, "[disabled]") != NULL) {
         check_say(check, VERDICT_OK, "this machine does not hibernate");
+        return;
+    }
+    if (first_line(POLICY, policy, sizeof(policy)) && strcmp(policy, "wipe") == 0) {
+        check_say(
+            check, VERDICT_NOTE,
+            "the machine can hibernate, and wipes secret memory then: processes that have "
+            "any end after the resume");
         return;
     }
     check_say(check, VERDICT_WARNING,
