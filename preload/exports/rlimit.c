@@ -3,9 +3,11 @@
  * Interposes setrlimit() and prlimit(). A sandbox that may not write files any more (sshd's)
  * can neither size secret memory nor open a descriptor for it, so secret memory that may be
  * needed is made present before. A sandbox with a limit on its address space does not lose that
- * space to the arena's reservation.
+ * space to the arena's reservation. A child of which the kernel makes the copy has all of it
+ * before it limits its locked memory, as pam_limits does in sessions.
  */
 #include "base/common.h"
+#include "fork/fork_kernel_copy.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "loader/real.h"
@@ -37,10 +39,15 @@ static rlim64_t hard_of(const struct rlimit64 *limit)
  * Returns false where nothing can be allocated: in a rawfork child, a vfork child, or a signal
  * handler that interrupted malloc.
  */
+static bool can_enter(void)
+{
+    return sm_heap_started() && sm_sandbox_is_home() && !sm_is_rawfork_child() &&
+           !sm_inside_now();
+}
+
 static bool can_reserve(void)
 {
-    return sm_heap_started() && sm_arena.span && sm_sandbox_is_home() &&
-           !sm_is_rawfork_child() && !sm_inside_now();
+    return sm_arena.span && can_enter();
 }
 
 static bool narrow(int resource, const struct rlimit64 *limit)
@@ -54,6 +61,9 @@ static void before(int resource, const struct rlimit64 *limit)
 {
     if (can_reserve() && narrow(resource, limit))
         sm_sandbox_reserve();
+    if (resource == RLIMIT_MEMLOCK && can_enter() && sm_pages_readable(limit, sizeof(*limit)) &&
+        limit->rlim_cur != RLIM64_INFINITY)
+        sm_fork_kernel_copy_touch();
 }
 
 /*

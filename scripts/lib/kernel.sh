@@ -80,6 +80,17 @@ kernel_project()
         --output-on-failure -R "$tests"
 }
 
+# kernel_forks BASE: forks whose copies the kernel makes, which it does without a limit only. Everywhere else the
+# library makes them.
+fork_tests='^unit\.(fork(_kernel|_later|_limits|_refused|_threads)?|external_pages|(own|sealed)_arena_fork)$|^system\.fork\.'
+kernel_forks()
+{
+    # shellcheck disable=SC2016 # expanded in the guest
+    emulated $lab/run --timeout 1500 "$1" -- env LIBSECRETSSL_TEST_FORK_COPY=kernel LIBSECRETSSL_TEST_SLOWNESS=5 \
+        sh -c 'ulimit -l unlimited && exec "$@"' sh ctest --test-dir "$PWD/build/release" --no-tests=error \
+        --timeout 900 --output-on-failure -j2 -R "$fork_tests"
+}
+
 # kernel_sealed BASE: sealed keys. QEMU's processor has protection keys, whether this machine has them or not.
 kernel_sealed()
 {
@@ -155,6 +166,8 @@ kernel_steps()
         begin "kernel $base: the project in uncached memory" \
             unless_it_passed "$base" kernel_project "$base" "$tests" patched
         finish
+        # Alone: thousands of forks take their time in the emulator.
+        check "kernel $base: forks, copied by the kernel" unless_it_passed "$base" kernel_forks "$base"
     done
     for base in $stock; do
         begin "kernel $base: the doctor, memfd_secret switched off at boot" \

@@ -6,6 +6,7 @@
 #include "api/own_malloc.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include "fork/fork_later.h"
 #include "heap/malloc.h"
 #include "heap/thread_cache.h"
 #include "os/valgrind.h"
@@ -112,6 +113,8 @@ SM_EXPORT void secretmem_get_stats(struct secretmem_stats *stats, size_t size)
     struct secretmem_stats now = {.size = sizeof(now)};
     int64_t live;
 
+    if (!sm_inside_now() && !sm_is_rawfork_child())
+        sm_fork_catch_up();
     now.secret_bytes = sm_counted(&sm_stats.pages[SM_KIND_SECRET]) * SM_PAGE;
     now.locked_bytes = sm_counted(&sm_stats.pages[SM_KIND_LOCKED]) * SM_PAGE;
     now.plain_bytes = (sm_counted(&sm_stats.pages[SM_KIND_PLAIN]) +

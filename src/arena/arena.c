@@ -2,6 +2,7 @@
 #include "arena/arena.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include "os/fork_copies.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
 #include <sys/resource.h>
@@ -92,12 +93,16 @@ void sm_arena_seal(void)
     sm_lock_drop(&seal_lock);
 }
 
-/* Returns the pages of a chunk, a power of two. */
+/*
+ * Returns the pages of a chunk, a power of two. Where the kernel copies at fork, each file
+ * costs a fork some 50 us, whatever is in it, so that chunks are larger there.
+ */
 static uint32_t chunk_size(void)
 {
+    size_t most = sm_kernel_copies() ? SM_COPIED_MOST : SM_CHUNKS_MOST;
     size_t chunk = sm_max(SM_CHUNK_LEAST, sm_os_page);
 
-    while (chunk < sm_arena.cap / SM_CHUNKS_MOST)
+    while (chunk < sm_arena.cap / most)
         chunk *= 2;
     return (uint32_t)(chunk >> SM_PAGE_SHIFT);
 }

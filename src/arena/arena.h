@@ -66,6 +66,7 @@ _Static_assert(sizeof(struct sm_page) == SM_SLOTS_MAX / 8 + 24, "no padding, and
 
 #define SM_CHUNK_LEAST (64 * SM_KIB) /* bytes */
 #define SM_CHUNKS_MOST 4096          /* of an arena as large as its cap; each is a mapping */
+#define SM_COPIED_MOST 256           /* the same, where the kernel copies chunks at fork */
 
 #define SM_RUN_LISTS      24
 #define SM_BANDS          8  /* of addresses in a partition, see sm_band_of() */

@@ -326,9 +326,6 @@ void sm_partition_rebuild(unsigned p)
     memset(part->retained, 0, sizeof(part->retained));
     part->retained_pages = part->surplus = 0;
     sm_free_reset(part);
-    /* Later chunks are files of their own, but these are not. */
-    for (page = part->first; page < part->mapped; page++)
-        sm_arena.pages[page].copied = sm_arena.pages[page].kind != SM_KIND_NONE;
     for (page = part->first; page < part->top; page = end) {
         enum sm_use use = free_use(part, page);
         for (end = page + 1; free_use(part, end) == use && end < part->top; end++)

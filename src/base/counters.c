@@ -27,7 +27,8 @@ void sm_stats_kind(enum sm_kind kind, long n)
 
 void sm_stats_of_child(void)
 {
-    sm_stats.forks = sm_stats.fork_pages = sm_stats.fork_failed = 0;
+    sm_stats.forks = sm_stats.forks_by_kernel = 0;
+    sm_stats.fork_pages = sm_stats.fork_failed = 0;
     sm_stats.faults = sm_stats.returned_bytes = 0;
     sm_stats.windows = sm_stats.window_ticks = 0;
     sm_stats.unlisted = sm_stats.sealed_reads = 0;

@@ -59,6 +59,7 @@ struct sm_stats {
     uint64_t unlisted;       /* times that it was opened for a function that is not listed */
     uint64_t sealed_reads;   /* accesses to sealed memory by code outside libcrypto */
     uint64_t ticks_since, ns_since; /* both clocks when sealing began (CLOCK_MONOTONIC) */
+    uint64_t forks_by_kernel;       /* copies made by the kernel */
 };
 
 extern SM_LOCAL struct sm_stats sm_stats;

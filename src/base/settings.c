@@ -36,6 +36,7 @@ static const struct setting settings[] = {
      .words = {"off", "prefer", "require"}},
     {"ROUTE", CHOICE, &sm_settings.route, "all or keys", .words = {"all", "keys"}},
     {"FORK", CHOICE, &sm_settings.fork, "copy or deny", .words = {"copy", "deny"}},
+    {"FORK_COPY", CHOICE, &sm_settings.fork_copy, "kernel or library", .words = {"kernel", "library"}},
     {"FORK_RESERVE", SIZE, &sm_settings.fork_reserve, "0 to 1T, in bytes or with a suffix K, M, G or T",
      .most = SM_TIB},
     {"QUARANTINE", SIZE, &sm_settings.quarantine, "0 to 1T, in bytes or with a suffix K, M, G or T",

@@ -8,6 +8,7 @@
 enum sm_uncached { SM_UNCACHED_OFF, SM_UNCACHED_PREFER, SM_UNCACHED_REQUIRE };
 enum sm_route { SM_ROUTE_ALL, SM_ROUTE_KEYS };
 enum sm_fork { SM_FORK_COPY, SM_FORK_DENY };
+enum sm_fork_copier { SM_FORK_COPY_KERNEL, SM_FORK_COPY_LIBRARY };
 enum sm_sessions { SM_SESSIONS_PLAIN, SM_SESSIONS_SEALED };
 enum sm_mlock { SM_MLOCK_AUTO, SM_MLOCK_OFF };
 enum sm_functions { SM_FUNCTIONS_REFUSE, SM_FUNCTIONS_IGNORE };
@@ -23,6 +24,7 @@ struct sm_settings {
     int uncached;        /* enum sm_uncached */
     int route;           /* enum sm_route */
     int fork;            /* enum sm_fork */
+    int fork_copy;       /* enum sm_fork_copier */
     size_t fork_reserve; /* bytes; 0: no copies in recycled pages */
     size_t quarantine;   /* bytes; 0: freed blocks are reused at once */
     int zero;

@@ -6,8 +6,10 @@
 #include "fork/external_move.h"
 #include "fork/external_pages.h"
 #include "fork/external_ranges.h"
+#include "heap/thread_cache.h"
 #include "log/lapse.h"
 #include "os/helper_process.h"
+#include "os/page_access.h"
 #include "os/pages.h"
 #include <errno.h>
 #include <sys/single_threaded.h>
@@ -203,6 +205,53 @@ const char *sm_external_fork_install(void)
             sm_external_drop(range);
     }
     return NULL;
+}
+
+/* Also a page that the program may not read at the moment, as sm_external_refresh() does. */
+static int touch_page(char *page)
+{
+    bool hidden = sm_page_access(page) == SM_ACCESS_NONE;
+    int error = hidden ? sm_page_set_access(page, sm_os_page, SM_ACCESS_READ) : 0;
+
+    if (!error)
+        error = sm_pages_fault_in(page);
+    if (hidden && !error)
+        error = sm_page_set_access(page, sm_os_page, SM_ACCESS_NONE);
+    return error;
+}
+
+const char *sm_external_fork_keep(bool touch)
+{
+    int error = 0;
+
+    if (touch && sm_external_unseal)
+        sm_external_unseal();
+    for (unsigned i = 0; i < sm_external_used; i++) {
+        struct sm_external_range *range = &sm_external_ranges[i];
+        for (size_t at = 0; touch && is_copied(range) && at < range->length && !error;
+             at += sm_os_page)
+            error = touch_page(range->address + at);
+        if (range->address && range->parental)
+            sm_external_drop(range);
+    }
+    return error ? "no secret memory for a child's copy of locked memory" : NULL;
+}
+
+void sm_external_touch(void)
+{
+    struct sm_thread_cache *cache;
+
+    if (!sm_external_any())
+        return;
+    cache = sm_enter();
+    sm_lock_take(&sm_external_lock);
+    for (unsigned i = 0; i < sm_external_used; i++) {
+        const struct sm_external_range *range = &sm_external_ranges[i];
+        for (size_t at = 0; is_copied(range) && at < range->length; at += sm_os_page)
+            touch_page(range->address + at);
+    }
+    sm_lock_drop(&sm_external_lock);
+    sm_leave(cache);
 }
 
 bool sm_external_fork_withhold(void)

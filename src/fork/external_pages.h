@@ -63,6 +63,15 @@ const char *sm_external_fork_install(void);
 bool sm_external_fork_withhold(void);
 
 /*
+ * The same where the kernel makes the copy. touch: makes all of it resident. Returns NULL, or
+ * the reason why there is no copy.
+ */
+const char *sm_external_fork_keep(bool touch);
+
+/* Makes resident what this process has not touched of such a copy. Outside the allocator. */
+void sm_external_touch(void);
+
+/*
  * Returns whether the range that begins at an address is locked memory, because this child had
  * no secret memory for it.
  */

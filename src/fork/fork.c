@@ -10,34 +10,46 @@
 #include "fork/external_pages.h"
 #include "fork/fork_ahead.h"
 #include "fork/fork_inherit.h"
+#include "fork/fork_kernel_copy.h"
+#include "fork/fork_later.h"
 #include "fork/fork_shared.h"
 #include "fork/spares.h"
 #include "fork/stream_list.h"
 #include "heap/malloc.h"
+#include "heap/thread_cache.h"
 #include "heap/thread_stocks.h"
 #include "log/lapse.h"
 #include "log/log.h"
+#include "os/fork_copies.h"
 #include "os/helper_process.h"
 #include "os/pages.h"
-#include "os/vector_registers.h"
+#include "os/seccomp_calls.h"
 #include <errno.h>
 #include <pthread.h>
-#include <sys/single_threaded.h>
 
 int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
 
+/* Who makes the child's copy of the secrets. */
+enum copy {
+    COPY_NONE,   /* there are no secrets */
+    COPY_CHILD,  /* the child, while its parent waits */
+    COPY_AHEAD,  /* the parent, before the clone */
+    COPY_KERNEL, /* the kernel, page by page */
+};
+
 static struct {
-    bool started;   /* the heap has started, and there may be secrets to copy */
-    bool copying;   /* there are secrets to copy */
-    bool ahead;     /* the copy is already made */
+    bool started; /* the heap has started, and there may be secrets to copy */
+    enum copy copy;
     bool inherits;  /* the child inherits the arena at first */
     bool caught_up; /* in a child: the handler's work is already done */
     bool stdio;     /* this library holds the lock of the C library's stream list */
     bool answered;  /* the result is known, because this is no fork() */
     bool failed;    /* the result: the fork failed */
     struct sm_fork_shared *shared;
-    void *kept; /* the parent's page for forks, which a child unmaps */
-    int error;  /* errno before the fork */
+    void *kept;      /* the parent's page for forks, which a child unmaps */
+    int error;       /* errno before the fork */
+    uint64_t blocks; /* live ones, for COPY_KERNEL */
+    int64_t bytes;   /* of live blocks, likewise */
 } forking;
 
 void (*sm_fork_after)(bool child);
@@ -56,12 +68,52 @@ static __thread unsigned nested __attribute__((tls_model("initial-exec")));
  */
 static void withhold_again(void)
 {
-    if (!sm_arena_inherit(false) && forking.inherits)
+    if (!sm_arena_inherit(false) && forking.inherits && forking.copy != COPY_KERNEL)
         sm_lapse(
             SM_LAPSE_INHERITED,
             "secret memory cannot be withheld from children (madvise): a child of _Fork shares "
             "it with this process; raise the sysctl vm.max_map_count, or allow madvise in the "
             "filter");
+}
+
+/* alone: no handler of the program runs between this call and the clone. */
+static void choose_copy(bool alone)
+{
+    uint64_t frees;
+
+    if (sm_fork_has_secrets() && sm_kernel_copies()) {
+        forking.copy = COPY_KERNEL;
+        sm_thread_caches_sum_stopped(&forking.blocks, &frees, &forking.bytes);
+        forking.blocks -= frees;
+        return;
+    }
+    sm_external_fork_prepare();
+    if (!sm_fork_has_secrets())
+        forking.copy = COPY_NONE;
+    else
+        forking.copy = sm_fork_ahead_make(alone) ? COPY_AHEAD : COPY_CHILD;
+}
+
+/*
+ * Lets the child see the secrets until it has copied them. A child that cannot copy must not
+ * share the secrets: it inherits nothing, and ends (see after_in_child).
+ */
+static void share_for_copy(void)
+{
+    forking.shared = sm_fork_shared_take();
+    if (!forking.shared) {
+        sm_arena_inherit(false);
+        return;
+    }
+    forking.inherits = sm_arena_inherit(true);
+    /*
+     * A child that does not get the arena from the kernel cannot copy either, and the parent
+     * does not wait for it.
+     */
+    if (!forking.inherits) {
+        sm_fork_shared_keep(forking.shared);
+        forking.shared = NULL;
+    }
 }
 
 static void prepare_for(bool by_libc)
@@ -77,6 +129,7 @@ static void prepare_for(bool by_libc)
         nested++;
     if (sm_fork_holds() || sm_inside_now() || sm_is_rawfork_child())
         return;
+    sm_fork_catch_up();
     /* Each child would end in its copy, and this process would go on. */
     sm_wiped_touch();
     forking.stdio = sm_fork_stop_others(by_libc);
@@ -89,34 +142,14 @@ static void prepare_for(bool by_libc)
     forking.shared = NULL;
     forking.kept = sm_own ? sm_own->spare : NULL;
     forking.inherits = false;
-    sm_external_fork_prepare();
-    forking.copying = sm_fork_has_secrets();
-    forking.ahead = forking.copying && sm_fork_ahead_make(innermost || !by_libc);
-    if (forking.ahead) {
+    choose_copy(innermost || !by_libc);
+    if (forking.copy == COPY_AHEAD)
         forking.inherits = sm_arena_inherit_ordinary(true);
-        sm_window_open(true);
-        errno = 0;
-        return;
-    }
-    if (forking.copying)
-        forking.shared = sm_fork_shared_take();
-    /*
-     * A child that cannot copy must not share the secrets: it inherits nothing, and ends (see
-     * after_in_child).
-     */
-    if (forking.copying && !forking.shared)
-        sm_arena_inherit(false);
+    else if (forking.copy == COPY_CHILD)
+        share_for_copy();
     else
         forking.inherits = sm_arena_inherit(true);
-    /*
-     * A child that does not get the arena from the kernel cannot copy either, and the parent
-     * does not wait for it.
-     */
-    if (forking.shared && !forking.inherits) {
-        sm_fork_shared_keep(forking.shared);
-        forking.shared = NULL;
-    }
-    sm_window_open(!forking.copying);
+    sm_window_open(forking.copy == COPY_NONE || forking.copy == COPY_AHEAD);
     /*
      * The parent's handler uses errno to learn whether there is a child (see after_in_parent).
      */
@@ -131,7 +164,8 @@ static void fork_prepare(void)
 static void finish(bool in_child)
 {
     sm_window_close();
-    sm_gate_open();
+    if (!sm_fork_is_postponed())
+        sm_gate_open();
     if (sm_fork_after)
         sm_fork_after(in_child);
     sm_heap_free_deferred();
@@ -159,18 +193,24 @@ static void after_in_parent(void)
      */
     int failure = errno;
 
-    if (forking.ahead) {
-        sm_count(&sm_stats.forks, forking.answered ? !forking.failed : failure == 0);
+    bool child = forking.answered ? !forking.failed : failure == 0;
+
+    if (forking.copy == COPY_AHEAD) {
+        sm_count(&sm_stats.forks, child);
         sm_fork_ahead_end();
         sm_arena_inherit_ordinary(false);
     } else {
         withhold_again();
     }
+    if (forking.copy == COPY_KERNEL && forking.inherits) {
+        sm_count(&sm_stats.forks, child);
+        sm_count(&sm_stats.forks_by_kernel, child);
+    }
     if (forking.shared && was_born(failure))
         sm_fork_shared_wait(forking.shared);
     if (forking.shared)
         sm_fork_shared_keep(forking.shared);
-    if (is_without_copy() && (forking.answered ? !forking.failed : failure == 0)) {
+    if (is_without_copy() && child) {
         sm_count(&sm_stats.fork_failed, 1);
         sm_lapse_count(SM_LAPSE_CHILD); /* The child writes the line. */
     }
@@ -202,44 +242,27 @@ static void parent(void)
         sm_stream_list_unlock();
 }
 
-static void copy_secrets(void)
+/*
+ * Where the kernel makes the copy, the tables are rebuilt when somebody enters the allocator,
+ * which a child that only calls exec never does. What must be done at once postpones nothing:
+ * memory is to be withheld or cleared, or locked again. now: this thread is about to enter.
+ */
+static bool can_postpone(bool now)
 {
-    struct sm_fork_shared *shared = forking.shared;
-    struct sm_fork_copy copy = {
-        .progress = sm_fork_shared_progress(shared),
-        .threads = !__libc_single_threaded,
-        .deny = sm_settings.fork == SM_FORK_DENY,
-    };
-    const char *error = NULL;
-    bool on_time = sm_fork_shared_begin(shared);
+    bool locked = sm_stats.pages[SM_KIND_LOCKED] || sm_stats.pages[SM_KIND_PLAIN];
 
-    if (on_time) {
-        error = sm_fork_copy_make(&copy);
-        if (error)
-            sm_exit_refused("%s: this child ends", error);
-        on_time = sm_fork_shared_done(shared);
-    }
-    /* The data that was read may have changed since. */
-    if (!on_time)
-        sm_exit_refused(
-            "the parent did not wait for this child's copy of the secrets: this child ends");
-    sm_fork_shared_end(shared);
-    error = sm_fork_copy_place(&copy);
-    if (error)
-        sm_exit_refused("%s: this child ends", error);
-    sm_stats.fork_pages = copy.pages;
-    /*
-     * Otherwise the next signal would write the bytes that the copy left in the registers to
-     * this child's stack.
-     */
-    sm_clear_vector_registers();
+    return forking.copy == COPY_KERNEL && !now && !locked && sm_settings.zero &&
+           !sm_settings.trace && sm_settings.fork != SM_FORK_DENY &&
+           !sm_seccomp_forbids(SM_CALL_SIGPROCMASK) && !sm_kernel_copies_limited();
 }
 
-static void after_in_child(void)
+static void after_in_child(bool now)
 {
+    bool deny = sm_settings.fork == SM_FORK_DENY;
     const char *error = NULL;
-    uint64_t blocks = 0;
-    int64_t bytes = 0;
+    bool later = can_postpone(now);
+    uint64_t blocks = later ? forking.blocks : 0;
+    int64_t bytes = later ? forking.bytes : 0;
 
     errno = forking.error;
     sm_pku_open();
@@ -250,26 +273,31 @@ static void after_in_child(void)
             "this child ends");
     sm_stats_of_child();
     sm_stats.lapses[SM_LAPSE_CHILD] = 0;
-    if (forking.ahead)
+    if (forking.copy == COPY_AHEAD)
         error = sm_fork_ahead_place(&sm_stats.fork_pages);
+    else if (forking.copy == COPY_KERNEL)
+        error = sm_fork_kernel_copy_take(deny);
     else if (forking.shared)
-        copy_secrets();
+        sm_fork_copy_secrets(forking.shared);
     if (error)
         sm_exit_refused("%s: this child ends", error);
     sm_sealed_child();
     sm_probe(fork_copy, sm_stats.fork_pages);
-    sm_spares_forget(forking.ahead);
-    if (sm_settings.fork == SM_FORK_DENY &&
-        ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
-         !sm_external_fork_withhold()))
+    sm_spares_forget(forking.copy == COPY_AHEAD);
+    if (deny && ((sm_arena.span && !sm_fork_withhold_keys(SM_PART_BYTES)) ||
+                 !sm_external_fork_withhold()))
         sm_exit_refused("key material could not be withheld from this child: this child ends");
-    sm_fork_rebuild(&blocks, &bytes);
+    if (later)
+        sm_fork_postpone(blocks, bytes);
+    else
+        sm_fork_rebuild(forking.copy == COPY_KERNEL, &blocks, &bytes);
     /* A child starts closed, also where its parent forks in the middle of a window. */
     sm_pku_close(sm_pku_is_on());
     withhold_again();
     if (forking.shared || forking.kept)
         sm_pages_unmap(forking.shared ? forking.shared : forking.kept, sm_os_page);
-    sm_fork_start();
+    if (!later)
+        sm_fork_start();
     sm_thread_cache_after_fork(blocks, 0, bytes);
     sm_helper_alone(false);
     finish(true);
@@ -283,7 +311,7 @@ static void child(void)
         return;
     stdio = forking.stdio;
     if (forking.started && !forking.caught_up)
-        after_in_child();
+        after_in_child(false);
     announced = false;
     sm_fork_release_in_child();
     if (stdio)
@@ -327,7 +355,7 @@ static bool catch_up(void)
     if (!announced || !forking.started || forking.caught_up)
         return false;
     forking.caught_up = true;
-    after_in_child();
+    after_in_child(true);
     return true;
 }
 

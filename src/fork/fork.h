@@ -76,6 +76,14 @@ struct sm_fork_copy {
     uint64_t pages;              /* out: pages copied */
 };
 
+struct sm_fork_shared;
+
+/*
+ * fork_by_child.c: makes the copy, in the child, while the parent waits at the shared page, and
+ * puts it in place. Ends the process, with a line, where there is no copy.
+ */
+void sm_fork_copy_secrets(struct sm_fork_shared *shared);
+
 /* Whether there are secret pages, which a child would share. */
 bool sm_fork_has_secrets(void);
 
@@ -92,9 +100,9 @@ const char *sm_fork_copy_place(struct sm_fork_copy *copy);
 bool sm_fork_withhold_keys(unsigned part);
 
 /*
- * fork_rebuild.c, in the child, after the copy is in place. Adds the live blocks and bytes that
- * it counted.
+ * fork_rebuild.c, in the child, after the copy is in place. by_kernel: the kernel made the
+ * copy, chunk by chunk. Adds the live blocks and bytes that it counted.
  */
-void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes);
+void sm_fork_rebuild(bool by_kernel, uint64_t *blocks, int64_t *bytes);
 
 #endif

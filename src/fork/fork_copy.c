@@ -58,11 +58,9 @@ static void present_block(char *block, size_t size, size_t extent, void *arg)
 {
     struct pass *pass = arg;
     uint32_t per_os = sm_pages_per_os();
-    uint32_t page = sm_page_number(block), end;
+    uint32_t page = sm_run_of(block), end;
 
     (void)size, (void)extent;
-    if (sm_arena.pages[page].use == SM_USE_BODY)
-        page -= sm_arena.pages[page].back;
     end = page + sm_arena.pages[page].pages;
     for (page &= ~(per_os - 1); page < end && !pass->failed; page += per_os) {
         struct sm_page *entry = &sm_arena.pages[page];

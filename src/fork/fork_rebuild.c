@@ -96,7 +96,41 @@ static void count_pages(void)
     sm_stats.mapped = sm_arena.mapped;
 }
 
-void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
+static bool is_unused(uint32_t page)
+{
+    uint8_t use = sm_arena.pages[page].use;
+
+    return use == SM_USE_FREE || use == SM_USE_NONE || use == SM_USE_GUARD;
+}
+
+/*
+ * Memory that no run has is not the child's before it is used: it is made resident then, where
+ * a limit can be noticed. The kernel's pages may be larger than the arena's.
+ */
+static void forget_unused(unsigned p)
+{
+    uint32_t per_os = sm_pages_per_os();
+
+    for (uint32_t page = sm_arena.part[p].first; page < sm_arena.part[p].mapped;
+         page += per_os) {
+        bool unused = sm_arena.pages[page].kind == SM_KIND_SECRET;
+        for (uint32_t i = page; i < page + per_os; i++)
+            unused = unused && is_unused(i);
+        for (uint32_t i = page; i < page + per_os && unused; i++)
+            sm_arena.pages[i].present = false;
+    }
+}
+
+/* Chunks are files of their own, but those of a copy that this library made are not. */
+static void mark_copied(unsigned p)
+{
+    const struct sm_partition *part = &sm_arena.part[p];
+
+    for (uint32_t page = part->first; page < part->mapped; page++)
+        sm_arena.pages[page].copied = sm_arena.pages[page].kind != SM_KIND_NONE;
+}
+
+void sm_fork_rebuild(bool by_kernel, uint64_t *blocks, int64_t *bytes)
 {
     sm_slab_reset_locks();
     sm_stats.quarantined = 0; /* The child's slots and runs are free. */
@@ -109,6 +143,10 @@ void sm_fork_rebuild(uint64_t *blocks, int64_t *bytes)
             clear_free(p);
         sm_slab_rebuild(p, blocks, bytes);
         *blocks += sm_empty_blocks(p);
+        if (by_kernel)
+            forget_unused(p);
+        else
+            mark_copied(p);
         sm_partition_rebuild(p);
     }
     if (sm_arena.span || sm_external_any())

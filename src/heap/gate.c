@@ -9,6 +9,7 @@
 /* Alone in its cache line, because every malloc and free reads it. */
 volatile uint32_t sm_gate __attribute__((aligned(64)));
 static char gate_padding[60] __attribute__((used));
+void (*sm_gate_work)(void);
 
 bool sm_gate_is_closed(void)
 {
@@ -17,8 +18,15 @@ bool sm_gate_is_closed(void)
 
 void sm_gate_wait(void)
 {
-    while (sm_gate_is_closed())
-        sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
+    void (*work)(void);
+
+    while (sm_gate_is_closed()) {
+        work = __atomic_load_n(&sm_gate_work, __ATOMIC_ACQUIRE);
+        if (work)
+            work();
+        else
+            sm_sys(SYS_futex, &sm_gate, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, 0);
+    }
 }
 
 /* Waits on a futex, because a filter may forbid sched_yield. */

@@ -15,8 +15,17 @@ extern SM_LOCAL volatile uint32_t sm_gate;
 /* Whether the gate is closed for this thread. The thread that has closed the gate passes. */
 bool sm_gate_is_closed(void);
 
-/* Waits until the gate is open for this thread. */
+/*
+ * Waits until the gate is open for this thread, or does the work that keeps it closed: see
+ * sm_gate_work.
+ */
 void sm_gate_wait(void);
+
+/*
+ * Set by a child of fork that has left its gate closed, until somebody enters the allocator:
+ * what then has to be done, and opens the gate. Several threads may call it. NULL: nothing.
+ */
+extern SM_LOCAL void (*sm_gate_work)(void);
 
 /* Sleeps for as long as another thread's malloc may take: 20 us. */
 void sm_gate_doze(void);

@@ -154,16 +154,9 @@ unsigned sm_slab_fetch(unsigned part, unsigned class, unsigned shard, void **slo
     return got;
 }
 
-static uint32_t run_of(const void *p)
-{
-    uint32_t page = sm_page_number(p);
-
-    return page - (sm_arena.pages[page].use == SM_USE_BODY ? sm_arena.pages[page].back : 0);
-}
-
 static unsigned shard_of(const void *p)
 {
-    return sm_arena.pages[run_of(p)].shard;
+    return sm_arena.pages[sm_run_of(p)].shard;
 }
 
 static unsigned slot_of(uint32_t page, const void *p)
@@ -202,7 +195,7 @@ void sm_slab_return(unsigned part, unsigned class, void **slots, unsigned count)
         struct slab_class *slab = &slab_classes[shard][part][class];
         sm_lock_take(&slab->lock);
         do {
-            uint32_t page = run_of(slots[i]);
+            uint32_t page = sm_run_of(slots[i]);
             /*
              * Under the slab's lock: an empty run is out of the lists, so only this thread uses
              * it.

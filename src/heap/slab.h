@@ -28,6 +28,14 @@ static inline unsigned sm_slab_slots(const struct sm_page *run)
     return (unsigned)((uint64_t)run->pages * SM_PAGE * sm_classes[run->class].magic >> 32);
 }
 
+/* The first page of the run that a block lies in, or of the large block's run. */
+static inline uint32_t sm_run_of(const void *p)
+{
+    uint32_t page = sm_page_number(p);
+
+    return page - (sm_arena.pages[page].use == SM_USE_BODY ? sm_arena.pages[page].back : 0);
+}
+
 /* The class of the slab that contains p. */
 unsigned sm_slab_class(const void *p);
 

@@ -313,17 +313,22 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
     sm_stats.live_bytes = live_bytes;
 }
 
-void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes)
+void sm_thread_caches_sum_stopped(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes)
 {
     *allocations = sm_counted(&sm_stats.allocations);
     *frees = sm_counted(&sm_stats.frees);
     *live_bytes = __atomic_load_n(&sm_stats.live_bytes, __ATOMIC_RELAXED);
-    sm_lock_take(&sm_thread_caches_lock);
     for (struct sm_thread_cache *c = all; c; c = c->next) {
         *allocations += __atomic_load_n(&c->allocations, __ATOMIC_RELAXED);
         *frees += __atomic_load_n(&c->frees, __ATOMIC_RELAXED);
         *live_bytes += __atomic_load_n(&c->live_bytes, __ATOMIC_RELAXED);
     }
+}
+
+void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes)
+{
+    sm_lock_take(&sm_thread_caches_lock);
+    sm_thread_caches_sum_stopped(allocations, frees, live_bytes);
     sm_lock_drop(&sm_thread_caches_lock);
 }
 

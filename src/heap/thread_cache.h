@@ -139,6 +139,12 @@ void sm_thread_cache_after_fork(uint64_t allocations, uint64_t frees, int64_t li
 
 void sm_thread_caches_sum(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes);
 
+/*
+ * The same while the gate is closed, which keeps caches from being added. Takes no lock: a
+ * signal handler that forks may have interrupted its thread in the function above.
+ */
+void sm_thread_caches_sum_stopped(uint64_t *allocations, uint64_t *frees, int64_t *live_bytes);
+
 /* Whether this process is a child of a fork without atfork handlers. */
 bool sm_is_rawfork_child(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Huge blocks of a patched kernel: their size, read from sysfs, and how to ask for them. */
+#include "os/fork_copies.h"
 #include "os/kernel_file.h"
 #include "os/pages.h"
 #include "os/seccomp_calls.h"
@@ -12,12 +13,14 @@ size_t sm_secretmem_huge_size(void)
 {
     size_t size = __atomic_load_n(&sm_secretmem_huge_known, __ATOMIC_RELAXED);
     char text[24];
-    long length;
+    long length = 0;
 
     if (size != SM_HUGE_NOT_ASKED)
         return size;
     size = 0;
-    length = sm_kernel_file("/sys/kernel/mm/secretmem/block_size", text, sizeof(text));
+    /* Memory that the kernel copies at fork has no blocks. */
+    if (!sm_kernel_copies())
+        length = sm_kernel_file("/sys/kernel/mm/secretmem/block_size", text, sizeof(text));
     for (long i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
         size = size * 10 + (size_t)(text[i] - '0');
     /* Alignment needs a power of two. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/pages.h"
-#include "os/helper_process.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -168,57 +166,6 @@ void sm_pages_unmap(void *address, size_t length)
     sm_sys(SYS_munmap, address, length);
 }
 
-static long open_secret(unsigned flags)
-{
-    long fd;
-
-    do {
-        fd = sm_sys(SYS_memfd_secret, flags | O_CLOEXEC);
-    } while (fd == -EMFILE && sm_helper_free_a_slot());
-    return fd;
-}
-
-static bool file_size_limited(size_t length)
-{
-    struct rlimit limit = {0};
-
-    return !sm_seccomp_forbids(SM_CALL_PRLIMIT) &&
-           sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && limit.rlim_cur < length;
-}
-
-/* ftruncate beyond the limit raises SIGXFSZ. A helper has signals blocked and its own limit. */
-static void raise_file_size(void)
-{
-    struct rlimit limit = {0};
-
-    if (sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        sm_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, &limit, NULL);
-    }
-}
-
-static void map_secret(void *arg)
-{
-    struct sm_secret_map *map = arg;
-    int fixed = map->address ? MAP_FIXED : 0;
-    long result, fd = open_secret(map->flags);
-
-    if (fd < 0) {
-        map->error = (int)fd;
-        return;
-    }
-    if (sm_helper_here() && file_size_limited(map->length))
-        raise_file_size();
-    result = sm_sys(SYS_ftruncate, fd, map->length);
-    if (result == 0)
-        result = sm_sys(SYS_mmap, map->address, map->length, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | fixed, fd, 0);
-    map->error = sm_failed(result) ? (int)result : 0;
-    if (!sm_failed(result))
-        map->address = (void *)result;
-    sm_sys(SYS_close, fd);
-}
-
 /* Tries mremap of nothing, which returns EFAULT unless a filter returns an error of its own. */
 bool sm_pages_move_is_refused(void)
 {
@@ -228,32 +175,6 @@ bool sm_pages_move_is_refused(void)
         return true;
     result = sm_sys(SYS_mremap, NULL, sm_os_page, sm_os_page, 0, NULL);
     return result == -EPERM || result == -ENOSYS || result == -EACCES;
-}
-
-void sm_pages_map_secret(struct sm_secret_map *map)
-{
-    bool anywhere = !map->address;
-
-    if (sm_seccomp_forbids_any(SM_CALLS_TO_MAP) ||
-        (map->to_move && sm_pages_move_is_refused())) {
-        map->error = -EPERM;
-        return;
-    }
-    map->error = -EFBIG;
-    if (file_size_limited(map->length))
-        sm_helper_force(map_secret, map);
-    else
-        sm_helper_run(map_secret, map);
-    if (map->error == -EMFILE)
-        sm_helper_force(map_secret, map);
-    /* mmap over a range that was not inheritable creates an inheritable mapping. */
-    if (map->error == 0) {
-        map->error = sm_pages_inherit(map->address, map->length, false);
-        if (map->error && anywhere)
-            sm_pages_unmap(map->address, map->length);
-        else if (map->error)
-            sm_pages_discard(map->address, map->length);
-    }
 }
 
 int sm_pages_populate(void *page)
@@ -369,26 +290,4 @@ void sm_pages_raise_limit(size_t more)
         return;
     limit.rlim_cur = wanted;
     sm_sys(SYS_prlimit64, 0, RLIMIT_MEMLOCK, &limit, NULL);
-}
-
-bool sm_pages_can_map(unsigned flags)
-{
-    struct sm_secret_map map = {.length = sm_os_page, .flags = flags};
-
-    sm_pages_map_secret(&map);
-    if (map.error == 0)
-        sm_pages_unmap(map.address, map.length);
-    return map.error == 0;
-}
-
-int sm_pages_probe(unsigned flags)
-{
-    struct sm_secret_map map = {.length = sm_os_page, .flags = flags};
-
-    sm_pages_map_secret(&map);
-    if (map.error)
-        return map.error;
-    map.error = sm_pages_populate(map.address);
-    sm_pages_unmap(map.address, map.length);
-    return map.error;
 }

@@ -8,8 +8,9 @@
 
 #include "base/common.h"
 
-/* SECRETMEM_UNCACHED of the kernel patch set */
+/* SECRETMEM_UNCACHED and SECRETMEM_COPY of the kernel patch set */
 #define SM_SECRET_UNCACHED 2U
+#define SM_SECRET_COPY     4U
 
 extern SM_LOCAL size_t sm_os_page; /* bytes */
 
@@ -56,6 +57,7 @@ struct sm_secret_map {
     size_t length;
     unsigned flags; /* 0 or SM_SECRET_UNCACHED */
     bool to_move;   /* in: sm_pages_move() moves the mapping to its place later */
+    bool copy;      /* set by sm_pages_map_secret(): ask the kernel to copy it at fork */
     int error;      /* out: 0, or a negative errno value */
 };
 void sm_pages_map_secret(struct sm_secret_map *map);
@@ -82,6 +84,12 @@ void sm_secretmem_ask_huge(void *address, size_t length);
  * limit.
  */
 int sm_pages_populate(void *page);
+
+/*
+ * Makes a page of secret memory resident that may have contents, and keeps them. Returns as
+ * above.
+ */
+int sm_pages_fault_in(const void *page);
 
 /*
  * Maps anonymous memory, undumpable and not inherited, over the present mapping. Where a filter

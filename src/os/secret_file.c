@@ -5,12 +5,10 @@
 #include "os/syscall.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <time.h>
 
 #ifndef SECRETMEM_MAGIC
 #define SECRETMEM_MAGIC 0x5345434d /* of the file system that memfd_secret's files are in */
@@ -51,19 +49,6 @@ int64_t sm_secret_file_size(int fd)
     return in.f_type == SECRETMEM_MAGIC ? st.st_size : -EINVAL;
 }
 
-/*
- * Makes a page resident that may have contents. Where pages are charged at the fault, a load
- * could raise SIGBUS. This system call reads a word, keeps no copy of it, and fails with
- * EFAULT.
- */
-static int fault_in(const char *page)
-{
-    const struct timespec now = {0};
-    long result = sm_sys(SYS_futex, page, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 1, &now);
-
-    return result == -EFAULT ? -EFAULT : 0;
-}
-
 int sm_secret_file_map(int fd, void *place, size_t length)
 {
     long result;
@@ -78,7 +63,7 @@ int sm_secret_file_map(int fd, void *place, size_t length)
         return (int)result;
     result = sm_pages_inherit(place, length, false);
     for (size_t at = 0; result == 0 && at < length; at += sm_os_page)
-        result = fault_in((char *)place + at);
+        result = sm_pages_fault_in((char *)place + at);
     if (result != 0)
         sm_pages_discard(place, length);
     return (int)result;

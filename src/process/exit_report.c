@@ -2,6 +2,7 @@
 #include "process/exit_report.h"
 #include "base/counters.h"
 #include "base/settings.h"
+#include "fork/fork_later.h"
 #include "heap/thread_cache.h"
 #include "log/log.h"
 #include "process/leak_report.h"
@@ -45,6 +46,7 @@ static void summary_say(void *arg)
     /* A rawfork child has neither blocks nor locks of its own. */
     if (sm_is_rawfork_child())
         return;
+    sm_fork_catch_up(); /* The figures are not the parent's. */
     if (sm_settings.stats)
         sm_stats_print();
     if (sm_settings.trace && sm_inside_now())
@@ -59,8 +61,10 @@ static void summary_say(void *arg)
  */
 static void say_quickly(void)
 {
-    if (sm_settings.stats && *anything && !sm_is_rawfork_child())
+    if (sm_settings.stats && *anything && !sm_is_rawfork_child()) {
+        sm_fork_catch_up();
         sm_stats_print();
+    }
 }
 
 void sm_exit_report_init(const bool *used)

@@ -3,6 +3,7 @@
 #include "arena/wiped.h"
 #include "fork/external_pages.h"
 #include "log/log.h"
+#include "os/fork_copies.h"
 #include "os/futex_lock.h"
 #include "os/seccomp_calls.h"
 #include "os/syscall.h"
@@ -52,11 +53,19 @@ static void end_at_return(void *context)
     sigaddset(&((ucontext_t *)context)->uc_sigmask, SIGBUS);
 }
 
-/* Another thread that comes here waits until the line is written, as it ends the process. */
+/*
+ * Another thread that comes here waits until the line is written, as it ends the process. A
+ * child may also lack a page of its parent that the kernel could not copy.
+ */
 static void say_wiped(void)
 {
     sm_lock_take(&line_lock);
-    if (!said)
+    if (!said && sm_kernel_has_copied())
+        sm_log(
+            "the machine hibernated and wiped secret memory (secretmem.hibernate=wipe), or the "
+            "kernel could not copy it for this child: this process has lost its secrets and "
+            "ends (SIGBUS); start it again");
+    else if (!said)
         sm_log(
             "the machine hibernated and wiped secret memory (secretmem.hibernate=wipe): this "
             "process has lost its secrets and ends (SIGBUS); start it again");

@@ -30,6 +30,7 @@ struct rule {
 static const struct rule rules[] = {
     {"ARENA_SIZE", FIELD(arena_size), NULL, LEAST_ARENA},
     {"PREFAULT", FIELD(prefault), NULL, 0},
+    {"FORK_COPY", FIELD(fork_copy), "kernel|library|", 0},
     {"FORK_RESERVE", FIELD(fork_reserve), NULL, 0},
     {"QUARANTINE", FIELD(quarantine), NULL, 0},
     {"REQUIRE", FIELD(require), "0|1|", 0},

@@ -3,6 +3,7 @@
 
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -68,10 +69,15 @@ def scenario_patches(env, rep):
               "none in this kernel")
     rep.equal(doctor(env, wrapper=elsewhere(system=system(lost="2"))).verdict("blocks"), "warning",
               "pages that were lost")
+    found = doctor(env, wrapper=elsewhere(system=system(copy_at_fork="1")), limits={"MEMLOCK": 4 << 20})
+    expect(rep, found, "fork-copies", "note", "LimitMEMLOCK=infinity")
+    rep.ok("4096 KiB" in found.found("fork-copies"), "which limit", found)
     found = doctor(env)
     there = os.path.exists("/sys/kernel/mm/secretmem")
     rep.equal((found.verdict("blocks"), found.verdict("uncached")),
               ("ok", "ok") if there else ("note", "note"), "as this kernel is")
+    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY
+    rep.equal(found.verdict("fork-copies"), "ok" if there and unlimited else "note", "as this kernel and limit are")
 
 
 def scenario_preload(env, rep):

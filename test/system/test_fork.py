@@ -83,8 +83,14 @@ def scenario_free_memory(env, rep):
                            env.preloaded(SECRETSSL_ZERO=zero), title=f"SECRETSSL_ZERO={zero}")
 
 
+def scenario_limited_child(env, rep):
+    both(env, rep, "fork_edge", "limited")
+
+
 def scenario_spawn_costs_nothing(env, rep):
-    both(env, rep, "fork_large", "spawn")
+    """They cost less than a fork in which the child copies."""
+    for kind, settings in ("ordinary", env.plain()), ("secret", env.preloaded(SECRETSSL_FORK_COPY="library")):
+        process.run_checks(env, rep, "fork_large", [kind, "spawn"], settings, title=f"fork_large spawn {kind}")
 
 
 def large_fork(env, seconds_later, interrupt):
@@ -93,8 +99,8 @@ def large_fork(env, seconds_later, interrupt):
     The parent's process, and the pipe on which it waits for a line.
     """
     reader, writer = os.pipe()
-    parent = process.Child(env, [env.helper("fork_large"), "secret", "fork"], env.preloaded(),
-                           stdin=reader)
+    parent = process.Child(env, [env.helper("fork_large"), "secret", "fork"],
+                           env.preloaded(SECRETSSL_FORK_COPY="library"), stdin=reader)
     os.close(reader)
     parent.wait_for("^ready")
     os.write(writer, b"\n")

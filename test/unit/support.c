@@ -6,6 +6,7 @@
 #include "fork/fork.h"
 #include "heap/malloc.h"
 #include "log/log.h"
+#include "os/fork_copies.h"
 #include "os/pages.h"
 #include "os/syscall.h"
 #include "stacktrace/load_library.h"
@@ -192,6 +193,23 @@ void mapping_flags(const void *address, char *flags, size_t size)
         fclose(maps);
 }
 
+bool mapping_is_secret(const void *address)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    bool secret = false;
+    char line[512];
+
+    while (maps && fgets(line, sizeof(line), maps)) {
+        unsigned long from, to;
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2 && (uintptr_t)address >= from &&
+            (uintptr_t)address < to)
+            secret = strstr(line, "/secretmem") != NULL;
+    }
+    if (maps)
+        fclose(maps);
+    return secret;
+}
+
 bool mapping_has(const void *address, const char *flag)
 {
     char flags[256], word[8];
@@ -254,10 +272,27 @@ static void check_backing(void *arg)
     sm_backing_check();
 }
 
-/* No test runs in cached memory that was to be in uncached. */
+static void check_copies(void *arg)
+{
+    (void)arg;
+    start_heap();
+    if (sm_kernel_copies())
+        _exit(0);
+    dprintf(2,
+            "LIBSECRETSSL_TEST_FORK_COPY: this kernel does not copy secret memory at fork, or "
+            "RLIMIT_MEMLOCK is not unlimited\n");
+    _exit(1);
+}
+
+/*
+ * No test runs in cached memory that was to be in uncached, or with the library's copies at a
+ * fork that were to be the kernel's.
+ */
 __attribute__((constructor)) static void refuse(void)
 {
     if (getenv("LIBSECRETSSL_TEST_UNCACHED") && in_child(check_backing, NULL) != 0)
+        _exit(78);
+    if (getenv("LIBSECRETSSL_TEST_FORK_COPY") && in_child(check_copies, NULL) != 0)
         _exit(78);
 }
 

@@ -44,6 +44,9 @@ void private_dev(void);
 void mapping_flags(const void *address, char *flags, size_t size);
 bool mapping_has(const void *address, const char *flag);
 
+/* Whether the mapping that holds the address is of a file of memfd_secret(2). */
+bool mapping_is_secret(const void *address);
+
 /* Whether a byte can be read: a system call says EFAULT where a load would end the process. */
 bool accessible(const void *p);
 

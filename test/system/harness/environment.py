@@ -2,6 +2,7 @@
 """Where the built files are, a directory for each scenario, and environments to start with."""
 
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ PLAIN_USER = 64017
 UNCACHED = os.environ.get("LIBSECRETSSL_TEST_UNCACHED")
 # SECRETSSL_SEAL likewise
 SEAL = os.environ.get("LIBSECRETSSL_TEST_SEAL")
+# "kernel": the kernel is to make the copies of forked children, which it does without a limit only
+FORK_COPY = os.environ.get("LIBSECRETSSL_TEST_FORK_COPY")
 LONG = os.environ.get("LIBSECRETSSL_TEST_LONG")
 
 
@@ -36,6 +39,12 @@ def stays_cached(name):
     return int(done.stdout or 0) > 0
 
 
+def kernel_copies():
+    """Whether the kernel copies secret memory at fork for this process's programs."""
+    return (os.path.exists("/sys/kernel/mm/secretmem/copy_at_fork")
+            and resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY)
+
+
 class Environment:
     """Paths and a temporary directory that other users may enter; removed at the end."""
 
@@ -49,6 +58,9 @@ class Environment:
         self.in_memory = False
 
     def __enter__(self):
+        if FORK_COPY and not kernel_copies():
+            raise RuntimeError("LIBSECRETSSL_TEST_FORK_COPY: this kernel does not copy secret memory at fork, or "
+                               "RLIMIT_MEMLOCK is not unlimited")
         self.directory = tempfile.mkdtemp(prefix="secretssl-test-")
         os.chmod(self.directory, 0o755)
         self.in_memory = stays_cached(self.path("probe"))

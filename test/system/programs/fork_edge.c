@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fork and what else a process may be in the middle of: cancellation, signals, errno, limits.
  *
- *   fork_edge KIND cancel|handler|handler_inside|errno|nproc|freed|freed_visible */
+ *   fork_edge KIND cancel|handler|handler_inside|errno|nproc|freed|freed_visible|limited */
 #include "common.h"
 
 #include <errno.h>
@@ -294,6 +294,30 @@ static void freed_visible(void)
           FREED / 2);
 }
 
+/* A child limits itself, and gives up its privileges, before it touches what it has of its
+ * parent. */
+static void limited(void)
+{
+    struct rlimit limit = {65536, 65536};
+    void *blocks[200];
+
+    for (uint64_t i = 0; i < 200; i++)
+        blocks[i] = filled_block(4000, i);
+    check_kind(blocks[0], "blocks");
+    pid_t child = fork();
+    if (child == 0) {
+        if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+            _exit(255);
+        for (uint64_t i = 0; i < 200; i++) {
+            if (!whole(blocks[i], 4000, i))
+                _exit(1);
+        }
+        _exit(0);
+    }
+    int status = status_of(child);
+    check(status == 0, "a child with a limit has its copy (status %d)", status);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case cases[] = {
@@ -304,6 +328,7 @@ int main(int argc, char **argv)
         {"nproc", nproc},
         {"freed", freed},
         {"freed_visible", freed_visible},
+        {"limited", limited},
         {NULL, NULL},
     };
     return run_case(cases, argc, argv);

@@ -119,6 +119,7 @@ static const struct choice {
     {"UNCACHED", &sm_settings.uncached, {"off", "prefer", "require"}, "off, prefer or require"},
     {"ROUTE", &sm_settings.route, {"all", "keys"}, "all or keys"},
     {"FORK", &sm_settings.fork, {"copy", "deny"}, "copy or deny"},
+    {"FORK_COPY", &sm_settings.fork_copy, {"kernel", "library"}, "kernel or library"},
     {"ZERO", &sm_settings.zero, {"0", "1"}, "0 or 1"},
     {"STATS", &sm_settings.stats, {"0", "1"}, "0 or 1"},
     {"TRACE", &sm_settings.trace, {"0", "1"}, "0 or 1"},

@@ -6,6 +6,7 @@
 #include "fork/external_ranges.h"
 #include "heap/malloc.h"
 #include "log/lapse.h"
+#include "os/fork_copies.h"
 #include "os/page_access.h"
 #include "support.h"
 #include <criterion/criterion.h>
@@ -54,7 +55,7 @@ static bool is_whole(size_t from, size_t to)
 
 static bool is_secret(size_t number)
 {
-    return mapping_has(page(number), "sh") && mapping_has(page(number), "lo");
+    return mapping_is_secret(page(number));
 }
 
 Test(external_pages, adopted_and_restored)
@@ -203,6 +204,7 @@ static void copy_is_locked(void *unused)
 Test(external_pages, degraded_copy)
 {
     cr_assert_eq(sm_external_adopt(memory, bytes(PAGES), SM_EXTERNAL_MLOCKED), 0);
+    sm_kernel_copies_not();
     filter_call(SYS_memfd_secret, SECCOMP_RET_ERRNO | EPERM);
     cr_assert_eq(in_child(copy_is_locked, NULL), 0);
 }

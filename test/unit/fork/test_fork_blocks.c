@@ -109,6 +109,7 @@ static size_t mapped(void)
 static void begin(size_t block)
 {
     sm_pages_raise_limit(LIMIT);
+    sm_settings.fork_copy = SM_FORK_COPY_LIBRARY; /* What the kernel copies has no blocks. */
     start_heap_of(128 * SM_MIB);
     sm_secretmem_huge_known = block;
 }
@@ -220,6 +221,7 @@ static void second_fails(void *arg)
 
     sm_settings.require = *(int *)arg;
     become_nobody(8 * SM_MIB);
+    sm_settings.fork_copy = SM_FORK_COPY_LIBRARY; /* What the kernel copies has no blocks. */
     start_heap_of(128 * SM_MIB);
     sm_secretmem_huge_known = KERNEL_BLOCK;
     make(1000);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A child that is late to begin its copy, or never does. */
 #include "base/counters.h"
+#include "base/settings.h"
 #include "heap/malloc.h"
 #include "support.h"
 #include <criterion/criterion.h>
@@ -32,6 +33,8 @@ static void *secret(void)
     void *p;
 
     CHECK(pthread_atfork(NULL, NULL, in_child_first) == 0);
+    sm_settings.fork_copy =
+        SM_FORK_COPY_LIBRARY; /* A parent waits for no copy of the kernel's. */
     start_heap_of(16 * SM_MIB);
     p = sm_malloc(100, SM_PART_KEY);
     CHECK(p && sm_is_secret(p));

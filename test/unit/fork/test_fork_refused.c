@@ -4,6 +4,7 @@
 #include "base/counters.h"
 #include "heap/malloc.h"
 #include "log/lapse.h"
+#include "os/fork_copies.h"
 #include "support.h"
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -69,6 +70,7 @@ static void place(void *arg)
 
     (void)arg;
     CHECK(outcome() == 0);
+    sm_kernel_copies_not(); /* The kernel moves nothing. */
     filter_argument(SYS_mremap, 3, MREMAP_MAYMOVE | MREMAP_FIXED, SECCOMP_RET_ERRNO | ENOMEM);
     CHECK(outcome() == REFUSED);
     CHECK(all_bytes(p, 1, 100));

@@ -84,10 +84,34 @@ static void check_blocks(struct check *check, const struct facts *facts)
     }
 }
 
+/* Who copies secret memory for forked children: see src/os/fork_copies.c. */
+static void check_copies(struct check *check, const struct facts *facts)
+{
+    struct rlimit limit = {0, 0};
+
+    getrlimit(RLIMIT_MEMLOCK, &limit);
+    if (!facts->secret_calls) {
+        check_say(check, VERDICT_NOTE, "no: there is no secret memory");
+    } else if (number("copy_at_fork") != 1) {
+        check_say(check, VERDICT_NOTE,
+                  "not in this kernel: forked children make their copies of secret memory "
+                  "themselves (with kernel-patches/ the kernel does)");
+    } else if (limit.rlim_max != RLIM_INFINITY) {
+        check_say(check, VERDICT_NOTE,
+                  "the kernel could copy secret memory for forked children; with "
+                  "RLIMIT_MEMLOCK (%llu KiB) they do it themselves",
+                  (unsigned long long)limit.rlim_max / 1024);
+        check_remedy(check, UNIT_FILE, "LimitMEMLOCK=infinity");
+    } else {
+        check_say(check, VERDICT_OK, "the kernel copies secret memory for forked children");
+    }
+}
+
 void check_patches(struct diagnosis *diagnosis)
 {
     check_uncached(check_new(diagnosis, "uncached"), &diagnosis->facts);
     check_blocks(check_new(diagnosis, "blocks"), &diagnosis->facts);
+    check_copies(check_new(diagnosis, "fork-copies"), &diagnosis->facts);
 }
 
 void check_hibernation(struct diagnosis *diagnosis)

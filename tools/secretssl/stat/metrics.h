@@ -63,6 +63,8 @@
           "Bytes mapped for copies of children, living and to come.") \
     entry(RECYCLED, "forks_recycled", "forks_recycled_total", sum->forks_recycled, \
           "Forked children whose copy was made in pages that an ended child had.") \
+    entry(BY_KERNEL, "forks_by_kernel", "forks_by_kernel_total", sum->forks_by_kernel, \
+          "Forked children whose copy the kernel makes.") \
     entry(QUARANTINED, "quarantined_bytes", "quarantined_bytes", sum->quarantined, \
           "Bytes of freed blocks that are held back.") \
     entry(MLOCK_BYTES, "mlock_bytes", "mlock_bytes", sum->mlock_bytes, \
