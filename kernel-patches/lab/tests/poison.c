@@ -2,18 +2,20 @@
 /*
  * Memory that the hardware gives up while it is secret: pages that were only read, which the
  * kernel tries to evict, pages that were written, blocks of the page allocator, and those of
- * the reservation, in use and free. Nothing of it is used again, it is counted, and with memory
- * that is not in the direct map there is no hibernation. What is lost here stays lost: one of
- * the last.
+ * the reservation, in use and free; and pages that a child is to have a copy of. Nothing of it
+ * is used again, it is counted, and with memory that is not in the direct map there is no
+ * hibernation. What is lost here stays lost: one of the last.
  */
+#include "children.h"
 #include "cpu.h"
-#include "secret.h"
 
 #include <signal.h>
 
 #define KPF_BUDDY    10
 #define KPF_HWPOISON 19
 #define SPARE        16
+#define COPIED       8UL
+#define BAD          5UL /* of the pages that are copied */
 
 static bool flag_of(unsigned long place, int bit)
 {
@@ -181,6 +183,124 @@ static void test_allocated(void)
     tap_ok(counter("reserved_free") == reserved, "a block: as many are reserved");
 }
 
+/* What a thread is told that touches a page which the hardware gave up */
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+    (void)number, (void)context;
+    board->found = 100 + info->si_code;
+    go_on(3);
+    _exit(0);
+}
+
+/* A child that looks, at stage 2, at what it has of its parent's memory. */
+static int look(char *area)
+{
+    const struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    char *bad = area + BAD * PAGE, *after = bad + PAGE;
+    size_t rest = COPIED - BAD - 1;
+
+    sigaction(SIGBUS, &action, NULL);
+    wait_for(2);
+    if (populate(area, BAD) != BAD || populate(after, rest) != rest)
+        return 1;
+    if (!is_filled(area, BAD, 1) || !is_filled(after, rest, 2 + (int)BAD))
+        return 2;
+    if (populate(bad, 1) != 0)
+        return 3;
+    return bad[9] ? 4 : 5;
+}
+
+/* A parent of such a child, which stays until that has looked, or ends before. */
+static int parent_of(bool stays)
+{
+    char *area = map_plain(COPIED * PAGE, flag);
+
+    fill(area, COPIED, 1);
+    board->pages = (long)(physical_address(area + BAD * PAGE) / PAGE);
+    if (child() == 0) {
+        board->found = look(area);
+        go_on(3);
+        _exit(0);
+    }
+    poison((unsigned long)board->pages * PAGE);
+    go_on(1);
+    if (!stays)
+        return 0;
+    wait_for(3);
+    return !is_filled(area, BAD, 1) || populate(area + BAD * PAGE, 1) != 0;
+}
+
+/* A child that gives up a page of its own copy. */
+static int parent_of_poisoner(bool unused)
+{
+    char *area = map_plain(COPIED * PAGE, flag);
+    pid_t pid;
+
+    (void)unused;
+    fill(area, COPIED, 1);
+    pid = child();
+    if (pid == 0) {
+        populate(area, COPIED);
+        board->pages = (long)(physical_address(area + BAD * PAGE) / PAGE);
+        poison((unsigned long)board->pages * PAGE);
+        _exit(populate(area + BAD * PAGE, 1) != 0);
+    }
+    return status_of(pid) != 0 || !is_filled(area, COPIED, 1) ||
+           physical_address(area + BAD * PAGE) / PAGE == (unsigned long)board->pages;
+}
+
+static pid_t start(int (*function)(bool), bool argument)
+{
+    pid_t pid;
+
+    board->stage = board->found = 0;
+    pid = child();
+    if (pid == 0)
+        _exit(function(argument));
+    return pid;
+}
+
+static void check_copy_lost(long lost, const char *what)
+{
+    for (int tries = 50; tries > 0 && counter("pages") != 0; tries--)
+        usleep(100000);
+    check_lost((unsigned long)board->pages * PAGE, PAGE, lost, what);
+}
+
+/* What a child lacks and is gone is not empty memory. */
+static void test_source(bool stays, const char *what)
+{
+    long lost = counter("lost");
+    pid_t parent = start(parent_of, stays);
+    int status = 0;
+
+    wait_for(1);
+    if (!stays)
+        status = status_of(parent);
+    go_on(2);
+    wait_for(3);
+    if (stays)
+        status = status_of(parent);
+    tap_ok(status == 0 && board->found == 100 + BUS_MCEERR_AR,
+           "%s: its child has all other pages, and SIGBUS for that one (%d, %d)", what, status,
+           board->found);
+    check_copy_lost(lost, what);
+}
+
+static void test_copies(void)
+{
+    static const char own[] = "a page of a copy";
+    long lost;
+
+    board = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    flag = COPY;
+    test_source(true, "a page that is to be copied");
+    test_source(false, "a page that is to be copied, after its process has ended");
+    lost = counter("lost");
+    tap_ok(status_of(start(parent_of_poisoner, true)) == 0, "%s: its parent has its own", own);
+    check_copy_lost(lost, own);
+}
+
 static void test_ordinary(void)
 {
     char *area = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -210,6 +330,7 @@ int main(int argc, char **argv)
         test_held(PAGE, false, "a page only read");
         test_held(PAGE, true, "a page written");
         test_allocated();
+        test_copies();
         if (counter("reserved_total") > 0) {
             test_reserved();
             test_reserved_free();

@@ -250,4 +250,28 @@ static __attribute__((unused)) int status_of_child(int (*function)(void *), void
     return WEXITSTATUS(status);
 }
 
+/* Runs tests in a child, whose results count. */
+static __attribute__((unused)) void run_in_child(int (*test)(const void *),
+                                                 const void *argument)
+{
+    int status, count[2], numbers[2] = {tap_count, tap_failures};
+    pid_t child;
+
+    if (pipe(count) != 0 || (child = fork()) < 0)
+        tap_bail_out("fork: %s", strerror(errno));
+    if (child == 0) {
+        test(argument);
+        numbers[0] = tap_count;
+        numbers[1] = tap_failures;
+        _exit(write(count[1], numbers, sizeof(numbers)) != sizeof(numbers));
+    }
+    if (waitpid(child, &status, 0) != child || status != 0 ||
+        read(count[0], numbers, sizeof(numbers)) != sizeof(numbers))
+        tap_bail_out("a child ended with status %#x", status);
+    tap_count = numbers[0];
+    tap_failures = numbers[1];
+    close(count[0]);
+    close(count[1]);
+}
+
 #endif
