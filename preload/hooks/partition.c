@@ -21,14 +21,17 @@ struct rule {
 
 /*
  * Every file that is not listed allocates key material: a list of harmless files can be
- * complete, a list of secret files cannot. The files of the first three rules allocate bytes
+ * complete, a list of secret files cannot. The files of the first five rules allocate bytes
  * and nothing else: no locks or reference counts, which must never lie in uncached memory.
  */
 static const struct rule rules[] = {
-    {"crypto/bn/bn_lib.c", SM_PART_BYTES}, /* big numbers and their words */
-    {"crypto/bn/bn_exp.c", SM_PART_BYTES}, /* tables of powers in modular exponentiation */
+    {"crypto/bn/bn_lib.c", SM_PART_BYTES},      /* big numbers and their words */
+    {"crypto/bn/bn_exp.c", SM_PART_BYTES},      /* tables of powers in modular exponentiation */
+    {"crypto/bn/rsaz_exp_x2.c", SM_PART_BYTES}, /* the same, and exponents, with AVX512-IFMA */
+    {"crypto/bn/bn_rand.c", SM_PART_BYTES},     /* new keys, and the nonces of signatures */
     {"crypto/rsa/rsa_ossl.c", SM_PART_BYTES},
     {"crypto/ec/ecx_key.c", PARTITION_OCTETS},
+    {"crypto/ec/ecp_", PARTITION_COUNTED}, /* scalars, and tables with reference counts */
     {"crypto/async/arch/", PARTITION_STACK},
     {"ssl/record/", SM_PART_IO},
     {"crypto/conf/conf_mod.c", SM_PART_PUBLIC},
@@ -50,9 +53,14 @@ static const struct rule rules[] = {
     {"crypto/slh_dsa/", PARTITION_SEALED},
 };
 
-/* What is key bytes otherwise is sealed too, and what is sealed is a secret otherwise. */
+/*
+ * What is key bytes otherwise is sealed too, and what is sealed is a secret otherwise. Sealed
+ * memory may be uncached too, and then has no reference counts.
+ */
 static unsigned sealed_answer(unsigned answer)
 {
+    if (answer == PARTITION_COUNTED)
+        answer = sm_settings.uncached == SM_UNCACHED_OFF ? PARTITION_SEALED : SM_PART_KEY;
     if (!sm_pku_is_on())
         return answer == PARTITION_SEALED ? SM_PART_KEY : answer;
     return answer == SM_PART_BYTES ? PARTITION_SEALED : answer;

@@ -34,6 +34,9 @@ void partition_unnamed(void);
  */
 #define PARTITION_SEALED (SM_PARTS + 3)
 
+/* A rule for such a file that allocates objects with reference counts too; no answer. */
+#define PARTITION_COUNTED (SM_PARTS + 4)
+
 /* The answer for the stack of a job, which has no place in the arena (job_stack.h). */
 #define PARTITION_STACK (SM_PARTS + 2)
 

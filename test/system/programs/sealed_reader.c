@@ -4,19 +4,27 @@
  * anything inside the process.
  *
  *   sealed_reader FILE KEY...
+ *   sealed_reader -w FILE KEY...
  *
  * Loads the keys and signs with each, copies every byte that it can read into FILE, and signs
- * again.
+ * again. With -w another thread works with the keys all the time (it derives from those of
+ * curves, and signs with the others), and there are several copies: FILE.0 and so on.
  */
 #include "common.h"
 #include "memory_copy.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-enum { KEYS_MOST = 8 };
+enum { KEYS_MOST = 8, COPIES = 6 };
+
+static EVP_PKEY *keys[KEYS_MOST];
+static int number;
+static volatile bool stop;
 
 static bool sign_and_verify(EVP_PKEY *key)
 {
@@ -48,21 +56,66 @@ static EVP_PKEY *load(const char *file)
     return key;
 }
 
+/* With the public half of the same key. */
+static bool derive(EVP_PKEY *key)
+{
+    unsigned char secret[128];
+    size_t length = sizeof(secret);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    bool good = context && EVP_PKEY_derive_init(context) == 1 &&
+                EVP_PKEY_derive_set_peer(context, key) == 1 &&
+                EVP_PKEY_derive(context, secret, &length) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    return good;
+}
+
+static void *work(void *unused)
+{
+    bool good = true;
+
+    while (!stop && good)
+        for (int i = 0; i < number; i++)
+            good &= EVP_PKEY_is_a(keys[i], "EC") ? derive(keys[i]) : sign_and_verify(keys[i]);
+    check(good, "works with the keys meanwhile");
+    return unused;
+}
+
+static struct memory_copied copy_meanwhile(const char *file)
+{
+    struct memory_copied count = {0}, one;
+    pthread_t worker;
+    char name[4096];
+
+    if (pthread_create(&worker, NULL, work, NULL) != 0)
+        broken("pthread_create");
+    for (int i = 0; i < COPIES; i++) {
+        snprintf(name, sizeof(name), "%s.%d", file, i);
+        one = memory_copy(name);
+        count.copied += one.copied;
+        count.refused += one.refused;
+    }
+    stop = true;
+    pthread_join(worker, NULL);
+    return count;
+}
+
 int main(int argc, char **argv)
 {
-    EVP_PKEY *keys[KEYS_MOST];
     struct memory_copied count;
-    int number = argc - 2;
+    bool meanwhile = argc > 1 && strcmp(argv[1], "-w") == 0;
 
+    argv += meanwhile;
+    number = argc - meanwhile - 2;
     if (number < 1 || number > KEYS_MOST)
-        broken("usage: sealed_reader FILE KEY...");
+        broken("usage: sealed_reader [-w] FILE KEY...");
     memory_copy_init();
     for (int i = 0; i < number; i++) {
         keys[i] = load(argv[i + 2]);
         check(sign_and_verify(keys[i]), "signs with key %d", i);
         check(sign_and_verify(keys[i]), "signs with key %d once more", i);
     }
-    count = memory_copy(argv[1]);
+    count = meanwhile ? copy_meanwhile(argv[1]) : memory_copy(argv[1]);
     for (int i = 0; i < number; i++)
         check(sign_and_verify(keys[i]), "signs with key %d afterwards", i);
     for (int i = 0; i < number; i++)

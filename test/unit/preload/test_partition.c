@@ -23,6 +23,8 @@ Test(route, key_bytes)
 {
     check("crypto/bn/bn_lib.c", SM_PART_BYTES);
     check("crypto/bn/bn_exp.c", SM_PART_BYTES);
+    check("crypto/bn/rsaz_exp_x2.c", SM_PART_BYTES);
+    check("crypto/bn/bn_rand.c", SM_PART_BYTES);
     check("crypto/rsa/rsa_ossl.c", SM_PART_BYTES);
     check("crypto/ec/ecx_key.c", PARTITION_OCTETS);
 }
