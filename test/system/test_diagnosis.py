@@ -2,6 +2,7 @@
 """secretssl doctor, beyond memory and its limits: the machine, the preload, single processes."""
 
 import os
+import platform
 import re
 import resource
 import shutil
@@ -194,6 +195,17 @@ def scenario_processes(env, rep):
         stat = process.run(env, [env.tool, "stat", str(pid)], env.plain())
         rep.equal((found.processes[pid]["verdict"], found.status, stat.status), ("note", 1, 1),
                   f"{found.processes[pid]['state']}: the exit status is that of stat")
+
+
+def scenario_exponents(env, rep):
+    """Only OpenSSL 3.0, and only with all that AVX512-IFMA needs, has exponents of RSA on the stack."""
+    version = subprocess.run(["openssl", "version"], check=True, capture_output=True, text=True).stdout.split()[1]
+    for features, there in ("0x80230000", True), ("0x80210000", False), ("0x80030000", False), ("0", False), ("~0x200000", False):
+        found = doctor(env, environ=env.plain(OPENSSL_ia32cap=f":{features}"))
+        expected = there and version.startswith("3.0.") and platform.machine() == "x86_64"
+        rep.equal(found.verdict("rsa-exponents"), "warning" if expected else "ok", f"OpenSSL {version}, {features}")
+        if expected:
+            expect(rep, found, "rsa-exponents", "warning", "Environment=OPENSSL_ia32cap=:~0x200000")
 
 
 def scenario_limited(env, rep):

@@ -98,6 +98,7 @@ void check_cgroup(struct diagnosis *diagnosis);
 void check_container(struct diagnosis *diagnosis);
 void check_preload(struct diagnosis *diagnosis);
 void check_sealing(struct diagnosis *diagnosis);
+void check_exponents(struct diagnosis *diagnosis);
 void check_patches(struct diagnosis *diagnosis);
 void check_hibernation(struct diagnosis *diagnosis);
 void check_core_dumps(struct diagnosis *diagnosis);

@@ -18,9 +18,9 @@ struct request {
 
 /* The checks in order. Later checks use facts that earlier checks learn. */
 static void (*const checks[])(struct diagnosis *) = {
-    check_system_call, check_secret_memory, check_unreadable, check_fork,    check_memlock,
-    check_limits,      check_cgroup,        check_container,  check_preload, check_sealing,
-    check_patches,     check_hibernation,   check_core_dumps,
+    check_system_call, check_secret_memory, check_unreadable,  check_fork,       check_memlock,
+    check_limits,      check_cgroup,        check_container,   check_preload,    check_sealing,
+    check_exponents,   check_patches,       check_hibernation, check_core_dumps,
 };
 
 /* What must hold before it means anything that a way is closed. */
