@@ -97,19 +97,30 @@ kernel_forks()
         --timeout 900 --output-on-failure -j2 -R "$fork_tests"
 }
 
-# kernel_sealed BASE: sealed keys, in a guest unless this machine has protection keys. QEMU's processor has.
+# with_keys BASE OPTION… -- COMMAND…: where the processor has protection keys: here, or in a guest, as QEMU's has.
+with_keys()
+{
+    local -a options=()
+    if grep -qw ospke /proc/cpuinfo; then
+        while [ "$1" != -- ]; do shift; done
+        "${@:2}"
+        return
+    fi
+    while [ "$2" != -- ]; do options+=("$2") && set -- "$1" "${@:3}"; done
+    emulated $lab/run "${options[@]}" --unpatched "$1" -- "${@:3}"
+}
+
+# kernel_sealed BASE: sealed keys.
 kernel_sealed()
 {
-    local -a guest=(emulated $lab/run --unpatched "$1" --)
-    ! grep -qw ospke /proc/cpuinfo || guest=()
-    "${guest[@]}" ctest --test-dir "$PWD/build/release" -C seal --no-tests=error \
+    with_keys "$1" -- ctest --test-dir "$PWD/build/release" -C seal --no-tests=error \
         --timeout 300 --output-on-failure -j2 -R '^system\.seal\.|^unit\.sealed$'
 }
 
 # kernel_seals BASE TESTS: other tests, in which every program has its keys sealed. The emulator is slow.
 kernel_seals()
 {
-    emulated $lab/run --timeout 5000 --memory 4G --unpatched "$1" -- env LIBSECRETSSL_TEST_SEAL=require \
+    with_keys "$1" --timeout 5000 --memory 4G -- env LIBSECRETSSL_TEST_SEAL=require \
         LIBSECRETSSL_TEST_SLOWNESS=5 ctest --test-dir "$PWD/build/release" --no-tests=error --timeout 1200 \
         --output-on-failure -R "$2"
 }
@@ -188,7 +199,7 @@ kernel_steps()
         finish_pair
     done
     finish
-    check "kernel 6.12: sealed keys" unless_it_passed 6.12 kernel_sealed 6.12
+    check "sealed keys" unless_it_passed 6.12 kernel_sealed 6.12
 }
 
 # verify BASE: what depends on the series alone and takes long; leaves its results for verified.json.

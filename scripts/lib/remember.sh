@@ -16,8 +16,8 @@ hash_of_sources()
         -type f ! -name '*.md' ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum
 }
 
-# key_of BASES WORD…: the sources, every package of this machine, its kernel, the kernels of guests that there
-# are and could be (none if BASES is empty), and what is done.
+# key_of BASES WORD…: the sources, every package of this machine, its kernel, whether it has protection keys, the
+# kernels of guests that there are and could be (none if BASES is empty), and what is done.
 key_of()
 {
     local base
@@ -25,6 +25,7 @@ key_of()
         echo "$built_from"
         dpkg-query -W -f '${Package} ${Version}\n'
         uname -r
+        grep -cw ospke /proc/cpuinfo
         for base in $1; do
             $lab/verified newest "$base"
             apt-cache pkgnames "linux-image-$base." | sort
