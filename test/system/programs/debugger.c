@@ -19,8 +19,13 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-#if defined(__x86_64__)
+#if defined(__riscv)
+#include <asm/ptrace.h>
+#endif
+
 typedef struct user_regs_struct registers;
+
+#if defined(__x86_64__)
 enum { INSTRUCTION = 0x050f, INSTRUCTION_SIZE = 2 };
 #define COUNTER(r) (r).rip
 #define STACK(r)   (r).rsp
@@ -36,7 +41,6 @@ static void set_call(registers *r, long number, const long *arguments)
     r->r10 = (unsigned long)arguments[3];
 }
 #elif defined(__aarch64__)
-typedef struct user_regs_struct registers;
 enum { INSTRUCTION = 0xd4000001, INSTRUCTION_SIZE = 4 };
 #define COUNTER(r) (r).pc
 #define STACK(r)   (r).sp
@@ -49,8 +53,6 @@ static void set_call(registers *r, long number, const long *arguments)
         r->regs[i] = (unsigned long)arguments[i];
 }
 #else
-#include <asm/ptrace.h>
-typedef struct user_regs_struct registers;
 enum { INSTRUCTION = 0x73, INSTRUCTION_SIZE = 4 };
 #define COUNTER(r) (r).pc
 #define STACK(r)   (r).sp

@@ -54,41 +54,37 @@ Test(wiped, line)
         expect_end(not_offered, SM_WIPE_NOT_ASKED, ENDED_BY(SIGBUS), 0);
 }
 
-static void arena_memory(void *arg)
+static void wiped_in_arena(unsigned flags)
 {
     secretmem_arena *arena;
+    void *p;
 
-    (void)arg;
     begin();
-    arena = secretmem_arena_create(10000, SECRETMEM_ARENA_REQUIRE | SECRETMEM_ARENA_FORK_DENY);
+    arena = secretmem_arena_create(10000, SECRETMEM_ARENA_REQUIRE | flags);
+    p = secretmem_arena_malloc(arena, 100);
     CHECK(secretmem_on_wipe(NULL, NULL) == 0);
-    arg = secretmem_arena_malloc(arena, 100);
-    wipe(arg);
-    touch(arg);
+    if (flags & SECRETMEM_ARENA_SEALED)
+        CHECK(secretmem_begin(arena) == 0);
+    wipe(p);
+    touch(p);
+}
+
+static void arena_memory(void *arg)
+{
+    (void)arg;
+    wiped_in_arena(SECRETMEM_ARENA_FORK_DENY);
 }
 
 static void inherited_arena(void *arg)
 {
     (void)arg;
-    begin();
-    arg = secretmem_arena_malloc(secretmem_arena_create(10000, SECRETMEM_ARENA_REQUIRE), 100);
-    CHECK(secretmem_on_wipe(NULL, NULL) == 0);
-    wipe(arg);
-    touch(arg);
+    wiped_in_arena(0);
 }
 
 static void sealed_arena(void *arg)
 {
-    secretmem_arena *arena;
-
     (void)arg;
-    begin();
-    arena = secretmem_arena_create(10000, SECRETMEM_ARENA_REQUIRE | SECRETMEM_ARENA_SEALED);
-    arg = secretmem_arena_malloc(arena, 100);
-    CHECK(secretmem_on_wipe(NULL, NULL) == 0);
-    CHECK(secretmem_begin(arena) == 0);
-    wipe(arg);
-    touch(arg);
+    wiped_in_arena(SECRETMEM_ARENA_SEALED);
 }
 
 static void descriptor(void *arg)
